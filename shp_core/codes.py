@@ -1,0 +1,285 @@
+"""Reason codes: the one enumeration of everything the platform can say is wrong.
+
+A code is public and stable: it may be added, never renamed, never given another meaning. Each has a scope (what it
+is said about), a fault kind (what the platform does about it) and two sentences: one for the person who sent the
+file, one for the operator. `docs/codes.md` is generated from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shp_core.healing.faults import FaultKind
+
+
+class Scope(StrEnum):
+    """What a code is said about."""
+
+    ROW = "row"
+    FILE = "file"
+    PLATFORM = "platform"
+    FEED = "feed"
+
+
+@dataclass(frozen=True)
+class CodeInfo:
+    """What a code means: scope, fault kind, and one sentence each for sender and operator."""
+
+    scope: Scope
+    kind: FaultKind
+    sender: str
+    operator: str
+
+
+class Code(StrEnum):
+    """Every stable reason code."""
+
+    # rows
+    MISSING_VALUE = "missing_value"
+    INVALID_INTEGER = "invalid_integer"
+    INVALID_NUMBER = "invalid_number"
+    INVALID_DATE = "invalid_date"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    INVALID_BOOLEAN = "invalid_boolean"
+    INVALID_TEXT = "invalid_text"
+    TOO_PRECISE = "too_precise"
+    OUT_OF_RANGE = "out_of_range"
+    WRONG_CURRENCY = "wrong_currency"
+    TIME_IN_DATE = "time_in_date"
+    ERROR_CELL = "error_cell"
+    FORMULA_WITHOUT_VALUE = "formula_without_value"
+    NOT_ALLOWED = "not_allowed"
+    PATTERN_MISMATCH = "pattern_mismatch"
+    BELOW_MIN = "below_min"
+    ABOVE_MAX = "above_max"
+    TOO_LONG = "too_long"
+    DUPLICATE_KEY = "duplicate_key"
+    # files: what the gate and the readers refuse
+    EMPTY_FILE = "empty_file"
+    NOT_A_REGULAR_FILE = "not_a_regular_file"
+    NOT_A_WORKBOOK = "not_a_workbook"
+    ENCRYPTED_WORKBOOK = "encrypted_workbook"
+    LEGACY_WORKBOOK = "legacy_workbook"
+    DAMAGED_WORKBOOK = "damaged_workbook"
+    CRC_MISMATCH = "crc_mismatch"
+    UNSAFE_WORKBOOK = "unsafe_workbook"
+    LIMIT_REACHED = "limit_reached"
+    INVALID_MARKUP = "invalid_markup"
+    TWIN_ADDRESS = "twin_address"
+    READER_CRASHED = "reader_crashed"
+    READER_TIMEOUT = "reader_timeout"
+    READER_OUT_OF_MEMORY = "reader_out_of_memory"
+    # files: what the contract refuses
+    SHEET_MISSING = "sheet_missing"
+    HEADER_MISSING = "header_missing"
+    COLUMN_MISSING = "column_missing"
+    COLUMN_UNKNOWN = "column_unknown"
+    COLUMN_TWICE = "column_twice"
+    NO_ROWS = "no_rows"
+    TOO_MANY_REJECTS = "too_many_rejects"
+    TOO_MANY_NULLS = "too_many_nulls"
+    VOLUME_OUT_OF_RANGE = "volume_out_of_range"
+    # deliveries
+    SOURCE_MISSING = "source_missing"
+    STILL_MOVING = "still_moving"
+    NO_PARTITION = "no_partition"
+    AMBIGUOUS_PARTITION = "ambiguous_partition"
+    DUPLICATE_DELIVERY = "duplicate_delivery"
+    # platform
+    TABLE_MISMATCH = "table_mismatch"
+    SINK_UNREACHABLE = "sink_unreachable"
+    SINK_REFUSED = "sink_refused"
+    SINK_DISAGREES = "sink_disagrees"
+    LEDGER_UNREACHABLE = "ledger_unreachable"
+    STORE_REFUSED = "store_refused"
+    ARTEFACT_DAMAGED = "artefact_damaged"
+    TRANSIENT = "transient"
+    PARTITION_BUSY = "partition_busy"
+    SUPERSEDED = "superseded"
+    INTERRUPTED = "interrupted"
+    WORKER_LOST = "worker_lost"
+    CODE_BUG = "code_bug"
+    # feeds and commands
+    FEED_INVALID = "feed_invalid"
+    FEED_UNKNOWN = "feed_unknown"
+    SETTINGS_INVALID = "settings_invalid"
+    USAGE = "usage"
+
+    @property
+    def info(self) -> CodeInfo:
+        """The code's entry in the table."""
+        return TABLE[self]
+
+
+def _row(sender: str, operator: str) -> CodeInfo:
+    return CodeInfo(Scope.ROW, FaultKind.DATA_BREACH, sender, operator)
+
+
+def _file(kind: FaultKind, sender: str, operator: str) -> CodeInfo:
+    return CodeInfo(Scope.FILE, kind, sender, operator)
+
+
+def _platform(kind: FaultKind, operator: str) -> CodeInfo:
+    return CodeInfo(Scope.PLATFORM, kind, "Nothing is wrong with your file; it is kept and will be loaded.", operator)
+
+
+_CORRUPT, _DRIFT, _BREACH = FaultKind.CORRUPT_INPUT, FaultKind.SCHEMA_DRIFT, FaultKind.DATA_BREACH
+
+TABLE: dict[Code, CodeInfo] = {
+    Code.MISSING_VALUE: _row("Fill in the cell.", "A required column is blank in this row."),
+    Code.INVALID_INTEGER: _row("Write a whole number.", "The cell is not a whole number."),
+    Code.INVALID_NUMBER: _row("Write a number in the agreed notation.", "The cell is not a number in the feed's notation."),
+    Code.INVALID_DATE: _row(
+        "Write a date that exists, in the agreed form.", "The cell is neither a date cell nor a text in one of the column's formats."
+    ),
+    Code.INVALID_TIMESTAMP: _row(
+        "Write a date and time that exist, in the agreed form.",
+        "The cell is neither a date cell nor a text in one of the column's formats.",
+    ),
+    Code.INVALID_BOOLEAN: _row("Write TRUE or FALSE.", "The cell is not a boolean."),
+    Code.INVALID_TEXT: _row(
+        "Remove control characters from the text.", "The text holds a character that no sink can keep (NUL or a lone surrogate)."
+    ),
+    Code.TOO_PRECISE: _row("Round to the agreed number of decimals.", "The number has more decimals than the column's scale."),
+    Code.OUT_OF_RANGE: _row(
+        "Check the number, it is far too large.",
+        "The number does not fit the column's type; `bigint` or a larger `precision` would hold it.",
+    ),
+    Code.WRONG_CURRENCY: _row("Send the amount in the agreed currency.", "The cell carries another currency than the column declares."),
+    Code.TIME_IN_DATE: _row("Remove the time of day.", "A date column holds a date with a time of day."),
+    Code.ERROR_CELL: _row(
+        "Mend the formula that shows an error.", "The cell holds a spreadsheet error such as #REF!; errors are never read as blanks."
+    ),
+    Code.FORMULA_WITHOUT_VALUE: _row(
+        "Open the workbook, let it calculate, save and send it again.", "A formula was saved without its value."
+    ),
+    Code.NOT_ALLOWED: _row("Use one of the agreed values.", "The value is not in the column's `in` list."),
+    Code.PATTERN_MISMATCH: _row("Write the value in the agreed form.", "The value does not match the column's `pattern`."),
+    Code.BELOW_MIN: _row("Check the number, it is too small.", "The value is below the column's `min`."),
+    Code.ABOVE_MAX: _row("Check the number, it is too large.", "The value is above the column's `max`."),
+    Code.TOO_LONG: _row("Shorten the text.", "The text is longer than the column's `max_length`."),
+    Code.DUPLICATE_KEY: _row(
+        "One key stands on several different rows; send the right one only.",
+        "Rows of one file share a key and differ; all of them are rejects, nobody chooses silently.",
+    ),
+    Code.EMPTY_FILE: _file(_CORRUPT, "The file is empty; send it again.", "The file has 0 bytes."),
+    Code.NOT_A_REGULAR_FILE: _file(
+        _CORRUPT, "Send a file, not a folder or a link.", "The source is a folder, link, pipe, socket or device; it was not opened."
+    ),
+    Code.NOT_A_WORKBOOK: _file(
+        _CORRUPT, "Save the file as an Excel workbook (.xlsx).", "The content is not a workbook, whatever the name says."
+    ),
+    Code.ENCRYPTED_WORKBOOK: _file(
+        _CORRUPT, "Remove the password and send the workbook again.", "The workbook is protected by a password; it cannot be read."
+    ),
+    Code.LEGACY_WORKBOOK: _file(_CORRUPT, "Save the workbook as .xlsx.", "The file is of the old binary format (.xls)."),
+    Code.DAMAGED_WORKBOOK: _file(
+        _CORRUPT,
+        "The file arrived damaged; send it again.",
+        "The zip container is cut off or broken, or a part a workbook needs is missing.",
+    ),
+    Code.CRC_MISMATCH: _file(_CORRUPT, "The file arrived damaged; send it again.", "A part's content does not match its checksum."),
+    Code.UNSAFE_WORKBOOK: _file(
+        _CORRUPT,
+        "Save the workbook anew with a spreadsheet program.",
+        "The container holds what no spreadsheet program writes (twin names, overlapping entries, a DOCTYPE).",
+    ),
+    Code.LIMIT_REACHED: _file(
+        _CORRUPT,
+        "The workbook is larger than agreed; split it.",
+        "A limit of the intake was reached; the message names it and the value. Limits are settings in shp.yaml.",
+    ),
+    Code.INVALID_MARKUP: _file(
+        _CORRUPT,
+        "The file is damaged; save it anew and send it again.",
+        "A part is not well-formed XML, or says what the format does not allow.",
+    ),
+    Code.TWIN_ADDRESS: _file(
+        _CORRUPT,
+        "Save the workbook anew with a spreadsheet program.",
+        "Two cells of the sheet carry one address; nobody can say which is right.",
+    ),
+    Code.READER_CRASHED: _file(
+        _CORRUPT, "Save the workbook anew with a spreadsheet program.", "The reading process died on this file; the platform went on."
+    ),
+    Code.READER_TIMEOUT: _file(
+        _CORRUPT, "The workbook is too large to be read in time; split it.", "The reading process used up its time."
+    ),
+    Code.READER_OUT_OF_MEMORY: _file(
+        _CORRUPT, "The workbook is too large to be read; split it.", "The reading process used up its memory."
+    ),
+    Code.SHEET_MISSING: _file(
+        _DRIFT, "The agreed sheet is not in the workbook.", "The sheet that the feed names is not there; the message lists those that are."
+    ),
+    Code.HEADER_MISSING: _file(
+        _DRIFT, "The header row is not where it was agreed.", "The header row is blank or beyond the end of the sheet."
+    ),
+    Code.COLUMN_MISSING: _file(
+        _DRIFT,
+        "A column is missing or was renamed.",
+        "Required columns are not in the header; the message lists missing and unknown columns together.",
+    ),
+    Code.COLUMN_UNKNOWN: _file(
+        _DRIFT,
+        "There is a column that was not agreed.",
+        "The header has columns the feed does not know (`unknown_columns: ignore` would pass over them).",
+    ),
+    Code.COLUMN_TWICE: _file(_DRIFT, "A column stands twice in the header.", "Two columns of the sheet have one header the feed knows."),
+    Code.NO_ROWS: _file(
+        _BREACH,
+        "The sheet has a header but no rows.",
+        "No row was read; an empty delivery never replaces data (`rules: {allow_empty: true}` would let it).",
+    ),
+    Code.TOO_MANY_REJECTS: _file(
+        _BREACH,
+        "Too many rows are wrong; correct them and send the file again.",
+        "The share of rejected rows is above the feed's `max_rejected_share`.",
+    ),
+    Code.TOO_MANY_NULLS: _file(
+        _BREACH, "A column is blank in too many rows.", "The share of blanks in a column is above the feed's `null_share_below`."
+    ),
+    Code.VOLUME_OUT_OF_RANGE: _file(
+        _BREACH, "The file has far more or fewer rows than usual.", "The row count is outside the feed's `volume_within` of the usual one."
+    ),
+    Code.SOURCE_MISSING: _file(
+        FaultKind.SOURCE_MISSING, "The file is not there; send it (again).", "The file went away before it was copied."
+    ),
+    Code.STILL_MOVING: _file(
+        FaultKind.TRANSIENT,
+        "Nothing to do; the file is still being written.",
+        "The file changed while it was copied; it is left for the next look.",
+    ),
+    Code.NO_PARTITION: _file(
+        _DRIFT,
+        "Name the file as agreed.",
+        "The file's name does not hold the date the feed's `from` pattern looks for, or it lies outside the feed's dates.",
+    ),
+    Code.AMBIGUOUS_PARTITION: _file(
+        _DRIFT, "Two files claim the same period; remove one.", "Two sources stand for one period (`many: newest` would take the newest)."
+    ),
+    Code.DUPLICATE_DELIVERY: _file(
+        _BREACH,
+        "This file was already delivered under another name.",
+        "The same bytes are published as another partition of a feed without a key.",
+    ),
+    Code.TABLE_MISMATCH: _platform(FaultKind.CODE_BUG, "The table in the warehouse does not fit the feed and cannot be widened by itself."),
+    Code.SINK_UNREACHABLE: _platform(FaultKind.SINK_DOWN, "The warehouse's database does not answer or is read-only; artefacts are kept."),
+    Code.SINK_REFUSED: _platform(FaultKind.SINK_REFUSED, "The warehouse's database refuses (rights, disk full); artefacts are kept."),
+    Code.SINK_DISAGREES: _platform(
+        FaultKind.CODE_BUG, "What was read back from the warehouse is not what was published; the transaction was undone."
+    ),
+    Code.LEDGER_UNREACHABLE: _platform(FaultKind.SINK_DOWN, "The ledger's database does not answer."),
+    Code.STORE_REFUSED: _platform(FaultKind.SINK_REFUSED, "The artefact store cannot be written (disk full, rights)."),
+    Code.ARTEFACT_DAMAGED: _platform(FaultKind.TRANSIENT, "A stored artefact is missing or damaged; it is made again from the bytes."),
+    Code.TRANSIENT: _platform(FaultKind.TRANSIENT, "A passing failure (timeout, deadlock, reset)."),
+    Code.PARTITION_BUSY: _platform(FaultKind.TRANSIENT, "Another worker holds the partition's lease."),
+    Code.SUPERSEDED: _platform(FaultKind.INTERRUPTED, "A newer arrival of the partition was published meanwhile; this run gave way."),
+    Code.INTERRUPTED: _platform(FaultKind.INTERRUPTED, "The work was stopped from outside and can be taken up again."),
+    Code.WORKER_LOST: _platform(FaultKind.WORKER_LOST, "The process that did the work died without a word."),
+    Code.CODE_BUG: _platform(FaultKind.CODE_BUG, "Something nobody named went wrong; please report it with the run's log."),
+    Code.FEED_INVALID: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "A feed file has errors; `shp feeds check` lists them all."),
+    Code.FEED_UNKNOWN: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "There is no feed of that name; `shp feeds check` lists them."),
+    Code.SETTINGS_INVALID: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "shp.yaml or an environment variable is wrong."),
+    Code.USAGE: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "The command was called wrongly."),
+}

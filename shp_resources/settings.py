@@ -1,0 +1,134 @@
+"""Where this installation lives: environment variables, `.env` and secret files.
+
+The only place that reads the environment. Resolution order: the environment, then `.env` (looked for in the working
+directory and above), then the default. A secret may also be named by file: `SHP_PG_DSN_FILE=/run/secrets/dsn`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values, find_dotenv
+
+from shp_core.codes import Code
+from shp_core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved settings of one installation; all paths absolute.
+
+    Args:
+        base: the folder that relative paths are relative to (the folder of `.env`, else the working directory).
+        home: state of this installation (`SHP_HOME`); nothing is written outside it.
+        feeds: folder of the feed files (`SHP_FEEDS`); `marts/` and `shp.yaml` lie beside it.
+        landing: drop folders, one per feed (`SHP_LANDING`).
+        store: artefact store (`SHP_STORE`).
+        pg_dsn: the PostgreSQL of ledger and Dagster (`SHP_PG_DSN`); None: the embedded server.
+        warehouse_dsn: the PostgreSQL that gets the tables (`SHP_WAREHOUSE_DSN`); None: the ledger's.
+    """
+
+    base: Path
+    home: Path
+    feeds: Path
+    landing: Path
+    store: Path
+    pg_dsn: str | None = field(default=None, repr=False)
+    warehouse_dsn: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
+        """Read the settings.
+
+        Args:
+            environ: the environment (the process's by default).
+            home: overrides `SHP_HOME` (the `--home` option).
+
+        Raises:
+            UsageError: a named secret file cannot be read.
+        """
+        process = os.environ if environ is None else environ
+        dotenv = find_dotenv(usecwd=True)
+        base = Path(dotenv).parent if dotenv else Path.cwd()
+        values = {**_known(dotenv_values(dotenv) if dotenv else {}), **_known(process)}
+
+        def path(name: str, default: Path) -> Path:
+            return (base / values.get(name, default)).absolute()
+
+        place = home.absolute() if home is not None else path("SHP_HOME", Path("var"))
+        return cls(
+            base=base,
+            home=place,
+            feeds=path("SHP_FEEDS", base / "feeds"),
+            landing=path("SHP_LANDING", place / "landing"),
+            store=path("SHP_STORE", place / "store"),
+            pg_dsn=_secret(values, "SHP_PG_DSN"),
+            warehouse_dsn=_secret(values, "SHP_WAREHOUSE_DSN"),
+        )
+
+    @property
+    def marts(self) -> Path:
+        """Folder of the mart files."""
+        return self.feeds.parent / "marts"
+
+    @property
+    def platform_file(self) -> Path:
+        """What is not about a feed: profiles and limits."""
+        return self.feeds.parent / "shp.yaml"
+
+    @property
+    def dsn_file(self) -> Path:
+        """Where a running embedded server writes its address (readable by its owner only)."""
+        return self.home / "postgres" / "dsn"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the ledger lives in the embedded server."""
+        return self.pg_dsn is None
+
+    def ledger_dsn(self) -> str | None:
+        """Address of the ledger's database, None when the embedded server is not up."""
+        if self.pg_dsn is not None:
+            return self.pg_dsn
+        try:
+            return self.dsn_file.read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def sink_dsn(self) -> str | None:
+        """Address of the warehouse's database, None when the embedded server is not up."""
+        return self.warehouse_dsn or self.ledger_dsn()
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables with which another process finds the same installation."""
+        variables = {
+            "SHP_HOME": str(self.home),
+            "SHP_FEEDS": str(self.feeds),
+            "SHP_LANDING": str(self.landing),
+            "SHP_STORE": str(self.store),
+            "SHP_PG_DSN": self.pg_dsn,
+            "SHP_WAREHOUSE_DSN": self.warehouse_dsn,
+        }
+        return {name: value for name, value in variables.items() if value is not None}
+
+
+def _known(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name.startswith("SHP_") and value}
+
+
+def _secret(values: Mapping[str, str], name: str) -> str | None:
+    if name in values:
+        return values[name]
+    if f"{name}_FILE" not in values:
+        return None
+    try:
+        return Path(values[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(
+            f"{name}_FILE names a file that cannot be read ({error.strerror}).",
+            f"Write the address into that file, or set {name}.",
+            Code.SETTINGS_INVALID,
+        ) from error

@@ -1,0 +1,1 @@
+"""The tests; each says in its docstring what a user would lose if it failed."""
