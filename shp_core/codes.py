@@ -92,6 +92,7 @@ class Code(StrEnum):
     SINK_REFUSED = "sink_refused"
     SINK_DISAGREES = "sink_disagrees"
     LEDGER_UNREACHABLE = "ledger_unreachable"
+    LEDGER_REFUSED = "ledger_refused"
     STORE_REFUSED = "store_refused"
     ARTEFACT_DAMAGED = "artefact_damaged"
     TRANSIENT = "transient"
@@ -270,6 +271,7 @@ TABLE: dict[Code, CodeInfo] = {
         FaultKind.CODE_BUG, "What was read back from the warehouse is not what was published; the transaction was undone."
     ),
     Code.LEDGER_UNREACHABLE: _platform(FaultKind.SINK_DOWN, "The ledger's database does not answer."),
+    Code.LEDGER_REFUSED: _platform(FaultKind.SINK_REFUSED, "The ledger's database refuses (rights, disk full, no such database)."),
     Code.STORE_REFUSED: _platform(FaultKind.SINK_REFUSED, "The artefact store cannot be written (disk full, rights)."),
     Code.ARTEFACT_DAMAGED: _platform(FaultKind.TRANSIENT, "A stored artefact is missing or damaged; it is made again from the bytes."),
     Code.TRANSIENT: _platform(FaultKind.TRANSIENT, "A passing failure (timeout, deadlock, reset)."),

@@ -1,0 +1,77 @@
+"""From evidence to the stable code that names a failure: one table, first match wins.
+
+Lives here: what an SQLSTATE or an errno of an outside system means to the platform.
+Must not live here: foreign exceptions (`shp_resources` turns them into `Evidence`) and what is done about a code.
+Everything that no row names is `code_bug`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shp_core.codes import Code
+from shp_core.healing.faults import Evidence
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of the table: it matches when the system and one of SQLSTATE or errno do.
+
+    Args:
+        code: what the failure is called.
+        systems: the outside systems it is about.
+        sqlstates: whole SQLSTATEs, or two-character classes of them.
+        errnos: operating system error numbers.
+    """
+
+    code: Code
+    systems: frozenset[str]
+    sqlstates: frozenset[str] = frozenset()
+    errnos: frozenset[int] = frozenset()
+
+    def matches(self, evidence: Evidence) -> bool:
+        """Whether this row names the failure."""
+        return evidence.system in self.systems and (self._sqlstate(evidence.sqlstate) or evidence.errno in self.errnos)
+
+    def _sqlstate(self, sqlstate: str | None) -> bool:
+        return sqlstate is not None and (sqlstate in self.sqlstates or sqlstate[:2] in self.sqlstates)
+
+
+# Names of SQLSTATEs: PostgreSQL's documentation, appendix A.
+_UNREACHABLE = {"08001", "08004", "57P01", "57P02", "57P03", "25006"}  # no connection, shutting down, read-only
+_PASSING = {"08", "40", "25P03", "53200", "53300", "55P03", "57014", "57P05"}  # reset, deadlock, too busy, timeout
+_REFUSING = {"28", "42501", "3D000", "3F000", "53100", "53400", "58", "XX001", "XX002"}  # rights, disk, damage
+_OTHER_TABLE = {"42703", "42704", "42804", "42P01"}  # somebody changed or dropped the table
+_PASSING_ERRNOS = {errno.EAGAIN, errno.EINTR, errno.EIO, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET, errno.EMFILE}
+_REFUSING_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+
+
+def _rule(code: Code, systems: str, *, sqlstates: Iterable[str] = (), errnos: Iterable[int] = ()) -> Rule:
+    return Rule(code, frozenset(systems.split()), frozenset(sqlstates), frozenset(errnos))
+
+
+TABLE: tuple[Rule, ...] = (
+    _rule(Code.SINK_UNREACHABLE, "warehouse", sqlstates=_UNREACHABLE),
+    _rule(Code.LEDGER_UNREACHABLE, "ledger", sqlstates=_UNREACHABLE),
+    _rule(Code.SINK_REFUSED, "warehouse", sqlstates=_REFUSING),
+    _rule(Code.LEDGER_REFUSED, "ledger", sqlstates=_REFUSING),
+    _rule(Code.TRANSIENT, "warehouse ledger", sqlstates=_PASSING),
+    _rule(Code.TABLE_MISMATCH, "warehouse", sqlstates=_OTHER_TABLE),
+    _rule(Code.SOURCE_MISSING, "landing", errnos={errno.ENOENT, errno.ENOTDIR, errno.ENOTCONN}),
+    _rule(Code.STORE_REFUSED, "store", errnos=_REFUSING_ERRNOS),
+    _rule(Code.TRANSIENT, "landing store reader", errnos=_PASSING_ERRNOS),
+)
+
+
+def classify(evidence: Evidence) -> Code:
+    """Name a failure.
+
+    Args:
+        evidence: what was seen.
+
+    Returns:
+        The code of the first row that matches, `code_bug` when none does.
+    """
+    return next((rule.code for rule in TABLE if rule.matches(evidence)), Code.CODE_BUG)
