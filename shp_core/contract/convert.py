@@ -1,0 +1,218 @@
+"""A batch of text rows through the contract: typed rows, and rejects with their reasons.
+
+This is the seam for a faster twin: whatever converts a batch gives a `ConvertedBatch` equal to this one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from shp_core.codes import Code
+from shp_core.contract.cells import CellJudge, Judged
+from shp_core.contract.contract import Contract
+from shp_core.contract.header import Mapping, column_letters
+from shp_core.contract.numbers import Notation
+from shp_core.contract.typed import typed_batch
+from shp_core.errors import Refusal
+from shp_core.publishing.dialect import NULL, row_digest
+
+_MEMO_ENTRIES = 65_536
+"""How many cells of one column and kind are remembered: most columns repeat themselves, memory must not grow."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row is a reject: a stable code, said of a column (its name in tables)."""
+
+    column: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that breaks the contract.
+
+    Args:
+        row: the sheet's row number.
+        reasons: one per broken rule, in feed order of columns.
+        kinds: kind letters of the text row.
+        texts: texts of the text row.
+    """
+
+    row: int
+    reasons: tuple[Reason, ...]
+    kinds: str
+    texts: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class ConvertedBatch:
+    """What became of a batch of text rows.
+
+    Args:
+        typed: clean rows: `_row`, the contract's columns, `_hash` (row hash, 16 bytes).
+        keys: for each clean row the dialect text of its key; empty in feeds without a key.
+        rejects: the other rows.
+        suspects: rows whose cells all converted but break a row rule: typed, for the second witness.
+        nulls: blanks per column (by name) over all rows of the batch.
+    """
+
+    typed: pa.RecordBatch
+    keys: list[str]
+    rejects: list[Reject]
+    suspects: pa.RecordBatch
+    nulls: dict[str, int] = field(default_factory=dict)
+
+
+class _Memo(dict[str | None, str | None]):
+    """Remembers the fields of one column and kind; `bad` keeps the cells with reasons."""
+
+    def __init__(self, kind: str, judge: CellJudge) -> None:
+        super().__init__()
+        self._kind = kind
+        self._judge: Callable[[str, str | None], Judged] = judge.judge
+        self.bad: dict[str | None, Judged] = {}
+
+    def __missing__(self, text: str | None) -> str | None:
+        judged = self._judge(self._kind, text)
+        if judged.reasons:
+            self.bad[text] = judged
+        self[text] = judged.field
+        return judged.field
+
+    def trim(self) -> None:
+        """Forget everything when there is too much of it."""
+        if len(self) > _MEMO_ENTRIES:
+            self.clear()
+            self.bad.clear()
+
+
+class _ColumnConverter:
+    """Converts the cells of one contract column, a batch at a time."""
+
+    def __init__(self, judge: CellJudge) -> None:
+        self._judge = judge
+        self._memos: dict[str, _Memo] = {}
+
+    def fields(self, letters: Sequence[str], texts: Sequence[str | None]) -> tuple[list[str | None], dict[int, Judged]]:
+        """The dialect fields, and by index in the batch the cells that have reasons."""
+        kinds = set(letters)
+        for kind in kinds - self._memos.keys():
+            self._memos[kind] = _Memo(kind, self._judge)
+        memos = self._memos
+        if len(kinds) == 1:
+            fields = list(map(memos[kinds.pop()].__getitem__, texts))
+        else:
+            fields = [memos[kind][text] for kind, text in zip(letters, texts, strict=True)]
+        bad = self._bad(letters, texts)
+        for memo in memos.values():
+            memo.trim()
+        return fields, bad
+
+    def _bad(self, letters: Sequence[str], texts: Sequence[str | None]) -> dict[int, Judged]:
+        bad = {kind: memo.bad for kind, memo in self._memos.items() if memo.bad}
+        if not bad:
+            return {}
+        pairs = enumerate(zip(letters, texts, strict=True))
+        return {index: bad[kind][text] for index, (kind, text) in pairs if kind in bad and text in bad[kind]}
+
+
+class Converter:
+    """Converts batches of text rows of one sheet.
+
+    Args:
+        contract: the contract.
+        mapping: where its columns stand in the sheet.
+    """
+
+    def __init__(self, contract: Contract, mapping: Mapping) -> None:
+        notation = Notation(contract.decimal, contract.group)
+        self._contract = contract
+        self._mapping = mapping
+        self._columns = [_ColumnConverter(CellJudge(column, notation)) for column in contract.columns]
+        self._key_places = [contract.names.index(name) for name in contract.key]
+
+    def convert(self, batch: pa.RecordBatch) -> ConvertedBatch:
+        """Convert one batch.
+
+        Args:
+            batch: text rows: `row`, `kinds`, `c1` … `cN`, `extra`.
+
+        Raises:
+            Refusal: `column_unknown`: a column without a header holds data.
+        """
+        rows: list[int] = batch.column("row").to_pylist()
+        kinds: list[str] = batch.column("kinds").to_pylist()
+        self._refuse_strays(batch, rows)
+        fields, bad = self._fields(batch, kinds)
+        clean = [index for index in range(len(rows)) if index not in bad] if bad else None
+        suspects = [index for index, cells in bad.items() if all(judged.field is not None for judged in cells.values())]
+        kept = _pick(fields, clean)
+        return ConvertedBatch(
+            typed=self._typed(rows if clean is None else [rows[index] for index in clean], kept),
+            keys=self._keys(kept),
+            rejects=[self._reject(batch, index, rows[index], kinds[index], bad[index]) for index in sorted(bad)],
+            suspects=self._typed([rows[index] for index in suspects], _pick(fields, suspects)),
+            nulls=self._nulls(fields, bad),
+        )
+
+    def _fields(self, batch: pa.RecordBatch, kinds: list[str]) -> tuple[list[list[str | None]], dict[int, dict[str, Judged]]]:
+        """Fields by column, and by index the judged cells with reasons (by column name)."""
+        fields: list[list[str | None]] = []
+        bad: dict[int, dict[str, Judged]] = {}
+        for column, converter, position in zip(self._contract.columns, self._columns, self._mapping.positions, strict=True):
+            if position is None:
+                fields.append([NULL] * len(kinds))
+                continue
+            texts = batch.column(2 + position).to_pylist()
+            values, wrong = converter.fields([kind[position] for kind in kinds], texts)
+            fields.append(values)
+            for index, judged in wrong.items():
+                bad.setdefault(index, {})[column.name] = judged
+        return fields, bad
+
+    def _typed(self, rows: list[int], fields: list[list[str | None]]) -> pa.RecordBatch:
+        texts = map("\t".join, zip(*fields, strict=True)) if rows else ()
+        return typed_batch(self._contract, rows, fields, [row_digest(text) for text in texts])
+
+    def _keys(self, fields: list[list[str | None]]) -> list[str]:
+        if not self._key_places:
+            return []
+        return list(map("\t".join, zip(*(fields[place] for place in self._key_places), strict=True)))
+
+    def _reject(self, batch: pa.RecordBatch, index: int, row: int, kinds: str, cells: dict[str, Judged]) -> Reject:
+        reasons = tuple(Reason(name, code) for name, judged in cells.items() for code in judged.reasons)
+        texts = tuple(batch.column(2 + place)[index].as_py() for place in range(self._mapping.width))
+        return Reject(row, reasons, kinds, texts)
+
+    def _nulls(self, fields: list[list[str | None]], bad: dict[int, dict[str, Judged]]) -> dict[str, int]:
+        nulls = {column.name: column_fields.count(NULL) for column, column_fields in zip(self._contract.columns, fields, strict=True)}
+        for cells in bad.values():
+            for name, judged in cells.items():
+                nulls[name] += judged.reasons == (Code.MISSING_VALUE,)
+        return nulls
+
+    def _refuse_strays(self, batch: pa.RecordBatch, rows: list[int]) -> None:
+        for position in self._mapping.stray:
+            column = batch.column(2 + position)
+            if column.null_count < len(rows):
+                self._refuse_stray(column_letters(position), rows[column.is_valid().to_pylist().index(True)])
+        extra = batch.column("extra")
+        if not self._mapping.extra_allowed and extra.null_count < len(rows):
+            self._refuse_stray(f"right of {column_letters(self._mapping.width - 1)}", rows[extra.is_valid().to_pylist().index(True)])
+
+    def _refuse_stray(self, place: str, row: int) -> None:
+        raise Refusal(
+            Code.COLUMN_UNKNOWN,
+            f"Column {place} has data (first in row {row}) but no header, which the feed does not know.",
+            {"missing": [], "unknown": [""], "row": row},
+        )
+
+
+def _pick(columns: list[list[str | None]], indexes: list[int] | None) -> list[list[str | None]]:
+    if indexes is None:
+        return columns
+    return [[column[index] for index in indexes] for column in columns]

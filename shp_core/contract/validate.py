@@ -1,0 +1,178 @@
+"""A delivery through the contract, batch by batch: text rows in; clean rows, rejects and a summary out.
+
+Where the batches lie meanwhile is the caller's business (`Bench`): memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from shp_core.contract import reasons
+from shp_core.contract.contract import Contract
+from shp_core.contract.convert import ConvertedBatch, Converter, Reason, Reject
+from shp_core.contract.frames import broken_rows, frame_schema
+from shp_core.contract.header import map_header
+from shp_core.contract.keys import KeyIndex, Settled, settle, without
+from shp_core.contract.summary import Summary
+from shp_core.publishing.dialect import MODULUS, hash_text, sum_digests
+from shp_core.reading.textrow import SheetStats
+
+
+class Bench(Protocol):
+    """Where the artefacts of a validation are put down and picked up again."""
+
+    def put_text(self, batch: pa.RecordBatch) -> None:
+        """Keep text rows, in order."""
+
+    def put_candidates(self, batch: pa.RecordBatch) -> None:
+        """Keep rows that passed the row rules, in order."""
+
+    def candidates(self) -> Iterator[pa.RecordBatch]:
+        """The candidates again, in order."""
+
+    def text_rows(self, rows: pa.Array) -> Iterator[pa.RecordBatch]:
+        """The text rows with these sheet row numbers."""
+
+    def put_clean(self, batches: Iterable[pa.RecordBatch] | None) -> None:
+        """Keep the clean rows; None: all candidates are clean."""
+
+    def put_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Keep rejects, in any order."""
+
+
+class WitnessesDisagreeError(Exception):
+    """The reference and the pandera schema judge a row differently: a mistake of the platform's, never loaded."""
+
+
+class TextSource(Protocol):
+    """Text rows on their way in."""
+
+    header: tuple[str, ...]
+
+    @property
+    def stats(self) -> SheetStats:
+        """What the reader counted; known after the last batch."""
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches, in order of sheet rows."""
+
+
+def validate(
+    contract: Contract,
+    source: TextSource,
+    bench: Bench,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> Summary:
+    """Split a delivery into clean rows, rejects and duplicates.
+
+    Args:
+        contract: the contract.
+        source: header and text rows.
+        bench: where the artefacts go.
+        on_rows: told the number of rows read so far, after every batch.
+
+    Returns:
+        The delivery in numbers; the rules about whole deliveries are not judged here.
+
+    Raises:
+        Refusal: the header does not fit, or the reader refused the file on the way.
+        WitnessesDisagreeError: the two implementations of the row rules differ.
+    """
+    return _Validation(contract, source, bench).run(on_rows)
+
+
+class _Validation:
+    def __init__(self, contract: Contract, source: TextSource, bench: Bench) -> None:
+        self._contract = contract
+        self._source = source
+        self._bench = bench
+        self._schema = frame_schema(contract)
+        self._index = KeyIndex()
+        self._failures: Counter[str] = Counter()
+        self._nulls: Counter[str] = Counter()
+        self._read = self._clean = self._rejected = self._hash = 0
+
+    def run(self, on_rows: Callable[[int], None]) -> Summary:
+        converter = Converter(self._contract, map_header(self._source.header, self._contract))
+        for batch in self._source:
+            self._bench.put_text(batch)
+            self._take(converter.convert(batch), batch.num_rows)
+            on_rows(self._read)
+        settled = self._settle_keys()
+        return self._summary(settled)
+
+    def _take(self, converted: ConvertedBatch, rows: int) -> None:
+        self._cross_examine(converted)
+        self._bench.put_candidates(converted.typed)
+        if self._contract.key:
+            self._index.add(converted.typed.column("_row").to_pylist(), converted.keys)
+        self._reject(converted.rejects)
+        self._nulls.update(converted.nulls)
+        self._read += rows
+        self._clean += converted.typed.num_rows
+        self._hash += sum_digests(converted.typed.column("_hash").to_pylist())
+
+    def _cross_examine(self, converted: ConvertedBatch) -> None:
+        """Where a row rule fails, the pandera schema judges the batch too; both must name the same rows."""
+        suspects = set(converted.suspects.column("_row").to_pylist())
+        if not suspects:
+            return
+        table = pa.Table.from_batches([converted.typed, converted.suspects]).combine_chunks()
+        found = set().union(*(broken_rows(self._schema, batch) for batch in table.to_batches()))
+        if found != suspects:
+            raise WitnessesDisagreeError(f"The row rules and their second witness differ at sheet rows {sorted(found ^ suspects)[:20]}.")
+
+    def _reject(self, rejects: Sequence[Reject]) -> None:
+        self._rejected += len(rejects)
+        self._failures.update(f"{reason.column}:{reason.code}" for reject in rejects for reason in reject.reasons)
+        if rejects:
+            self._bench.put_rejects(rejects)
+
+    def _settle_keys(self) -> Settled:
+        contested = self._index.contested()
+        if not len(contested):
+            self._bench.put_clean(None)
+            return Settled()
+        settled = settle(self._bench.candidates(), self._contract.key, contested)
+        dropped = settled.dropped
+        self._bench.put_clean(without(batch, dropped) for batch in self._bench.candidates())
+        self._drop(dropped)
+        self._reject([reject for batch in self._bench.text_rows(_as_rows(settled.conflicts)) for reject in self._conflicts(batch)])
+        return settled
+
+    def _drop(self, rows: pa.Array) -> None:
+        """Take rows out of the counts and the hash."""
+        chosen = set(rows.to_pylist())
+        for batch in self._bench.candidates():
+            pairs = zip(batch.column("_row").to_pylist(), batch.column("_hash").to_pylist(), strict=True)
+            self._hash -= sum_digests(digest for row, digest in pairs if row in chosen)
+        self._clean -= len(chosen)
+
+    def _conflicts(self, batch: pa.RecordBatch) -> Iterator[Reject]:
+        why = (Reason("+".join(self._contract.key), reasons.DUPLICATE_KEY),)
+        width = batch.num_columns - 3
+        for record in batch.to_pylist():
+            texts = tuple(record[f"c{place + 1}"] for place in range(width))
+            yield Reject(record["row"], why, record["kinds"], texts)
+
+    def _summary(self, settled: Settled) -> Summary:
+        stats = self._source.stats
+        return Summary(
+            read=self._read,
+            clean=self._clean,
+            rejected=self._rejected,
+            duplicate=len(settled.duplicates),
+            blank=stats.blank,
+            after_end=stats.after_end,
+            hash=hash_text(self._hash % MODULUS),
+            failures=dict(sorted(self._failures.items())),
+            nulls=dict(self._nulls),
+        )
+
+
+def _as_rows(rows: Iterable[int]) -> pa.Array:
+    return pa.array(sorted(rows), pa.int32())
