@@ -24,7 +24,7 @@ def frame_schema(contract: Contract) -> pandera.DataFrameSchema:
         column.name: pandera.Column(nullable=column.optional, checks=_checks(column), description=column.description or None)
         for column in contract.columns
     }
-    return pandera.DataFrameSchema(columns, strict=True, name=contract.feed)  # type: ignore[no-untyped-call]
+    return pandera.DataFrameSchema(columns, strict=True, name=contract.feed)
 
 
 def broken_rows(schema: pandera.DataFrameSchema, batch: pa.RecordBatch) -> set[int]:
