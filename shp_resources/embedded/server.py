@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, Signals
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0  # recovery after a kill replays at most max_wal_size
 _STOP_SECONDS = 40.0
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 
 
 class EmbeddedServer:
@@ -130,6 +130,7 @@ class EmbeddedServer:
         binaries = Binaries.find()
         self._end_server()  # one without a keeper is left over; nobody would end it
         rights = self._cluster.prepare(binaries)
+        self._cluster.password()
         self._cluster.forget_stale_postmaster()
         seen = self._log.stat().st_size if self._log.exists() else 0
         for _ in range(_ATTEMPTS):
@@ -180,12 +181,21 @@ class EmbeddedServer:
 
     def _end_server(self) -> None:
         for number, patience in ((keeper.FAST_SHUTDOWN, 30.0), (keeper.IMMEDIATE_SHUTDOWN, 5.0), (SIGKILL, 5.0)):
-            server = self.postmaster
-            if server is not None:
-                server.send(number)
-            if wait_until(lambda: not self._anything_runs(), patience):
+            if self._ends_by(number, patience):
                 break
         self.dsn_file.unlink(missing_ok=True)
+
+    def _ends_by(self, number: Signals, patience: float) -> bool:
+        asked: set[ProcessId] = set()  # a server that is just starting writes its pid file a moment later
+
+        def gone() -> bool:
+            server = self.postmaster
+            if server is not None and server not in asked:
+                server.send(number)
+                asked.add(server)
+            return not self._anything_runs()
+
+        return wait_until(gone, patience)
 
     # talking to it
 
