@@ -1,0 +1,38 @@
+"""The ledger: the record, in PostgreSQL's schema `shp`, of what came, where it stands, who tried what, what sinks hold.
+
+    arrivals      sources as last seen, arrivals, deliveries
+    partitions    states, moved with compare-and-set
+    attempts      runs of a partition, first verdict wins
+    leases        one worker per partition
+    publications  what sinks are to hold, what they were made to hold, how far marts have read
+    history       all of it for one partition, in order of time
+
+Lives here: statements on schema `shp`, its migrations. Times come in as arguments or from the database's clock, in UTC.
+Must not live here: decisions (which verdict, which state), anything about rows, the sinks themselves.
+"""
+
+from shp_resources.ledger.arrivals import Arrival, SeenSource, Source
+from shp_resources.ledger.attempts import Attempt
+from shp_resources.ledger.errors import LeaseLost, StaleState, Superseded
+from shp_resources.ledger.holder import Holder, process_alive
+from shp_resources.ledger.ledger import Ledger
+from shp_resources.ledger.migrate import migrate
+from shp_resources.ledger.partitions import PartitionRecord
+from shp_resources.ledger.publications import Publication, SinkRecord
+
+__all__ = [
+    "Arrival",
+    "Attempt",
+    "Holder",
+    "LeaseLost",
+    "Ledger",
+    "PartitionRecord",
+    "Publication",
+    "SeenSource",
+    "SinkRecord",
+    "Source",
+    "StaleState",
+    "Superseded",
+    "migrate",
+    "process_alive",
+]

@@ -1,0 +1,208 @@
+"""Arrivals: sources as they were last seen, numbered arrivals, deliveries.
+
+Must not live here: looking at sources, choosing partition keys, deciding what to do with an arrival.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from shp_core.codes import Code
+from shp_core.errors import Fault
+from shp_core.healing.faults import Evidence
+from shp_core.states import State
+from shp_resources.ledger import partitions as states
+from shp_resources.ledger import tables
+from shp_resources.ledger.tables import arrivals, deliveries, publications, sinks, sources
+from shp_resources.ledger.transactions import Transactions, lock_partition
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as it is seen; two are the same sight when all fields are equal.
+
+    Args:
+        uri: where it lies; names it.
+        name: file name.
+        size: bytes.
+        mtime_ns: modification time, nanoseconds since 1970.
+        inode: inode, 0 where there is none.
+        etag: ETag, empty where there is none.
+    """
+
+    uri: str
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+    etag: str = ""
+
+
+@dataclass(frozen=True)
+class SeenSource:
+    """A source as it was last seen, with the partition and the arrival it then made."""
+
+    source: Source
+    partition: str
+    arrival: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A source was seen new or changed.
+
+    Args:
+        number: increases over all feeds; the newest of a partition decides.
+        feed: feed.
+        partition: partition key.
+        source: as it was seen; None when a person made the arrival (a rewind).
+        via: who saw it (`sensor`, `ingest`, `rewind`, …).
+        delivery: SHA-256 of its bytes, None until they are kept.
+        at: when it was seen.
+    """
+
+    number: int
+    feed: str
+    partition: str
+    source: Source | None
+    via: str
+    delivery: str | None
+    at: datetime
+
+
+class Arrivals:
+    """Arrivals of all feeds."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def known_sources(self, feed: str) -> dict[str, SeenSource]:
+        """The sources of a feed as they were last seen, by URI."""
+        with self._transactions.begin() as connection:
+            rows = connection.execute(sa.select(sources).where(sources.c.feed == feed))
+            return {row.uri: SeenSource(_source(row), row.partition, row.arrival) for row in rows}
+
+    def record(self, feed: str, partition: str, source: Source | None, via: str) -> Arrival:
+        """Note that a source was seen new or changed, and move its partition to `arrived`.
+
+        The same sight of the same source again gives the arrival it made before. While a run is under way the state
+        stays; only the newest arrival is noted, which makes the version that the run saw stale.
+
+        Args:
+            feed: feed.
+            partition: partition key.
+            source: what was seen; None for an arrival that a person makes, which is always new.
+            via: who saw it.
+
+        Returns:
+            The arrival, new or known.
+        """
+        with self._transactions.begin() as connection:
+            lock_partition(connection, feed, partition)
+            known = _known(connection, feed, partition, source) if source else None
+            if known is not None:
+                return known
+            arrival = _insert(connection, feed, partition, source, via)
+            _note_on_partition(connection, arrival)
+            return arrival
+
+    def current(self, feed: str, partition: str) -> Arrival | None:
+        """The newest arrival of a partition, None before the first."""
+        query = sa.select(arrivals).where(arrivals.c.feed == feed, arrivals.c.partition == partition)
+        with self._transactions.begin() as connection:
+            row = connection.execute(query.order_by(arrivals.c.number.desc()).limit(1)).one_or_none()
+            return _arrival(row) if row is not None else None
+
+    def get(self, number: int) -> Arrival | None:
+        """The arrival of that number, if there is one."""
+        with self._transactions.begin() as connection:
+            row = connection.execute(sa.select(arrivals).where(arrivals.c.number == number)).one_or_none()
+            return _arrival(row) if row is not None else None
+
+    def name_delivery(self, arrival: int, sha256: str, size: int) -> None:
+        """Note which bytes an arrival brought, once they are kept; the first name stands.
+
+        Args:
+            arrival: its number.
+            sha256: of the bytes, 64 hex digits.
+            size: bytes.
+
+        Raises:
+            Fault: `still_moving`, the arrival was named otherwise before: its source changed while it was copied.
+        """
+        unnamed = sa.or_(arrivals.c.delivery.is_(None), arrivals.c.delivery == sha256)
+        statement = sa.update(arrivals).where(arrivals.c.number == arrival, unnamed).values(delivery=sha256)
+        with self._transactions.begin() as connection:
+            row = connection.execute(statement.returning(arrivals.c.feed, arrivals.c.partition)).one_or_none()
+            if row is None:
+                text = f"arrival {arrival} is not known or has other bytes"
+                raise Fault(Code.STILL_MOVING, f"{text}; the source changed meanwhile.", Evidence("ledger", text=text))
+            values = {"feed": row.feed, "partition": row.partition, "delivery": sha256, "size": size, "arrival": arrival}
+            connection.execute(insert(deliveries).values(values).on_conflict_do_nothing())
+
+    def partition_owner(self, feed: str, partition: str) -> str | None:
+        """Name of the first file that came under a partition key, None while the key is free."""
+        owner = tables.partitions.c.owner
+        query = sa.select(owner).where(tables.partitions.c.feed == feed, tables.partitions.c.partition == partition)
+        with self._transactions.begin() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def partitions_of_delivery(self, feed: str, sha256: str) -> list[str]:
+        """The partitions of a feed of which some sink holds, or is to hold, these bytes; sorted."""
+        held = sa.and_(publications.c.number == sinks.c.publication, publications.c.delivery == sha256)
+        query = sa.select(sinks.c.partition).outerjoin(publications, held).distinct()
+        here = sa.or_(sinks.c.intended_delivery == sha256, publications.c.number.is_not(None))
+        with self._transactions.begin() as connection:
+            return sorted(connection.execute(query.where(sinks.c.feed == feed, here)).scalars())
+
+    def continue_above(self, number: int) -> None:
+        """Let arrival numbers go on above a fence that was found in a sink; after a restore or a rebuild."""
+        name = f"{tables.SCHEMA}.{tables.arrival_numbers.name}"
+        with self._transactions.begin() as connection:
+            drawn = connection.execute(sa.select(tables.arrival_numbers.next_value())).scalar_one()
+            if drawn < number:
+                connection.execute(sa.select(sa.func.setval(name, number)))
+
+
+def _known(connection: sa.Connection, feed: str, partition: str, source: Source) -> Arrival | None:
+    seen = sa.select(sources).where(sources.c.feed == feed, sources.c.uri == source.uri)
+    row = connection.execute(seen).one_or_none()
+    if row is None or row.partition != partition or _source(row) != source:
+        return None
+    return _arrival(connection.execute(sa.select(arrivals).where(arrivals.c.number == row.arrival)).one())
+
+
+def _insert(connection: sa.Connection, feed: str, partition: str, source: Source | None, via: str) -> Arrival:
+    seen = asdict(source) if source else {}
+    values = {"feed": feed, "partition": partition, "via": via, **seen}
+    arrival = _arrival(connection.execute(sa.insert(arrivals).values(values).returning(arrivals)).one())
+    if source:
+        row = {"feed": feed, "partition": partition, "arrival": arrival.number, **seen}
+        statement = insert(sources).values(row).on_conflict_do_update(index_elements=["feed", "uri"], set_=row)
+        connection.execute(statement)
+    return arrival
+
+
+def _note_on_partition(connection: sa.Connection, arrival: Arrival) -> None:
+    key = (arrival.feed, arrival.partition)
+    old = states.read(connection, *key, lock=True)
+    to = State.RUNNING if old and old.state is State.RUNNING else State.ARRIVED
+    states.change(connection, old, *key, to, {"arrival": arrival.number})
+    if arrival.source:
+        owner = tables.partitions.c.owner
+        mine = (tables.partitions.c.feed == arrival.feed, tables.partitions.c.partition == arrival.partition, owner.is_(None))
+        connection.execute(sa.update(tables.partitions).where(*mine).values(owner=arrival.source.name))
+
+
+def _source(row: sa.Row[Any]) -> Source:
+    return Source(row.uri, row.name, row.size, row.mtime_ns, int(row.inode), row.etag)
+
+
+def _arrival(row: sa.Row[Any]) -> Arrival:
+    source = _source(row) if row.uri is not None else None
+    return Arrival(row.number, row.feed, row.partition, source, row.via, row.delivery, row.at)

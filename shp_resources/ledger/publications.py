@@ -1,0 +1,230 @@
+"""Publications: what each sink is to hold of a partition, what it was made to hold, how far marts have read.
+
+The order is: intend here, change the sink, confirm here. The sinks' own records are the truth; this follows them.
+Must not live here: the sinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from shp_resources.ledger.errors import Superseded
+from shp_resources.ledger.tables import mart_watermarks, publications, sinks
+from shp_resources.ledger.transactions import Transactions, lock_partition
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a sink holds, or is to hold, of a partition.
+
+    Args:
+        delivery: SHA-256 of the bytes.
+        contract_version: contract that judged them.
+        converter_version: converter that converted them.
+    """
+
+    delivery: str
+    contract_version: str
+    converter_version: int
+
+
+@dataclass(frozen=True)
+class SinkRecord:
+    """What the ledger knows of a partition in one sink.
+
+    Args:
+        sink: sink.
+        intended: what it is to hold.
+        fence: (arrival, attempt) of the intention.
+        held: what it was last made to hold, None before the first publication.
+        number: number of that publication.
+        rows: rows that it then held.
+        hash: partition hash of those rows.
+        at: when it was made to hold them.
+    """
+
+    sink: str
+    intended: Publication
+    fence: tuple[int, int]
+    held: Publication | None
+    number: int | None
+    rows: int | None
+    hash: str | None
+    at: datetime | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it was made to hold what it is to hold."""
+        return self.held == self.intended
+
+
+class Publications:
+    """Publications of all feeds in all sinks."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def intend(self, feed: str, partition: str, sink: str, publication: Publication, fence: tuple[int, int]) -> None:
+        """Note what a sink is to hold, before it is touched.
+
+        Args:
+            feed: feed.
+            partition: partition key.
+            sink: sink.
+            publication: what it is to hold.
+            fence: (arrival, attempt) of the worker.
+
+        Raises:
+            Superseded: a newer fence intends something already.
+        """
+        row = {"feed": feed, "partition": partition, "sink": sink, **_intended(publication, fence)}
+        changed = {**_intended(publication, fence), "intended_at": sa.func.clock_timestamp()}
+        not_newer = sa.tuple_(sinks.c.intended_arrival, sinks.c.intended_attempt) <= sa.tuple_(sa.literal(fence[0]), sa.literal(fence[1]))
+        statement = insert(sinks).values(row).on_conflict_do_update(index_elements=_KEY, set_=changed, where=not_newer)
+        with self._transactions.begin() as connection:
+            if connection.execute(statement.returning(sinks.c.sink)).one_or_none() is None:
+                raise Superseded(feed, partition, f"a newer attempt publishes to {sink}")
+
+    def confirm(
+        self,
+        feed: str,
+        partition: str,
+        sink: str,
+        publication: Publication,
+        fence: tuple[int, int],
+        *,
+        rows: int,
+        hash: str,
+        at: datetime,
+    ) -> int:
+        """Note what a sink was made to hold, once it does.
+
+        A number is drawn after the sink has changed, so whoever reads `newest` and then a sink misses nothing below
+        that number. The same content again, or what is older than noted, draws none.
+
+        Args:
+            feed: feed.
+            partition: partition key.
+            sink: sink.
+            publication: what it holds.
+            fence: (arrival, attempt) under which it was made to.
+            rows: rows that it holds of the partition.
+            hash: partition hash of those rows.
+            at: when it was made to.
+
+        Returns:
+            Number of the publication that is noted now.
+        """
+        row = {"feed": feed, "partition": partition, "sink": sink, **_held(publication, fence), "rows": rows, "hash": hash, "at": at}
+        with self._transactions.begin() as connection:
+            lock_partition(connection, feed, partition)
+            noted = connection.execute(_current(feed, partition, sink)).one_or_none()
+            if noted is not None and (_is_newer(noted, fence) or _is_same(noted, row)):
+                return int(noted.number)
+            number: int = connection.execute(insert(publications).values(row).returning(publications.c.number)).scalar_one()
+            _point(connection, (feed, partition, sink), publication, fence, number)
+            return number
+
+    def sinks(self, feed: str, partition: str) -> dict[str, SinkRecord]:
+        """What is known of a partition in each sink, by sink."""
+        return self.all_sinks(feed, partition).get(partition, {})
+
+    def all_sinks(self, feed: str, partition: str | None = None) -> dict[str, dict[str, SinkRecord]]:
+        """What is known of the partitions of a feed, by partition and sink, in one query.
+
+        Args:
+            feed: feed.
+            partition: only this one.
+        """
+        query = _SINKS.where(sinks.c.feed == feed)
+        if partition is not None:
+            query = query.where(sinks.c.partition == partition)
+        found: dict[str, dict[str, SinkRecord]] = {}
+        with self._transactions.begin() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.partition, {})[row.sink] = _record(row)
+        return found
+
+    def newest(self) -> int:
+        """Number of the newest publication in any sink, 0 before the first; never goes back."""
+        with self._transactions.begin() as connection:
+            return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(publications.c.number), 0))).scalar_one())
+
+    def mart_watermark(self, mart: str) -> int:
+        """How far a mart has read, 0 before its first run."""
+        query = sa.select(mart_watermarks.c.publication).where(mart_watermarks.c.mart == mart)
+        with self._transactions.begin() as connection:
+            return connection.execute(query).scalar_one_or_none() or 0
+
+    def set_mart_watermark(self, mart: str, publication: int) -> None:
+        """Note how far a mart has read; it never goes back.
+
+        Args:
+            mart: mart.
+            publication: what `newest` said before the mart read its data.
+        """
+        row = insert(mart_watermarks).values(mart=mart, publication=publication)
+        forward = sa.func.greatest(mart_watermarks.c.publication, row.excluded.publication)
+        changed = {"publication": forward, "at": sa.func.clock_timestamp()}
+        with self._transactions.begin() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["mart"], set_=changed))
+
+
+_KEY = ["feed", "partition", "sink"]
+_HELD = [column.label(f"held_{column.name}") for column in publications.columns if column.name not in _KEY]
+_SINKS = sa.select(sinks, *_HELD).outerjoin(publications, publications.c.number == sinks.c.publication)
+
+
+def _intended(publication: Publication, fence: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "intended_delivery": publication.delivery,
+        "intended_contract_version": publication.contract_version,
+        "intended_converter_version": publication.converter_version,
+        "intended_arrival": fence[0],
+        "intended_attempt": fence[1],
+    }
+
+
+def _held(publication: Publication, fence: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "delivery": publication.delivery,
+        "contract_version": publication.contract_version,
+        "converter_version": publication.converter_version,
+        "arrival": fence[0],
+        "attempt": fence[1],
+    }
+
+
+def _current(feed: str, partition: str, sink: str) -> sa.Select[Any]:
+    query = sa.select(publications).join(sinks, sinks.c.publication == publications.c.number)
+    return query.where(sinks.c.feed == feed, sinks.c.partition == partition, sinks.c.sink == sink)
+
+
+def _is_newer(noted: sa.Row[Any], fence: tuple[int, int]) -> bool:
+    return (noted.arrival, noted.attempt) > fence
+
+
+def _is_same(noted: sa.Row[Any], row: dict[str, Any]) -> bool:
+    content = ("delivery", "contract_version", "converter_version", "rows", "hash")
+    return all(getattr(noted, name) == row[name] for name in content)
+
+
+def _point(connection: sa.Connection, key: tuple[str, str, str], publication: Publication, fence: tuple[int, int], number: int) -> None:
+    # No intention is on record when the ledger is rebuilt from what the sinks hold; what they hold is then intended.
+    row = {**dict(zip(_KEY, key, strict=True)), **_intended(publication, fence), "publication": number}
+    changed = {"publication": number}
+    connection.execute(insert(sinks).values(row).on_conflict_do_update(index_elements=_KEY, set_=changed))
+
+
+def _record(row: sa.Row[Any]) -> SinkRecord:
+    intended = Publication(row.intended_delivery, row.intended_contract_version, row.intended_converter_version)
+    fence = (row.intended_arrival, row.intended_attempt)
+    held = None
+    if row.publication is not None:
+        held = Publication(row.held_delivery, row.held_contract_version, row.held_converter_version)
+    return SinkRecord(row.sink, intended, fence, held, row.publication, row.held_rows, row.held_hash, row.held_at)

@@ -1,0 +1,253 @@
+"""The ledger's tables in schema `shp`; they are public SQL, so every table and column says what it is.
+
+Lives here: what the newest migration must lead to; a test holds the two together.
+Must not live here: statements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shp_core.states import State
+
+SCHEMA = "shp"
+metadata = sa.MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    },
+)
+
+arrival_numbers = sa.Sequence("arrival_numbers", metadata=metadata)
+publication_numbers = sa.Sequence("publication_numbers", metadata=metadata)
+
+TIMESTAMP: sa.types.TypeEngine[Any] = sa.DateTime(timezone=True)
+INODE = sa.Numeric(20, 0)  # some file systems use all 64 bits, which a bigint cannot hold
+
+
+def _text(name: str, comment: str, *, null: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=null, comment=comment)
+
+
+def _number(name: str, comment: str, *, null: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=null, comment=comment)
+
+
+def _at(name: str, comment: str, *, null: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, TIMESTAMP, nullable=null, comment=comment)
+
+
+def _now(name: str, comment: str) -> sa.Column[Any]:
+    return sa.Column(name, TIMESTAMP, nullable=False, server_default=sa.func.clock_timestamp(), comment=comment)
+
+
+def _json(name: str, comment: str) -> sa.Column[Any]:
+    return sa.Column(name, JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"), comment=comment)
+
+
+def _feed() -> sa.Column[str]:
+    return sa.Column("feed", sa.Text, primary_key=True, comment="Feed.")
+
+
+def _partition() -> sa.Column[str]:
+    return sa.Column("partition", sa.Text, primary_key=True, comment="Partition key.")
+
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    _feed(),
+    sa.Column("uri", sa.Text, primary_key=True, comment="Where the source lies."),
+    _text("name", "File name."),
+    _number("size", "Bytes when last seen."),
+    _number("mtime_ns", "Modification time when last seen, nanoseconds since 1970."),
+    sa.Column("inode", INODE, nullable=False, comment="Inode when last seen, 0 where there is none."),
+    _text("etag", "ETag when last seen, empty where there is none."),
+    _text("partition", "Partition it belongs to."),
+    _number("arrival", "The arrival that this stat is of."),
+    comment="Each source as it was last seen; a difference is an arrival.",
+)
+
+arrivals = sa.Table(
+    "arrivals",
+    metadata,
+    sa.Column(
+        "number",
+        sa.BigInteger,
+        arrival_numbers,
+        primary_key=True,
+        autoincrement=False,
+        server_default=arrival_numbers.next_value(),
+        comment="Increases over all feeds; the newest of a partition decides.",
+    ),
+    _text("feed", "Feed."),
+    _text("partition", "Partition key."),
+    _text("uri", "Source; null when a person made the arrival.", null=True),
+    _text("name", "File name.", null=True),
+    _number("size", "Bytes as seen.", null=True),
+    _number("mtime_ns", "Modification time as seen, nanoseconds since 1970.", null=True),
+    sa.Column("inode", INODE, nullable=True, comment="Inode as seen."),
+    _text("etag", "ETag as seen.", null=True),
+    _text("via", "Who saw it: sensor, ingest, rewind, …"),
+    _text("delivery", "SHA-256 of its bytes; null until they are kept.", null=True),
+    _now("at", "When it was seen."),
+    sa.Index(None, "feed", "partition", "number"),
+    comment="A source was seen new or changed.",
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _feed(),
+    _partition(),
+    sa.Column("delivery", sa.Text, primary_key=True, comment="SHA-256 of the bytes."),
+    _number("size", "Bytes."),
+    _number("arrival", "The first arrival that brought them."),
+    _now("at", "When they were first kept."),
+    sa.Index(None, "feed", "delivery"),
+    comment="Versions of a partition's bytes.",
+)
+
+partitions = sa.Table(
+    "partitions",
+    metadata,
+    _feed(),
+    _partition(),
+    sa.Column(
+        "state",
+        sa.Text,
+        sa.CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in State)), name="state"),
+        nullable=False,
+        comment="State of the partition.",
+    ),
+    sa.Column("version", sa.Integer, nullable=False, comment="Counts changes of this row; every move names the one it saw."),
+    _text("owner", "Name of the first file under this key.", null=True),
+    _number("arrival", "The newest arrival.", null=True),
+    _text("delivery", "The delivery that the state is about.", null=True),
+    _text("code", "Why it is held, a stable code.", null=True),
+    _text("message", "Why it is held, for people.", null=True),
+    _json("rows", "Row counts of the delivery."),
+    _json("flags", "What stands beside the state: placeholder_of, reconciled_at, stale."),
+    _text("contract_version", "Contract that judged the delivery.", null=True),
+    sa.Column("converter_version", sa.Integer, nullable=True, comment="Converter that converted the delivery."),
+    _at("next_attempt_at", "When the next attempt is due.", null=True),
+    _at("due_at", "When the source is due.", null=True),
+    _now("updated_at", "Last change."),
+    sa.Index(None, "feed", "state"),
+    sa.Index(None, "next_attempt_at", postgresql_where=sa.text("next_attempt_at IS NOT NULL")),
+    comment="Where each partition stands.",
+)
+
+transitions = sa.Table(
+    "transitions",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Order of the moves."),
+    _text("feed", "Feed."),
+    _text("partition", "Partition key."),
+    _text("old", "State before; null for the first.", null=True),
+    _text("new", "State after."),
+    sa.Column("version", sa.Integer, nullable=False, comment="Version of the partition's row after the move."),
+    _number("arrival", "The newest arrival then.", null=True),
+    _text("delivery", "The delivery that the state was about.", null=True),
+    _text("code", "Why, a stable code.", null=True),
+    _text("message", "Why, for people.", null=True),
+    _now("at", "When."),
+    sa.Index(None, "feed", "partition", "id"),
+    comment="Every move of every partition.",
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    _feed(),
+    _partition(),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="Counts the partition's attempts, from 1."),
+    _number("arrival", "The arrival it works on; (arrival, number) is its fence."),
+    _text("run_id", "Dagster's run."),
+    _text("host", "Machine of the worker."),
+    sa.Column("pid", sa.Integer, nullable=False, comment="Process of the worker."),
+    sa.Column("pid_started", sa.Double, nullable=False, comment="Start of that process, seconds since 1970."),
+    _text("via", "Who asked for it: sensor, ingest, redrive, ui, …"),
+    _text("step", "The step it is in or ended in.", null=True),
+    _now("started_at", "Begin."),
+    _at("ended_at", "End; null while it is under way or lost.", null=True),
+    _text("outcome", "How it ended, the state or verdict it led to.", null=True),
+    _text("code", "What went wrong, a stable code.", null=True),
+    _text("kind", "Fault kind of the code.", null=True),
+    _json("evidence", "What was seen of the failure."),
+    _text("message", "What went wrong, for people.", null=True),
+    sa.UniqueConstraint("run_id", "feed", "partition"),
+    sa.Index("attempts_open_idx", "feed", "partition", postgresql_where=sa.text("ended_at IS NULL")),
+    comment="Runs of a partition, with their verdicts; the first verdict stands.",
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    _feed(),
+    _partition(),
+    _text("holder", "host:pid:start:run of the worker."),
+    _at("acquired_at", "Since when."),
+    _at("expires_at", "Until when, unless it is renewed."),
+    comment="One worker per partition.",
+)
+
+sinks = sa.Table(
+    "sinks",
+    metadata,
+    _feed(),
+    _partition(),
+    sa.Column("sink", sa.Text, primary_key=True, comment="Sink: warehouse, lake."),
+    _text("intended_delivery", "Delivery that the sink is to hold."),
+    _text("intended_contract_version", "Contract of the intended publication."),
+    sa.Column("intended_converter_version", sa.Integer, nullable=False, comment="Converter of the intended publication."),
+    _number("intended_arrival", "Fence of the intention: arrival."),
+    sa.Column("intended_attempt", sa.Integer, nullable=False, comment="Fence of the intention: attempt."),
+    _now("intended_at", "When it was noted, before the sink was touched."),
+    _number("publication", "What the sink was last made to hold; null until then.", null=True),
+    comment="What each sink is to hold of a partition, and what it was last made to hold.",
+)
+
+publications = sa.Table(
+    "publications",
+    metadata,
+    sa.Column(
+        "number",
+        sa.BigInteger,
+        publication_numbers,
+        primary_key=True,
+        autoincrement=False,
+        server_default=publication_numbers.next_value(),
+        comment="Increases over all feeds; marts compare it with their watermark.",
+    ),
+    _text("feed", "Feed."),
+    _text("partition", "Partition key."),
+    _text("sink", "Sink."),
+    _text("delivery", "Delivery."),
+    _text("contract_version", "Contract."),
+    sa.Column("converter_version", sa.Integer, nullable=False, comment="Converter."),
+    _number("arrival", "Fence: arrival."),
+    sa.Column("attempt", sa.Integer, nullable=False, comment="Fence: attempt."),
+    _number("rows", "Rows that the sink holds of the partition."),
+    _text("hash", "Partition hash of those rows."),
+    _at("at", "When the sink was made to hold it."),
+    _now("noted_at", "When the ledger heard of it."),
+    sa.Index(None, "feed", "partition", "number"),
+    sa.Index(None, "feed", "delivery"),
+    comment="Every publication in every sink.",
+)
+
+mart_watermarks = sa.Table(
+    "mart_watermarks",
+    metadata,
+    sa.Column("mart", sa.Text, primary_key=True, comment="Mart."),
+    _number("publication", "The newest publication that its data may lack nothing of."),
+    _now("at", "When it was set."),
+    comment="How far each mart has read.",
+)
