@@ -56,27 +56,36 @@ class Plan:
         return sales.generate(self.rows, self.seed * 1_000_003 + number, first)
 
 
-def expected(plan: Plan) -> dict[str, Any]:
+def expected(plan: Plan, files: int | None = None) -> dict[str, Any]:
     """Rows and exact sums, per file and in all, without writing anything.
 
+    Args:
+        plan: the workbooks.
+        files: only the first ones; None: all.
+
     Returns:
-        `{"rows", "sums", "files": [{"name", "rows", "first_order_id", "sums"}]}`; sums are decimal texts by header.
+        `{"rows", "sums", "days", "files": [{"name", "rows", "first_order_id", "sums", "days"}]}`; sums are decimal texts by header,
+        days the sums of dates as days since 1970-01-01.
     """
-    files = [
-        {
-            "name": plan.name(number),
-            "rows": plan.rows,
-            "first_order_id": plan.first_order_id + (number - 1) * plan.rows,
-            "sums": sales.sums(plan.records(number)),
-        }
-        for number in range(1, plan.files + 1)
-    ]
-    return {"rows": plan.rows * plan.files, "sums": add_sums([file["sums"] for file in files]), "files": files}
+    parts = [_expected_of(plan, number) for number in range(1, (files or plan.files) + 1)]
+    days = {name: sum(part["days"][name] for part in parts) for name in parts[0]["days"]}
+    return {"rows": plan.rows * len(parts), "sums": add_sums([part["sums"] for part in parts]), "days": days, "files": parts}
+
+
+def _expected_of(plan: Plan, number: int) -> dict[str, Any]:
+    records = list(plan.records(number))
+    return {
+        "name": plan.name(number),
+        "rows": len(records),
+        "first_order_id": min(record.order_id for record in records),
+        "sums": sales.sums(records),
+        "days": sales.days(records),
+    }
 
 
 def add_sums(parts: list[dict[str, str]]) -> dict[str, str]:
     """Sums of sums, by header."""
-    return {name: str(sum(Decimal(part[name]) for part in parts)) for name in parts[0]} if parts else {}
+    return {name: str(sum(Decimal(part[name]) for part in parts)) for name in parts[0]}
 
 
 def make(plan: Plan, out: Path) -> list[Path]:

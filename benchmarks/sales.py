@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -54,6 +54,7 @@ _ITEMS = (  # name, price and cost in cents
     ("Vegetables", 15406, 9093),
 )
 _FIRST_DAY, _DAYS, _LONGEST_WAY = date(2010, 1, 1), 2765, 50
+_EPOCH = date(1970, 1, 1)
 _PASTED = 50
 """Rows in a block of one style where styles are mixed: people paste exports below each other."""
 
@@ -163,6 +164,14 @@ def sums(records: Iterable[Record]) -> dict[str, str]:
         units += record.units
         totals = [total + amount for total, amount in zip(totals, record.money(), strict=True)]
     return {"Units Sold": str(units)} | {name: str(Decimal(total).scaleb(-2)) for name, total in zip(MONEY, totals, strict=True)}
+
+
+def days(records: Sequence[Record]) -> dict[str, int]:
+    """Sums of the dates as days since 1970-01-01, by header: a shifted or swapped date shows in them."""
+    return {
+        "Order Date": sum((record.ordered - _EPOCH).days for record in records),
+        "Ship Date": sum((record.shipped - _EPOCH).days for record in records),
+    }
 
 
 def money_text(cents: int) -> str:

@@ -1,0 +1,99 @@
+"""One command, measured from outside: wall time, CPU time, peak memory of its whole process tree.
+
+Must not live here: which commands, and what their numbers mean.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_SAMPLE_SECONDS = 0.05
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command used.
+
+    Args:
+        exit_code: how it ended; negative: the signal.
+        wall: seconds from start to end.
+        cpu: user and system seconds of the process and of all descendants it waited for.
+        peak_pss: highest sum of the tree's proportional set sizes that a sample saw, MiB; shared pages count once.
+        max_rss: highest resident set of any single process of the tree, MiB, as the kernel kept it.
+        output: standard output.
+    """
+
+    exit_code: int
+    wall: float
+    cpu: float
+    peak_pss: float
+    max_rss: float
+    output: str
+
+
+def run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Usage:
+    """Run a command to its end and measure it.
+
+    Args:
+        command: program and arguments.
+        environ: its whole environment.
+        folder: its working directory; standard output and error are kept there as `stdout` and `stderr`.
+    """
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        sampler = _Sampler(process.pid)
+        sampler.start()
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        peak = sampler.finish()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    output = (folder / "stdout").read_text(encoding="utf-8", errors="replace")
+    return Usage(process.returncode, wall, used.ru_utime + used.ru_stime, peak / _MIB, used.ru_maxrss / 1024, output)
+
+
+class _Sampler(threading.Thread):
+    """Looks at a process tree until it is told to finish."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._done = threading.Event()
+        self._tree = {psutil.Process(pid)}
+        self._root = psutil.Process(pid)
+        self._peak = 0
+
+    def run(self) -> None:
+        while not self._done.wait(_SAMPLE_SECONDS):
+            self._tree |= _children(self._root)
+            self._peak = max(self._peak, sum(proportional_size(process.pid) for process in self._tree if process.is_running()))
+
+    def finish(self) -> int:
+        """End the sampling; the peak in bytes."""
+        self._done.set()
+        self.join()
+        return self._peak
+
+
+def proportional_size(pid: int) -> int:
+    """A process's proportional set size in bytes, 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _children(process: psutil.Process) -> set[psutil.Process]:
+    try:
+        return set(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
