@@ -1,0 +1,108 @@
+"""The warehouse as the rest of the platform sees it: one method per thing that is done to it, one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from shp_core.codes import Code
+from shp_core.errors import Fault
+from shp_core.feeds.marts import Mart
+from shp_core.healing.faults import Evidence
+from shp_resources.database import make_engine, translate
+from shp_resources.warehouse import marts
+from shp_resources.warehouse.publish import Outcome, Publication, publish, replace_rejects, take_fence
+from shp_resources.warehouse.readback import Held, read_back
+from shp_resources.warehouse.tables import ensure_schemas, ensure_tables
+from shp_resources.warehouse.target import Target
+
+
+class Warehouse:
+    """The PostgreSQL that gets the tables; nothing connects before the first use.
+
+    Args:
+        dsn: gives the address, late; None means that the embedded server is not up.
+        pooled: keep connections (short-lived processes only).
+    """
+
+    def __init__(self, dsn: Callable[[], str | None], *, pooled: bool = False) -> None:
+        self._dsn = dsn
+        self._pooled = pooled
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        dsn = self._dsn()
+        if dsn is None:
+            raise Fault(
+                Code.SINK_UNREACHABLE,
+                "The warehouse has no address: the embedded server is not up.",
+                Evidence(system="warehouse"),
+                "Start it with: shp up (or set SHP_WAREHOUSE_DSN or SHP_PG_DSN).",
+            )
+        return make_engine(dsn, pooled=self._pooled)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A transaction: committed at the end, undone by any exception, foreign ones told as faults."""
+        with translate("warehouse"):
+            connection = self._engine.raw_connection()
+            try:
+                yield connection.cursor()
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _feed(self, target: Target) -> Iterator[Any]:
+        """A transaction that alone may change a feed's tables."""
+        with self.transaction() as cur:
+            ensure_schemas(cur)
+            cur.execute("SELECT pg_advisory_xact_lock(hashtext('shp.publish'), hashtext(%s))", (target.feed,))
+            ensure_tables(cur, target)
+            yield cur
+
+    def publish(
+        self, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+    ) -> Outcome:
+        """Make the warehouse hold a publication, in one transaction.
+
+        Args:
+            target: the feed's tables.
+            publication: what is to be held.
+            clean: clean rows: `_row`, the contract's columns, `_hash`.
+            rejects: rejects: `row`, `reasons`, `kinds`, `texts`.
+
+        Raises:
+            Fault: the database failed, or a newer arrival was published (`superseded`).
+            Refusal: the same bytes are published as another partition of a feed without a key.
+        """
+        with self._feed(target) as cur:
+            return publish(cur, target, publication, clean, rejects)
+
+    def publish_rejects(
+        self, target: Target, partition: str, delivery: str, fence: tuple[int, int], rejects: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Show the rejects of a delivery that is refused as a whole; its clean rows stay out, older rows stay in."""
+        with self._feed(target) as cur:
+            take_fence(cur, target, partition, fence)
+            return replace_rejects(cur, target, partition, delivery, rejects)
+
+    def read_back(self, target: Target, partition: str) -> Held:
+        """What stands in the tables of a partition, with the hash computed from the rows."""
+        with self.transaction() as cur:
+            cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return read_back(cur, target, partition)
+
+    def refresh_mart(self, mart: Mart, target: Target) -> marts.MartOutcome:
+        """Make a mart anew from the feed's table, in one transaction."""
+        with self.transaction() as cur:
+            ensure_schemas(cur)
+            return marts.refresh(cur, mart, target)
