@@ -1,0 +1,1 @@
+"""up, down, status, env: the platform's processes."""
