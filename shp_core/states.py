@@ -69,16 +69,15 @@ TRANSITIONS: tuple[Moves, ...] = (
     _moves("A period is planned before its source comes.", {None}, {State.EXPECTED}),
     _moves("A source came that nobody had to expect.", {None}, {State.ARRIVED}),
     _moves("The ledger is rebuilt from what the sinks hold.", {None}, PUBLISHED_STATES),
-    _moves("The due time passed without a source.", {State.EXPECTED, State.WAITING}, {State.LATE}),
+    _moves("The due time passed and the source is not there, or went away.", {State.EXPECTED, State.WAITING}, {State.LATE}),
     _moves("The due time was moved.", {State.LATE}, {State.EXPECTED}),
-    _moves("A source that is fetched is not there yet.", {State.EXPECTED, State.LATE}, {State.WAITING}),
     _moves(
         "A person says that it will never come, never be mended, or must be empty.",
         {State.EXPECTED, State.LATE, *HELD_STATES, *PUBLISHED_STATES},
         {State.WAIVED},
     ),
     _moves("A person takes the waiver back.", {State.WAIVED}, {State.EXPECTED}),
-    _moves("A newer arrival; or a run that was interrupted or overtaken gives the partition back.", ANY_STATE, {State.ARRIVED}),
+    _moves("A newer arrival; held and armed again; or given back by a run that was interrupted or overtaken.", ANY_STATE, {State.ARRIVED}),
     _moves(
         "A run starts: on an arrival, on what is armed again, or once more on what is published (by hand, stale, a gap).",
         {State.ARRIVED, *HELD_STATES, *PUBLISHED_STATES},
@@ -88,11 +87,10 @@ TRANSITIONS: tuple[Moves, ...] = (
     _moves("A run ended in a fault or a refusal and a verdict holds the partition.", {State.RUNNING}, HELD_STATES),
     _moves("Held before a run began: a breaker is open, the source went away, or the file is refused.", {State.ARRIVED}, HELD_STATES),
     _moves(
-        "Another cause holds it now, its budget is used up, or it is armed again and due later.",
+        "Another cause holds it now, or its budget is used up.",
         {State.WAITING, State.PARKED},
         {State.WAITING, State.PARKED, State.QUARANTINED, State.EXHAUSTED},
     ),
-    _moves("Armed again, to be run when it is due.", {State.QUARANTINED, State.EXHAUSTED}, {State.WAITING, State.PARKED}),
     _moves("A sink was read again and does not hold the intended publication.", PUBLISHED_STATES, {State.PARKED}),
     _moves(
         "The sinks were read again and hold the intended publication: the bytes are the same, or only the answer was lost.",
@@ -117,8 +115,3 @@ def check_transition(old: State | None, new: State) -> None:
     """
     if (old, new) not in _LEGAL:
         raise IllegalTransition(old, new)
-
-
-def reasons(old: State | None, new: State) -> list[str]:
-    """Why a move is legal, in the table's words; empty when it is not."""
-    return [moves.reason for moves in TRANSITIONS if old in moves.old and new in moves.new]

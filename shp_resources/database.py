@@ -52,7 +52,6 @@ _LOST_WORDS = re.compile(
     r"closed the connection|connection (already|has been|was) closed|connection reset|terminating connection|SSL SYSCALL"
 )
 _SECRET = re.compile(r"(password\s*=\s*)('[^']*'|\S+)|(://[^:/@\s]+:)[^@\s]*@", re.IGNORECASE)
-_VALUE_CLASSES = ("22", "23")  # their messages quote what stands in cells
 
 
 def address(dsn: str) -> URL:
@@ -108,15 +107,21 @@ def translate(system: str) -> Iterator[None]:
         system: the outside system as evidence names it (`ledger`, `warehouse`).
 
     Raises:
-        Fault: with the code that `classify` gives the evidence; the foreign exception is its cause, except where
-            that would carry the contents of cells into logs.
+        Fault: with the code that `classify` gives the evidence, from the foreign exception with a bounded message.
     """
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, psycopg2.Error) as error:
         evidence = evidence_of(error, system)
-        shows_values = (evidence.sqlstate or "").startswith(_VALUE_CLASSES)
-        raise Fault(classify(evidence), f"{system}: {evidence.text}", evidence) from (None if shows_values else error)
+        _shorten(error, evidence.text)
+        raise Fault(classify(evidence), f"{system}: {evidence.text}", evidence) from error
+
+
+def _shorten(error: Exception, text: str) -> None:
+    # The server's whole message quotes rows (DETAIL, CONTEXT) and parameters (LINE 1), and the cause ends up in logs.
+    error.args = (text,)
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        error.orig.args = (text,)
 
 
 def evidence_of(error: Exception, system: str) -> Evidence:
@@ -152,6 +157,6 @@ def _text(error: Exception, sqlstate: str | None) -> str:
     primary = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
     words = " ".join((primary or str(error)).split())
     words = _SECRET.sub(lambda found: (found[1] or found[3]) + ("***@" if found[3] else "***"), words)
-    if (sqlstate or "").startswith("22"):
+    if (sqlstate or "").startswith("22"):  # the only class whose first words quote a value
         words = re.sub(r'".*"', '"…"', words)
     return f"{type(error).__name__}: {words}"[:TEXT_LIMIT]

@@ -40,8 +40,9 @@ class Rule:
 
 
 # Names of SQLSTATEs: PostgreSQL's documentation, appendix A.
-_UNREACHABLE = {"08001", "08004", "57P01", "57P02", "57P03", "25006"}  # no connection, shutting down, read-only
-_PASSING = {"08", "40", "25P03", "53200", "53300", "55P03", "57014", "57P05"}  # reset, deadlock, too busy, timeout
+_UNREACHABLE = {"08001", "08004", "57P03", "25006"}  # no connection, starting up or shutting down, read-only
+# Reset, deadlock, too busy, timeout. A server that stops says 57P01 or just hangs up (08006), as it happens, so both are one.
+_PASSING = {"08", "40", "25P03", "53200", "53300", "55P03", "57014", "57P01", "57P02", "57P05"}
 _REFUSING = {"28", "42501", "3D000", "3F000", "53100", "53400", "58", "XX001", "XX002"}  # rights, disk, damage
 _OTHER_TABLE = {"42703", "42704", "42804", "42P01"}  # somebody changed or dropped the table
 _PASSING_ERRNOS = {errno.EAGAIN, errno.EINTR, errno.EIO, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET, errno.EMFILE}

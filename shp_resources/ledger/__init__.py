@@ -13,7 +13,7 @@ Must not live here: decisions (which verdict, which state), anything about rows,
 
 from shp_resources.ledger.arrivals import Arrival, SeenSource, Source
 from shp_resources.ledger.attempts import Attempt
-from shp_resources.ledger.errors import LeaseLost, StaleState, Superseded
+from shp_resources.ledger.errors import KeyTaken, LeaseLost, StaleState, Superseded
 from shp_resources.ledger.holder import Holder, process_alive
 from shp_resources.ledger.ledger import Ledger
 from shp_resources.ledger.migrate import migrate
@@ -24,6 +24,7 @@ __all__ = [
     "Arrival",
     "Attempt",
     "Holder",
+    "KeyTaken",
     "LeaseLost",
     "Ledger",
     "PartitionRecord",

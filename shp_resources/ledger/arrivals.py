@@ -18,7 +18,9 @@ from shp_core.healing.faults import Evidence
 from shp_core.states import State
 from shp_resources.ledger import partitions as states
 from shp_resources.ledger import tables
+from shp_resources.ledger.errors import KeyTaken
 from shp_resources.ledger.tables import arrivals, deliveries, publications, sinks, sources
+from shp_resources.ledger.tables import partitions as rows
 from shp_resources.ledger.transactions import Transactions, lock_partition
 
 
@@ -84,10 +86,10 @@ class Arrivals:
     def known_sources(self, feed: str) -> dict[str, SeenSource]:
         """The sources of a feed as they were last seen, by URI."""
         with self._transactions.begin() as connection:
-            rows = connection.execute(sa.select(sources).where(sources.c.feed == feed))
-            return {row.uri: SeenSource(_source(row), row.partition, row.arrival) for row in rows}
+            seen = connection.execute(sa.select(sources).where(sources.c.feed == feed))
+            return {row.uri: SeenSource(_source(row), row.partition, row.arrival) for row in seen}
 
-    def record(self, feed: str, partition: str, source: Source | None, via: str) -> Arrival:
+    def record(self, feed: str, partition: str, source: Source | None, via: str, *, sole_owner: bool = False) -> Arrival:
         """Note that a source was seen new or changed, and move its partition to `arrived`.
 
         The same sight of the same source again gives the arrival it made before. While a run is under way the state
@@ -98,12 +100,18 @@ class Arrivals:
             partition: partition key.
             source: what was seen; None for an arrival that a person makes, which is always new.
             via: who saw it.
+            sole_owner: the key belongs to the first file name that comes under it (feeds by file).
 
         Returns:
             The arrival, new or known.
+
+        Raises:
+            KeyTaken: another file name owns the key; only with `sole_owner`.
         """
         with self._transactions.begin() as connection:
             lock_partition(connection, feed, partition)
+            if sole_owner and source:
+                _check_owner(connection, feed, partition, source.name)
             known = _known(connection, feed, partition, source) if source else None
             if known is not None:
                 return known
@@ -147,10 +155,8 @@ class Arrivals:
 
     def partition_owner(self, feed: str, partition: str) -> str | None:
         """Name of the first file that came under a partition key, None while the key is free."""
-        owner = tables.partitions.c.owner
-        query = sa.select(owner).where(tables.partitions.c.feed == feed, tables.partitions.c.partition == partition)
         with self._transactions.begin() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return _owner(connection, feed, partition)
 
     def partitions_of_delivery(self, feed: str, sha256: str) -> list[str]:
         """The partitions of a feed of which some sink holds, or is to hold, these bytes; sorted."""
@@ -177,6 +183,17 @@ def _known(connection: sa.Connection, feed: str, partition: str, source: Source)
     return _arrival(connection.execute(sa.select(arrivals).where(arrivals.c.number == row.arrival)).one())
 
 
+def _check_owner(connection: sa.Connection, feed: str, partition: str, name: str) -> None:
+    owner = _owner(connection, feed, partition)
+    if owner is not None and owner != name:
+        raise KeyTaken(feed, partition, owner)
+
+
+def _owner(connection: sa.Connection, feed: str, partition: str) -> str | None:
+    query = sa.select(rows.c.owner).where(rows.c.feed == feed, rows.c.partition == partition)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def _insert(connection: sa.Connection, feed: str, partition: str, source: Source | None, via: str) -> Arrival:
     seen = asdict(source) if source else {}
     values = {"feed": feed, "partition": partition, "via": via, **seen}
@@ -194,9 +211,8 @@ def _note_on_partition(connection: sa.Connection, arrival: Arrival) -> None:
     to = State.RUNNING if old and old.state is State.RUNNING else State.ARRIVED
     states.change(connection, old, *key, to, {"arrival": arrival.number})
     if arrival.source:
-        owner = tables.partitions.c.owner
-        mine = (tables.partitions.c.feed == arrival.feed, tables.partitions.c.partition == arrival.partition, owner.is_(None))
-        connection.execute(sa.update(tables.partitions).where(*mine).values(owner=arrival.source.name))
+        free = (rows.c.feed == arrival.feed, rows.c.partition == arrival.partition, rows.c.owner.is_(None))
+        connection.execute(sa.update(rows).where(*free).values(owner=arrival.source.name))
 
 
 def _source(row: sa.Row[Any]) -> Source:

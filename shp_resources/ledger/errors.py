@@ -23,6 +23,20 @@ class StaleState(ShpError):
         super().__init__(Code.PARTITION_BUSY, f"{feed}/{partition} changed since version {expected} was read.")
 
 
+class KeyTaken(ShpError):
+    """Another file name owns the partition key; the name with its hash (`~` and 8 hex digits) is free.
+
+    Args:
+        feed: feed.
+        partition: partition key.
+        owner: name of the file that came first.
+    """
+
+    def __init__(self, feed: str, partition: str, owner: str) -> None:
+        super().__init__(Code.PARTITION_BUSY, f"{feed}/{partition} belongs to the file {owner!r}.")
+        self.owner = owner
+
+
 class Superseded(Fault):
     """A newer fence was here already; the caller's work is out of date and must not go on."""
 

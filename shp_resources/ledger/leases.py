@@ -63,7 +63,7 @@ class Lease:
 
 
 class Leases:
-    """Leases on all partitions."""
+    """Leases on all partitions; each call is seen by others at once, also inside a transaction of the ledger."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -80,7 +80,7 @@ class Leases:
             ttl_seconds: how long it is valid unless renewed.
             alive: tells whether (pid, start in seconds since 1970) is a living process of this machine; None: do not ask.
         """
-        with self._transactions.begin() as connection:
+        with self._transactions.begin_alone() as connection:
             if _take(connection, feed, partition, holder, ttl_seconds):
                 return True
             other = connection.execute(sa.select(leases.c.holder).where(*_of(feed, partition))).scalar_one_or_none()
@@ -90,20 +90,20 @@ class Leases:
 
     def renew(self, feed: str, partition: str, holder: Holder, *, ttl_seconds: float = TTL_SECONDS) -> bool:
         """Make the lease valid from now on again; False when it is not the holder's any more."""
-        with self._transactions.begin() as connection:
+        with self._transactions.begin_alone() as connection:
             mine = (*_of(feed, partition), leases.c.holder == str(holder))
             return connection.execute(sa.update(leases).where(*mine).values(expires_at=_end(ttl_seconds))).rowcount == 1
 
     def release(self, feed: str, partition: str, holder: Holder) -> bool:
         """Give the lease back; False, and nothing happens, when it was not the holder's any more."""
-        with self._transactions.begin() as connection:
+        with self._transactions.begin_alone() as connection:
             mine = (*_of(feed, partition), leases.c.holder == str(holder))
             return connection.execute(sa.delete(leases).where(*mine)).rowcount == 1
 
     def holder(self, feed: str, partition: str) -> str | None:
         """Who holds a valid lease on the partition."""
         valid = leases.c.expires_at > sa.func.clock_timestamp()
-        with self._transactions.begin() as connection:
+        with self._transactions.begin_alone() as connection:
             return connection.execute(sa.select(leases.c.holder).where(*_of(feed, partition), valid)).scalar_one_or_none()
 
     @contextmanager

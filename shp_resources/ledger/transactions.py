@@ -44,12 +44,22 @@ class Transactions:
         if outer is not None:
             yield outer
             return
-        with translate("ledger"), self.engine().begin() as connection:
+        with self.begin_alone() as connection:
             self._current.connection = connection
             try:
                 yield connection
             finally:
                 self._current.connection = None
+
+    @contextmanager
+    def begin_alone(self) -> Iterator[sa.Connection]:
+        """A transaction of its own, for what others must see at once.
+
+        Raises:
+            Fault: the database failed, as `translate` names it.
+        """
+        with translate("ledger"), self.engine().begin() as connection:
+            yield connection
 
     def engine(self) -> sa.Engine:
         """The engine of this process; a forked child never uses its parent's connections."""
