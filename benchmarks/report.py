@@ -59,7 +59,7 @@ def _speed(run: Run) -> float:
 
 def _medians(runs: Sequence[Run]) -> dict[str, Any]:
     def median(key: str) -> float:
-        return round(statistics.median(run[key] for run in runs), 2)
+        return round(float(statistics.median(run[key] for run in runs)), 2)
 
     fixed = {"files": runs[0]["files"], "rows": runs[0]["rows"], "runs": len(runs)}
     measured = {key: median(key) for key in ("wall", "cpu", "peak_pss", "max_rss")}
