@@ -5,15 +5,17 @@ Must not live here: which commands, and what their numbers mean.
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from benchmarks import launch
 
 _SAMPLE_SECONDS = 0.05
 _MIB = 1024 * 1024
@@ -48,26 +50,24 @@ def run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Usa
         environ: its whole environment.
         folder: its working directory; standard output and error are kept there as `stdout` and `stderr`.
     """
+    launcher = [sys.executable, "-I", "-S", launch.__file__, str(folder / "usage.json"), *command]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        process = subprocess.Popen(launcher, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         sampler = _Sampler(process.pid)
         sampler.start()
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
+        process.wait()
         peak = sampler.finish()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    output = (folder / "stdout").read_text(encoding="utf-8", errors="replace")
-    return Usage(process.returncode, wall, used.ru_utime + used.ru_stime, peak / _MIB, used.ru_maxrss / 1024, output)
+    used = json.loads((folder / "usage.json").read_text(encoding="ascii"))
+    return Usage(**used, peak_pss=peak / _MIB, output=(folder / "stdout").read_text(encoding="utf-8", errors="replace"))
 
 
 class _Sampler(threading.Thread):
-    """Looks at a process tree until it is told to finish."""
+    """Looks at the descendants of a process until it is told to finish."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._done = threading.Event()
-        self._tree = {psutil.Process(pid)}
+        self._tree: set[psutil.Process] = set()
         self._root = psutil.Process(pid)
         self._peak = 0
 

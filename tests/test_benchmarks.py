@@ -124,6 +124,15 @@ def test_usage_is_that_of_the_whole_tree(tmp_path: Path) -> None:
     assert usage.cpu > 0.2
 
 
+def test_usage_is_not_that_of_the_harness(tmp_path: Path) -> None:
+    """A contender would be charged for the memory of the process that measures it."""
+    ballast = bytearray(os.urandom(1) * (150 << 20))
+    usage = run([sys.executable, "-I", "-S", "-c", "import time; time.sleep(0.3)"], os.environ, tmp_path)
+    assert len(ballast) > 50 << 20
+    assert 3 < usage.max_rss < 50
+    assert 1 < usage.peak_pss < 50
+
+
 def test_usage_keeps_output_and_exit_code(tmp_path: Path) -> None:
     """Nobody could see why a contender failed."""
     usage = run([sys.executable, "-c", "import sys; print('out'); sys.stderr.write('err'); sys.exit(3)"], os.environ, tmp_path)
