@@ -2,14 +2,8 @@
 
 from alembic import context
 
-from shp_resources.ledger.tables import SCHEMA, metadata
+from shp_resources.ledger.tables import SCHEMA
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table_schema=SCHEMA,
-    include_schemas=True,
-    include_name=lambda name, kind, _: kind != "schema" or name == SCHEMA,
-)
+context.configure(connection=context.config.attributes["connection"], version_table_schema=SCHEMA)
 with context.begin_transaction():
     context.run_migrations()
