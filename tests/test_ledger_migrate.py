@@ -26,7 +26,7 @@ from tests.support.ledgers import wait_until
 from tests.support.postgres import rows
 
 TABLES = {
-    "alembic_version",
+    "ledger_version",
     "arrivals",
     "attempts",
     "deliveries",
@@ -74,7 +74,7 @@ def test_a_current_ledger_costs_one_query(database_dsn: str) -> None:
         migrate(database_dsn)
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
-    assert seen == ["SELECT version_num FROM shp.alembic_version"]
+    assert seen == ["SELECT version_num FROM shp.ledger_version"]
 
 
 def test_alembic_is_imported_only_when_there_is_work(database_dsn: str) -> None:
@@ -90,7 +90,7 @@ def test_two_processes_may_migrate_at_once(database_dsn: str) -> None:
     with ThreadPoolExecutor(6) as threads:
         outcomes = [threads.submit(migrate, database_dsn) for _ in range(6)]
     assert [outcome.result() for outcome in outcomes] == [None] * 6
-    assert rows(database_dsn, "select version_num from shp.alembic_version") == [(HEAD,)]
+    assert rows(database_dsn, "select version_num from shp.ledger_version") == [(HEAD,)]
 
 
 def test_the_second_waits_for_the_first(database_dsn: str) -> None:
@@ -119,7 +119,7 @@ def test_a_failed_migration_leaves_nothing(database_dsn: str) -> None:
 def test_the_migrations_lead_to_the_tables_that_the_code_uses(database_dsn: str) -> None:
     """A column that only the code or only the migration has would break the first statement that uses it."""
     migrate(database_dsn)
-    options = {"version_table_schema": "shp", "compare_server_default": True, "include_schemas": True}
+    options = {"version_table": "ledger_version", "version_table_schema": "shp", "compare_server_default": True, "include_schemas": True}
     with make_engine(database_dsn, pooled=False).connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
@@ -140,7 +140,7 @@ def test_every_table_and_column_says_what_it_is(database_dsn: str) -> None:
         """
         select c.relname, a.attname from pg_class c
         left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        where c.relnamespace = 'shp'::regnamespace and c.relkind = 'r' and c.relname <> 'alembic_version'
+        where c.relnamespace = 'shp'::regnamespace and c.relkind = 'r' and c.relname <> 'ledger_version'
         and (obj_description(c.oid, 'pg_class') is null or col_description(c.oid, a.attnum) is null)
         """,
     )
@@ -174,7 +174,7 @@ def test_the_database_takes_no_other_state(database_dsn: str) -> None:
 def test_a_ledger_from_the_future_is_refused(database_dsn: str) -> None:
     """An older program would write into tables that it does not understand."""
     migrate(database_dsn)
-    rows(database_dsn, "update shp.alembic_version set version_num = '9999'")
+    rows(database_dsn, "update shp.ledger_version set version_num = '9999'")
     with pytest.raises(UsageError, match="9999") as raised:
         migrate(database_dsn)
     assert raised.value.code is Code.SETTINGS_INVALID
@@ -191,6 +191,35 @@ def test_a_role_without_the_right_to_make_schemas_can_use_a_prepared_one(databas
         assert _tables(database_dsn) == TABLES
     finally:
         rows(database_dsn, f"drop owned by {role} cascade")
+        rows(database_dsn, f"drop role {role}")
+
+
+def _schema_of_a_new_table(dsn: str) -> object:
+    rows(dsn, "create table made_by_somebody_else (a int)")
+    return rows(dsn, "select relnamespace::regnamespace::text from pg_class where relname = 'made_by_somebody_else'")[0][0]
+
+
+def test_a_role_named_like_our_schema_keeps_its_tables_in_public(database_dsn: str) -> None:
+    """Dagster, which names no schema, would look into ours for its runs, find none, and start a new history."""
+    assert make_url(database_dsn).username == "shp"
+    rows(database_dsn, "create table runs as select 1 as id")
+    migrate(database_dsn)
+    assert rows(database_dsn, "select current_schema()") == [("public",)]
+    assert _schema_of_a_new_table(database_dsn) == "public"
+    assert rows(database_dsn, "select id from runs") == [(1,)]
+
+
+def test_other_roles_keep_their_search_path(database_dsn: str) -> None:
+    """An installation in a database with a layout of its own would find its settings changed."""
+    role = "guest_" + str(make_url(database_dsn).database)
+    rows(database_dsn, f"create role {role} superuser login password 'word'")
+    theirs = make_url(database_dsn).set(username=role, password="word").render_as_string(hide_password=False)
+    try:
+        rows(database_dsn, f"alter role {role} set search_path = pg_catalog")
+        migrate(theirs)
+        assert rows(theirs, "show search_path") == [("pg_catalog",)]
+    finally:
+        rows(database_dsn, f"reassign owned by {role} to shp")
         rows(database_dsn, f"drop role {role}")
 
 

@@ -14,12 +14,12 @@ from sqlalchemy import exc
 from shp_core.codes import Code
 from shp_core.errors import UsageError
 from shp_resources.database import make_engine, translate
-from shp_resources.ledger.tables import SCHEMA
+from shp_resources.ledger.tables import SCHEMA, VERSION_TABLE
 
 HEAD = "0001"  # the newest migration; written here so that asking costs one query and no import of Alembic
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x736870  # "shp"
-_VERSION = sa.text(f"SELECT version_num FROM {SCHEMA}.alembic_version")
+_VERSION = sa.text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")
 
 
 def migrate(dsn: str) -> None:
@@ -52,6 +52,15 @@ def current_version(engine: sa.Engine) -> str | None:
         raise
 
 
+def _keep_out_of_search_path(connection: sa.Connection) -> None:
+    # PostgreSQL looks first in the schema named like the role. Where that is ours, Dagster, which names no schema,
+    # would look for its tables here from now on, and miss those that it made in `public` before.
+    role, database = connection.execute(sa.text("SELECT current_user, current_database()")).one()
+    if role == SCHEMA:
+        quoted = connection.dialect.identifier_preparer.quote(database)
+        connection.execute(sa.text(f"ALTER ROLE CURRENT_USER IN DATABASE {quoted} SET search_path = public"))
+
+
 def _upgrade(connection: sa.Connection) -> None:
     from alembic import command
     from alembic.config import Config
@@ -60,6 +69,7 @@ def _upgrade(connection: sa.Connection) -> None:
     # Not IF NOT EXISTS: that needs the right to create schemas even where an administrator made ours.
     if connection.execute(sa.select(sa.func.to_regnamespace(SCHEMA))).scalar_one() is None:
         connection.execute(sa.schema.CreateSchema(SCHEMA))
+    _keep_out_of_search_path(connection)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from shp_core.states import State
 
 SCHEMA = "shp"
+VERSION_TABLE = "ledger_version"  # not Alembic's usual name, which Dagster uses in the same database
 metadata = sa.MetaData(
     schema=SCHEMA,
     naming_convention={

@@ -2,8 +2,12 @@
 
 from alembic import context
 
-from shp_resources.ledger.tables import SCHEMA
+from shp_resources.ledger.tables import SCHEMA, VERSION_TABLE
 
-context.configure(connection=context.config.attributes["connection"], version_table_schema=SCHEMA)
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=VERSION_TABLE,
+    version_table_schema=SCHEMA,
+)
 with context.begin_transaction():
     context.run_migrations()
