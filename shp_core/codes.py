@@ -100,6 +100,7 @@ class Code(StrEnum):
     SUPERSEDED = "superseded"
     INTERRUPTED = "interrupted"
     WORKER_LOST = "worker_lost"
+    SERVICE_FAILED = "service_failed"
     CODE_BUG = "code_bug"
     # feeds and commands
     FEED_INVALID = "feed_invalid"
@@ -279,6 +280,9 @@ TABLE: dict[Code, CodeInfo] = {
     Code.SUPERSEDED: _platform(FaultKind.INTERRUPTED, "A newer arrival of the partition was published meanwhile; this run gave way."),
     Code.INTERRUPTED: _platform(FaultKind.INTERRUPTED, "The work was stopped from outside and can be taken up again."),
     Code.WORKER_LOST: _platform(FaultKind.WORKER_LOST, "The process that did the work died without a word."),
+    Code.SERVICE_FAILED: _platform(
+        FaultKind.INTERRUPTED, "One of the platform's own processes does not start or does not answer; the end of its log says why."
+    ),
     Code.CODE_BUG: _platform(FaultKind.CODE_BUG, "Something nobody named went wrong; please report it with the run's log."),
     Code.FEED_INVALID: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "A feed file has errors; `shp feeds check` lists them all."),
     Code.FEED_UNKNOWN: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "There is no feed of that name; `shp feeds check` lists them."),
