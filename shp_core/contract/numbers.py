@@ -9,16 +9,22 @@ import math
 import re
 import unicodedata
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from shp_core.contract import reasons
 from shp_core.contract.contract import ContractColumn
 
 _WIDE = Context(prec=400, rounding=ROUND_HALF_EVEN)
-"""Doubles reach 1.8e308; quantising must never lose a digit or raise."""
+"""Doubles reach down to 5e-324: quantising must never lose a digit or raise. The ambient context keeps 28 digits, so
+nothing here uses an operator or a method that rounds to it."""
 
-_SPACES = " \u00a0\u202f"
+_GROUP_SIGNS = {" ": " \u00a0\u202f", "'": "'\u2019"}
+"""Group signs that keyboards and spreadsheet programs write in more than one way."""
+
 _GUARD_DIGITS = 4
+_MOST_DIGITS = 38
+"""The widest column has a precision of 38: a number with more digits before its point fits none."""
+
 _LIMITS = {"integer": 1 << 31, "bigint": 1 << 63}
 
 _SYMBOLS = {
@@ -37,9 +43,15 @@ _SYMBOLS = {
     "₪": ("ILS",),
 }
 
+_DOUBLE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?\Z")
 _MONEY = re.compile(
-    r"(?P<sign>[+-]?)\s*(?P<before>[^\d\s.,'+-]*)\s*(?P<inner>[+-]?)\s*(?P<digits>[\d.,'\s]*\d[\d.,'\s]*?)\s*(?P<after>[^\d\s.,'+-]*)\Z"
+    r"(?P<sign>[+-]?)\s*"
+    r"(?:(?P<before>[^\d\s.,'\u2019+-]+)(?P<inner>(?:\s*[+-])?)\s*)?"
+    r"(?P<digits>[\d.,'\u2019][\d.,'\u2019\s]*)"
+    r"(?P<after>[^\d\s.,'\u2019+-]*)\Z"
 )
+"""No two neighbouring parts can match the same character: the time is linear in the length of whatever a cell holds."""
+
 _CODE = re.compile(r"[A-Z]{3}\Z")
 
 
@@ -55,15 +67,16 @@ class Notation:
 
     Args:
         decimal: decimal sign, `.` or `,`.
-        group: sign between groups of three digits; empty: none; a space also means the no-break spaces.
+        group: sign between groups of three digits; empty: none. A space also means the no-break spaces, an apostrophe
+            also the typographic one. A group never follows a leading zero: `0,123` was meant as a fraction.
     """
 
     def __init__(self, decimal: str, group: str) -> None:
         point = re.escape(decimal)
         whole = "[0-9]+"
         if group:
-            sign = f"[{_SPACES}]" if group == " " else re.escape(group)
-            whole = f"(?:[0-9]{{1,3}}(?:{sign}[0-9]{{3}})+|[0-9]+)"
+            sign = f"[{_GROUP_SIGNS.get(group, group)}]"
+            whole = f"(?:[1-9][0-9]{{0,2}}(?:{sign}[0-9]{{3}})+|[0-9]+)"
         self._shape = re.compile(rf"([+-]?)(?:({whole})(?:{point}([0-9]*))?|{point}([0-9]+))\Z")
 
     def parse(self, text: str) -> Optional[Decimal]:
@@ -88,20 +101,20 @@ def convert_number(column: ContractColumn, kind: str, text: str, notation: Notat
     Returns:
         The value, quantised to the column's scale, or the reason why there is none.
     """
-    wrong = reasons.INVALID_INTEGER if column.scale == 0 and column.type != "money" else reasons.INVALID_NUMBER
-    if kind == "n":
-        return _in_range(column, _nearest(Decimal(text), column.scale))
+    wrong = reasons.INVALID_INTEGER if column.type in _LIMITS else reasons.INVALID_NUMBER
+    if kind == "n" and _DOUBLE.match(text):
+        return _fitted(column, Decimal(text), _nearest)
     if kind != "s":
         return Number(None, wrong)
     spelled = _money(column, text, notation) if column.type == "money" else _spelled(notation.parse(text), wrong)
     if spelled.value is None:
         return spelled
-    return _in_range(column, _exact(spelled.value, column.scale))
+    return _fitted(column, spelled.value, _exact)
 
 
 def number_text(value: Decimal) -> str:
     """The canonical text: plain notation at the value's scale, no negative zero."""
-    return format(abs(value) if value.is_zero() else value, "f")
+    return format(value.copy_abs() if value.is_zero() else value, "f")
 
 
 def _spelled(value: Optional[Decimal], wrong: str) -> Number:
@@ -126,15 +139,21 @@ def _exact(value: Decimal, scale: int) -> Number:
     return Number(value.quantize(Decimal(1).scaleb(-scale), context=_WIDE), None)
 
 
-def _in_range(column: ContractColumn, number: Number) -> Number:
-    if number.value is None:
+def _fitted(column: ContractColumn, value: Decimal, fit: Callable[[Decimal, int], Number]) -> Number:
+    """The value at the column's scale and within its range; arithmetic is only done on what some column could hold."""
+    if value and value.adjusted() >= _MOST_DIGITS:
+        return Number(None, reasons.OUT_OF_RANGE)
+    number = fit(value, column.scale)
+    if number.value is None or _in_range(column, number.value):
         return number
+    return Number(None, reasons.OUT_OF_RANGE)
+
+
+def _in_range(column: ContractColumn, value: Decimal) -> bool:
     limit = _LIMITS.get(column.type)
     if limit is not None:
-        fits = -limit <= number.value < limit
-    else:
-        fits = abs(number.value) < Decimal(1).scaleb(column.precision - column.scale)
-    return number if fits else Number(None, reasons.OUT_OF_RANGE)
+        return -limit <= value < limit
+    return value.copy_abs() < Decimal(1).scaleb(column.precision - column.scale)
 
 
 def _ulp(value: float) -> Decimal:
@@ -154,7 +173,7 @@ def _money(column: ContractColumn, text: str, notation: Notation) -> Number:
         return Number(None, reasons.INVALID_NUMBER)
     if not all(column.currency == sign or column.currency in _SYMBOLS.get(sign, ()) for sign in signs):
         return Number(None, reasons.WRONG_CURRENCY)
-    return Number(-value if "-" in (match["sign"], match["inner"]) else value, None)
+    return Number(value.copy_negate() if "-" in f"{match['sign']}{match['inner']}" else value, None)
 
 
 def _is_currency(sign: str) -> bool:

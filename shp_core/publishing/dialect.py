@@ -1,9 +1,10 @@
 r"""The one text dialect and the hashes both sinks are compared by.
 
-The dialect is PostgreSQL's COPY text format: columns separated by TAB, rows by LF; backslash, TAB, LF and CR inside a
-text written as `\\`, `\t`, `\n`, `\r`; null written as `\N`
-(https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"). Standard library only, Python 3.8 syntax: the
-same module runs on Hadoop nodes.
+The dialect is PostgreSQL's COPY text format, as COPY TO writes it: columns separated by TAB, rows by LF; backslash,
+TAB, LF, CR and the rarer backspace, form feed and vertical tab inside a text written as `\\`, `\t`, `\n`, `\r`, `\b`,
+`\f`, `\v`; null written as `\N` (https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"). What PostgreSQL
+gives back can so be compared byte for byte. Standard library only, Python 3.8 syntax: the same module runs on Hadoop
+nodes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Iterable, Optional
 
 NULL = "\\N"
 
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
-_SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPED = re.compile(r"\\[\\tnr]")
+_SPECIAL = re.compile(r"[\\\t\n\r\b\f\v]")
+_ESCAPED = re.compile(r"\\[\\tnrbfv]")
 
 MODULUS = 1 << 128
 
