@@ -1,7 +1,42 @@
-"""The code location: everything assembled in one place."""
+"""The code location: everything assembled in one place.
+
+Loading it reads feed files and nothing else: no database, no network, so that `dagster definitions validate` works
+on a laptop and in CI.
+"""
 
 from __future__ import annotations
 
+import logging
+
 import dagster as dg
 
-defs = dg.Definitions()
+from shp_assets.build import build_assets, build_kits
+from shp_core.feeds.load import Catalogue, load_catalogue
+from shp_resources.outside import Outside
+from shp_resources.settings import Settings
+from shp_sensors.build import build_sensors
+
+_log = logging.getLogger("shp")
+
+
+def build_definitions(catalogue: Catalogue, outside: Outside) -> dg.Definitions:
+    """The Definitions of a catalogue of feeds.
+
+    Args:
+        catalogue: feeds and marts; broken files are left out.
+        outside: the outside systems that assets and sensors are handed.
+    """
+    kits = build_kits(catalogue)
+    return dg.Definitions.merge(build_assets(catalogue, kits, outside), build_sensors(catalogue, kits))
+
+
+def load_definitions() -> dg.Definitions:
+    """The Definitions of this installation, found by the environment."""
+    settings = Settings.load()
+    catalogue = load_catalogue(settings.feeds, settings.marts)
+    for error in catalogue.errors:
+        _log.warning("%s The other feeds are in force. Run: shp feeds check", error)
+    return build_definitions(catalogue, Outside(settings, pooled=True))
+
+
+defs = load_definitions()

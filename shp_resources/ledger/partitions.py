@@ -77,6 +77,9 @@ class Fields(TypedDict, total=False):
 _ABOUT_STATE: Fields = {"code": None, "message": None, "next_attempt_at": None}
 
 
+_RECENT, _ENOUGH = 20, 3
+
+
 class Partitions:
     """The partitions of all feeds."""
 
@@ -100,6 +103,22 @@ class Partitions:
             query = query.where(partitions.c.state.in_([str(state) for state in states]))
         with self._transactions.begin() as connection:
             return [_record(row) for row in connection.execute(query)]
+
+    def usual_reads(self, feed: str, *, but: str) -> float | None:
+        """Median of the rows read for the partitions that were published last.
+
+        Args:
+            feed: feed.
+            but: a partition to leave out, the one that is judged.
+
+        Returns:
+            Rows; None while fewer than three partitions are published.
+        """
+        published = partitions.c.state.in_([str(State.PUBLISHED), str(State.PUBLISHED_WITH_REJECTS)])
+        query = sa.select(partitions.c.rows["read"].as_integer()).where(partitions.c.feed == feed, partitions.c.partition != but, published)
+        with self._transactions.begin() as connection:
+            reads = connection.execute(query.order_by(partitions.c.updated_at.desc()).limit(_RECENT)).scalars().all()
+        return median(reads) if len(reads) >= _ENOUGH else None
 
     def move(self, feed: str, partition: str, to: State, *, expect_version: int, **fields: Unpack[Fields]) -> PartitionRecord:
         """Move a partition, if it is still what the caller saw.

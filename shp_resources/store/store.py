@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
@@ -27,6 +28,9 @@ from shp_core.errors import Fault
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources.store.bench import CLEAN, REJECTS, TEXT, StoreBench, read_batches
+
+HEADER_KEY = b"shp.header"
+"""Where the schema of text rows keeps the header, as a JSON list."""
 
 _SUMMARY = "summary.json"
 _STRAY_SECONDS = 24 * 3600
@@ -43,6 +47,12 @@ class Validated:
 
     folder: Path
     summary: Summary
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The sheet's header, one text per column."""
+        metadata = pq.read_schema(self.folder / TEXT).metadata or {}
+        return tuple(json.loads(metadata[HEADER_KEY]))
 
     def text(self) -> Iterator[pa.RecordBatch]:
         """Text rows: `row`, `kinds`, `c1` …, `extra`."""

@@ -1,0 +1,30 @@
+"""From a catalogue of feed files to assets, checks and resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from shp_assets.feed_assets import feed_assets
+from shp_assets.kit import FeedKit
+from shp_assets.mart_assets import mart_asset
+from shp_assets.preview import PREVIEW_IO, NowhereIOManager
+from shp_core.feeds.load import Catalogue
+from shp_resources.outside import Outside
+
+
+def build_kits(catalogue: Catalogue) -> dict[str, FeedKit]:
+    """The sound feeds, ready for the graph, by name."""
+    return {name: FeedKit(feed) for name, feed in catalogue.feeds.items()}
+
+
+def build_assets(catalogue: Catalogue, kits: Mapping[str, FeedKit], outside: Outside) -> dg.Definitions:
+    """Assets of all feeds and marts, with the resources they need."""
+    assets = [asset for kit in kits.values() for asset in feed_assets(kit)]
+    marts = [mart_asset(mart, kits[mart.from_]) for mart in catalogue.marts.values()]
+    return dg.Definitions(
+        assets=[*assets, *marts],
+        resources={"outside": outside, PREVIEW_IO: NowhereIOManager()},
+        executor=dg.in_process_executor,
+    )

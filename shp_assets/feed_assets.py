@@ -1,0 +1,173 @@
+"""A feed's assets: raw, then text, validated and quarantine from one step, then the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from shp_assets.checks import check_results, check_specs, schema_failure
+from shp_assets.guard import guarded
+from shp_assets.kit import FeedKit
+from shp_assets.metadata import column_schema, reject_table
+from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
+from shp_assets.steps import Verdict, keep_bytes, publish_delivery, validate_delivery
+from shp_core.contract.header import map_header
+from shp_core.errors import Refusal
+from shp_resources.outside import Outside
+
+_FIRST = {"dagster/priority": "2"}
+"""In a run that also loads the lake the way into the warehouse goes first."""
+
+_DESCRIPTIONS = {
+    "raw": "The bytes of each delivery, kept as they came.",
+    "text": "Every row of the sheet as text, with kinds and row numbers, clean or not.",
+    "validated": "Clean rows, typed; a refused delivery is red here.",
+    "quarantine": "Rejected rows with one reason per broken rule.",
+    "warehouse": "Trusted rows in PostgreSQL: whole partitions, each published in one transaction.",
+}
+
+
+def feed_assets(kit: FeedKit) -> list[dg.AssetsDefinition]:
+    """All partitioned assets of a feed."""
+    return [_raw(kit), _validate(kit), _warehouse(kit)]
+
+
+def _common(kit: FeedKit, layer: str, kind: str) -> dict[str, Any]:
+    words = f"{_DESCRIPTIONS[layer]} {kit.feed.description or ''}".strip()
+    return {
+        "group_name": layer,
+        "owners": [kit.feed.owner],
+        "description": words,
+        "tags": {"feed": kit.name},
+        "kinds": {kind},
+    }
+
+
+def _raw(kit: FeedKit) -> dg.AssetsDefinition:
+    @dg.asset(key=kit.key("raw"), partitions_def=kit.partitions, **_common(kit, "raw", "excel"))
+    def raw(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
+        with guarded(context, kit, outside, "raw") as work:
+            kept = keep_bytes(work)
+            metadata = {"source": kept.source, "delivery": kept.delivery, "bytes": kept.size, "arrival": work.arrival.number}
+            return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(kept.delivery))
+
+    return raw
+
+
+def _validate(kit: FeedKit) -> dg.AssetsDefinition:
+    contract = kit.contract
+    schema = {"dagster/column_schema": column_schema(contract)}
+
+    def out(layer: str, dagster_type: Any = dg.Nothing, metadata: dict[str, Any] | None = None) -> dg.AssetOut:
+        io = {"io_manager_key": PREVIEW_IO} if dagster_type is not dg.Nothing else {}
+        # Not required: an output that is not yielded must stay missing, not turn green.
+        return dg.AssetOut(
+            key=kit.key(layer), dagster_type=dagster_type, is_required=False, metadata=metadata, **io, **_common(kit, layer, "parquet")
+        )
+
+    @dg.multi_asset(
+        name=f"validate_{kit.name}",
+        outs={
+            "text": out("text"),
+            "validated": out("validated", preview_type(contract), schema),
+            "quarantine": out("quarantine"),
+        },
+        deps=[kit.key("raw")],
+        internal_asset_deps={layer: {kit.key("raw")} for layer in ("text", "validated", "quarantine")},
+        check_specs=check_specs(kit),
+        partitions_def=kit.partitions,
+        code_version=contract.version,
+        op_tags=_FIRST,
+    )
+    def validate(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> Iterator[Any]:
+        with guarded(context, kit, outside, "validated") as work:
+            try:
+                verdict = validate_delivery(work)
+            except Refusal as refusal:
+                yield dg.MaterializeResult(asset_key=kit.key("quarantine"), metadata={"code": str(refusal.code), "dagster/row_count": 0})
+                yield schema_failure(kit, refusal)
+                raise
+            yield from _kept(kit, verdict)
+            for refusal in verdict.refusals:
+                yield from check_results(kit, verdict)
+                raise refusal
+            yield _validated(kit, verdict)
+            yield from check_results(kit, verdict)
+
+    return validate
+
+
+def _kept(kit: FeedKit, verdict: Verdict) -> Iterator[dg.MaterializeResult]:
+    """Text rows and rejects: kept whether or not the delivery is refused."""
+    artefacts, summary = verdict.artefacts, verdict.summary
+    yield dg.MaterializeResult(
+        asset_key=kit.key("text"),
+        metadata={
+            "dagster/row_count": summary.read,
+            "bytes": artefacts.bytes_of("text"),
+            "blank": summary.blank,
+            "after_end": summary.after_end,
+        },
+    )
+    mapping = map_header(artefacts.header, kit.contract)
+    positions = {place: column for place, column in zip(mapping.positions, kit.contract.columns, strict=True) if place is not None}
+    metadata: dict[str, Any] = {"dagster/row_count": summary.rejected, "duplicate": summary.duplicate}
+    if summary.rejected:
+        metadata["rejects"] = reject_table(kit.contract, positions, artefacts.rejects())
+    yield dg.MaterializeResult(asset_key=kit.key("quarantine"), metadata=metadata)
+
+
+def _validated(kit: FeedKit, verdict: Verdict) -> dg.MaterializeResult:
+    frame = preview(kit.contract, verdict.artefacts)
+    return dg.MaterializeResult(
+        asset_key=kit.key("validated"),
+        value=frame,
+        metadata={
+            "dagster/row_count": verdict.summary.clean,
+            "hash": verdict.summary.hash,
+            "contract": kit.contract.version,
+            "preview": dg.MarkdownMetadataValue(preview_markdown(kit.contract, frame)),
+        },
+    )
+
+
+def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=kit.key("warehouse"),
+        deps=[kit.key("validated")],
+        partitions_def=kit.partitions,
+        metadata={"dagster/column_schema": column_schema(kit.contract), "dagster/table_name": f"warehouse.{kit.feed.table}"},
+        freshness_policy=_freshness(kit),
+        op_tags=_FIRST,
+        **_common(kit, "warehouse", "postgres"),
+    )
+    def warehouse(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
+        with guarded(context, kit, outside, "warehouse") as work:
+            publication, outcome, summary = publish_delivery(work)
+            return dg.MaterializeResult(
+                metadata={
+                    "dagster/row_count": outcome.loaded,
+                    "displaced": outcome.displaced,
+                    "rejected": summary.rejected,
+                    "changed": outcome.changed,
+                    "delivery": publication.delivery,
+                    "hash": publication.hash,
+                },
+                data_version=dg.DataVersion(f"{publication.delivery[:16]}-{publication.contract_version}"),
+            )
+
+    return warehouse
+
+
+def _freshness(kit: FeedKit) -> dg.FreshnessPolicy:
+    """What the UI shows as fresh; per asset, not per partition, so lateness itself is the ledger's business."""
+    spec = kit.feed.partition
+    if spec.by == "file" or spec.due is None:
+        return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=7), warn_window=timedelta(days=2))
+    hour, minute = spec.due.split(":")
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"{int(minute)} {int(hour)} * * *", lower_bound_delta=timedelta(hours=24), timezone=spec.timezone
+    )

@@ -1,0 +1,76 @@
+"""Marts: roll-ups over the warehouse, labelled with what they know and what they miss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from shp_assets.kit import FeedKit
+from shp_core.feeds.marts import Mart
+from shp_core.states import State
+from shp_resources.ledger import PartitionRecord
+from shp_resources.outside import Outside
+from shp_resources.warehouse.marts import MartOutcome
+
+_SHOWN = 50
+
+
+def mart_key(mart: Mart) -> dg.AssetKey:
+    """The mart's asset."""
+    return dg.AssetKey(["mart", mart.mart])
+
+
+def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
+    """The asset of one mart file."""
+
+    @dg.asset(
+        key=mart_key(mart),
+        deps=[kit.key("warehouse")],
+        group_name="mart",
+        owners=[mart.owner or kit.feed.owner],
+        description=mart.description or f"Roll-up of {mart.from_}.",
+        tags={"feed": kit.name},
+        kinds={"postgres"},
+        metadata={"dagster/table_name": f"mart.{mart.mart}"},
+    )
+    def mart_body(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
+        ledger = outside.ledger
+        watermark = ledger.publications.newest()  # before the data is read: never too high
+        label = completeness(ledger.partitions.list(kit.name))
+        if mart.on_incomplete == "hold" and label["missing"]:
+            context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
+            ledger.publications.set_mart_watermark(mart.mart, watermark)
+            return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
+        outcome = outside.warehouse.refresh_mart(mart, kit.target)
+        ledger.publications.set_mart_watermark(mart.mart, watermark)
+        return dg.MaterializeResult(metadata={**_counts(outcome), **_shown(label)})
+
+    return mart_body
+
+
+def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
+    """Which partitions a roll-up lacks, and which share of the rows read it knows.
+
+    Args:
+        partitions: all partitions of the feed.
+    """
+    known = [record for record in partitions if record.state is not State.WAIVED]
+    missing = [record for record in known if not record.state.is_published]
+    read = sum(record.rows.get("read", 0) for record in known)
+    clean = sum(record.rows.get("clean", 0) for record in known if record.state.is_published)
+    return {
+        "complete": not missing,
+        "partitions": len(known) - len(missing),
+        "missing": [record.partition for record in missing],
+        "share_of_rows": clean / read if read else 1.0,
+    }
+
+
+def _shown(label: dict[str, Any]) -> dict[str, Any]:
+    missing = label["missing"]
+    return {**label, "missing": dg.JsonMetadataValue(missing[:_SHOWN]), "missing_count": len(missing)}
+
+
+def _counts(outcome: MartOutcome) -> dict[str, Any]:
+    return {"dagster/row_count": outcome.rows, "source_rows": outcome.source_rows}

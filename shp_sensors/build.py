@@ -1,0 +1,21 @@
+"""All sensors of a code location."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from shp_assets.kit import FeedKit
+from shp_core.feeds.load import Catalogue
+from shp_sensors.arrivals import arrivals_sensor
+from shp_sensors.lost_runs import lost_runs_sensor
+from shp_sensors.marts import marts_sensor
+
+
+def build_sensors(catalogue: Catalogue, kits: Mapping[str, FeedKit]) -> dg.Definitions:
+    """The sensors over these feeds and marts."""
+    sensors = [arrivals_sensor(kits), lost_runs_sensor(kits)] if kits else []
+    if catalogue.marts:
+        sensors.append(marts_sensor(catalogue.marts.values()))
+    return dg.Definitions(sensors=sensors)
