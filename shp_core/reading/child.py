@@ -1,0 +1,99 @@
+"""The reading process: `python -m shp_core.reading.child`, started by `shp_resources.reader`.
+
+It reads one job (JSON) from standard input, limits itself, reads one table and writes an Arrow stream to standard
+output; then it closes that and writes its verdict, one JSON line, to the descriptor that the job names:
+
+    {"ok": true, "stats": {…}, "batches": 3}      the stream was whole
+    {"refused": {"code", "message", "details"}}   the workbook is refused
+    {"crashed": "what"}                           anything else
+
+No verdict, no end: whatever was written before counts for nothing. Must not live here: decisions about any of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
+_STDOUT = 1
+
+
+def main() -> None:
+    """Do the job, whatever happens, and say how it ended."""
+    job = json.loads(sys.stdin.buffer.read())
+    _stay_with(job["parent"])
+    verdict = _verdict(job)
+    os.close(_STDOUT)
+    with os.fdopen(job["verdict"], "w") as line:
+        line.write(json.dumps(verdict) + "\n")
+    os._exit(0)
+
+
+def _stay_with(parent: int) -> None:
+    """Die with the parent, however it dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _verdict(job: dict[str, Any]) -> dict[str, Any]:
+    from shp_core.reading.problem import Unreadable
+
+    try:
+        return _read(job)
+    except Unreadable as problem:
+        return {"refused": problem.as_dict()}
+    except MemoryError:
+        message = f"reading needs more memory than child_memory_bytes = {job['limits']['child_memory_bytes']}"
+        return {"refused": {"code": "reader_out_of_memory", "message": message, "details": {}}}
+    except Exception as error:  # noqa: BLE001  the process's outermost boundary: the parent must hear of it in any case
+        return {"crashed": f"{type(error).__name__}: {error}"[:300]}
+
+
+def _read(job: dict[str, Any]) -> dict[str, Any]:
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # Arrow does without, and starts in half the time
+    import pyarrow as pa
+
+    from shp_core.limits import Limits
+    from shp_core.reading.batches import batch_schema, batches
+    from shp_core.reading.textrow import SheetSpec
+    from shp_core.reading.workbook import open_table
+
+    limits = Limits(**job["limits"])
+    _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
+    with open_table(Path(job["path"]), SheetSpec(**job["spec"]), limits) as table:
+        schema = batch_schema(table.header)
+        count = 0
+        with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, schema) as stream:
+            out.flush()
+            for batch in batches(iter(table), schema, limits):
+                stream.write_batch(batch)
+                out.flush()
+                count += 1
+        return {"ok": True, "stats": table.stats.as_dict(), "batches": count}
+
+
+def _limit(memory: int, cpu: int) -> None:
+    """Limit this process; it can open one file, the workbook, and write none."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for codec in _CODECS:
+        codecs.lookup(codec)
+    workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
+    os.close(workbook)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Texts: shared strings, runs of rich text, and the escapes of characters that XML cannot hold.
+
+White space is part of a text, with or without `xml:space`: the file says it, so it is kept. Phonetic runs are not part
+of it. Must not live here: cells. Standard library only, Python 3.8 syntax.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from shp_core.limits import Limits
+from shp_core.reading.container import Container
+from shp_core.reading.markup import NAMES, events, expect_blank, is_name, misplaced
+from shp_core.reading.problem import limit_reached, shown
+
+_SST, _SI, _T, _RUN = (NAMES[local] for local in ("sst", "si", "t", "r"))
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_ESCAPE_CHARS = 7
+_ENTRY_CHARS = 8  # an empty string takes room, too
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPES = re.compile(r"(?:_x[0-9A-Fa-f]{4}_)+")
+
+
+def unescaped(text: str) -> str:
+    """Undo `_xHHHH_`: a UTF-16 unit that XML cannot hold, or an escaped underscore (`_x005F_`).
+
+    Two neighbouring escapes may be the halves of one character. Half a character is none: such an escape stays as it
+    is spelled.
+    """
+    return _ESCAPES.sub(_characters, text) if "_x" in text else text
+
+
+def _characters(escapes: re.Match[str]) -> str:
+    units = [int(unit, 16) for unit in _ESCAPE.findall(escapes.group())]
+    text = b"".join(unit.to_bytes(2, "little") for unit in units).decode("utf-16-le", "surrogatepass")
+    return _SURROGATE.sub(lambda half: f"_x{ord(half.group()):04X}_", text)
+
+
+def rich_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
+    """The text of an element that holds `<t>` and runs of `<r><t>`.
+
+    Args:
+        stream: events (`markup.events`), just after the element's attributes.
+        end: the element's name, at whose end it stops.
+        part: the part's name, for messages.
+        limits: `text_chars` is looked at.
+
+    Raises:
+        Unreadable: `invalid_markup` or `limit_reached`.
+    """
+    texts: list[str] = []
+    inside_run = False
+    for event in stream:
+        if event is _T:
+            next(stream)
+            texts.append(unescaped(raw_text(stream, _T, part, limits)))
+        elif event is _RUN:
+            inside_run = not inside_run
+            if inside_run:
+                next(stream)
+        elif event is end:
+            break
+        else:
+            expect_blank(event, part)
+    return checked("".join(texts), part, limits)
+
+
+def raw_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
+    """The characters up to the end of an element, as they are spelled.
+
+    Raises:
+        Unreadable: `invalid_markup` (it holds elements) or `limit_reached`.
+    """
+    text = ""
+    for event in stream:
+        if event is end:
+            break
+        if is_name(event):
+            raise misplaced(event, part)
+        text = text + event if text else event
+        if len(text) > _ESCAPE_CHARS * limits.text_chars:
+            raise limit_reached("text_chars", limits.text_chars, f"a text in {shown(part)}")
+    return text
+
+
+def checked(text: str, part: str, limits: Limits) -> str:
+    """The text, if it is not longer than a cell can hold."""
+    if len(text) > limits.text_chars:
+        raise limit_reached("text_chars", limits.text_chars, f"a text in {shown(part)}")
+    return text
+
+
+def shared_strings(container: Container, part: str, limits: Limits) -> list[str]:
+    """All shared strings of a workbook, by their index.
+
+    Raises:
+        Unreadable: the part is damaged, not well-formed, or beyond `shared_string_chars`.
+    """
+    strings: list[str] = []
+    room = limits.shared_string_chars
+    stream = events(container.pieces(part), part, limits)
+    for event in stream:
+        if event is _SI:
+            next(stream)
+            strings.append(rich_text(stream, _SI, part, limits))
+            room -= len(strings[-1]) + _ENTRY_CHARS
+            if room < 0:
+                raise limit_reached("shared_string_chars", limits.shared_string_chars, f"the part {shown(part)}")
+        elif event is not _SST and event.__class__ is not dict:
+            expect_blank(event, part)
+    return strings

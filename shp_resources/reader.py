@@ -1,0 +1,276 @@
+"""The reading process, seen from its parent: start it, listen to it, outlive it.
+
+Lives here: its command, its environment, its pipes, its ends. Must not live here: reading (`shp_core.reading`), and
+what a refusal leads to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from shp_core.codes import Code
+from shp_core.errors import Refusal
+from shp_core.limits import Limits
+from shp_core.reading.batches import header_of
+from shp_core.reading.textrow import SheetSpec, SheetStats
+
+_VERDICT_BYTES = 1 << 20
+_COMMAND = (sys.executable, "-S", "-P", "-m", "shp_core.reading.child")
+
+
+class TextBatches:
+    """The text rows of one table, while a process reads them; made by `WorkbookReader.open`.
+
+    Iterate once. Rows are provisional until the iteration has ended without an error.
+
+    Attributes:
+        header: the header's texts, one per column; columns without a header are called "".
+    """
+
+    def __init__(self, child: _Child) -> None:
+        self._child = child
+        self._stream = child.stream()
+        self.schema = self._stream.schema
+        self.header = header_of(self.schema)
+        self._stats: SheetStats | None = None
+
+    @property
+    def stats(self) -> SheetStats:
+        """What was counted.
+
+        Raises:
+            RuntimeError: the iteration has not ended yet.
+        """
+        if self._stats is None:
+            raise RuntimeError("the counts are known when all batches are read")
+        return self._stats
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches, in the order of the sheet (`shp_core.reading.batches` has their layout).
+
+        Raises:
+            Refusal: the workbook is refused, or its reader died; what came before counts for nothing.
+        """
+        count = 0
+        while (batch := self._next()) is not None:
+            count += 1
+            yield batch
+        verdict = self._child.end()
+        if verdict.get("batches") != count:
+            raise _crashed("its rows were cut off")
+        self._stats = SheetStats(**verdict["stats"])
+
+    def _next(self) -> pa.RecordBatch | None:
+        try:
+            return self._stream.read_next_batch()
+        except StopIteration:
+            return None
+        except (pa.ArrowException, OSError):
+            self._child.end()
+            raise _crashed("its rows cannot be understood") from None
+
+
+class WorkbookReader:
+    """Reads tables of workbooks, each in a process of its own.
+
+    Args:
+        limits: what is accepted.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    @contextlib.contextmanager
+    def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
+        """Start reading a table; the process ends with the context at the latest.
+
+        The process also ends with the thread that opened it, so consume the batches in that thread.
+
+        Args:
+            path: the private copy.
+            spec: which table.
+
+        Yields:
+            The header, then the batches.
+
+        Raises:
+            Refusal: the workbook is refused, or its reader died or used up its memory or time.
+        """
+        child = _Child(path, spec, self._limits)
+        try:
+            yield TextBatches(child)
+        finally:
+            child.close()
+
+
+class _Child:
+    """One reading process and its two pipes: rows, and the verdict."""
+
+    def __init__(self, path: Path, spec: SheetSpec, limits: Limits) -> None:
+        verdict, verdict_end = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                _COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(verdict_end,),
+                env=_environment(),
+                cwd="/",
+                bufsize=0,
+            )
+        except BaseException:  # the pipe must not stay open, whatever went wrong
+            os.close(verdict)
+            raise
+        finally:
+            os.close(verdict_end)
+        self._patience = _Patience(limits.child_wait_seconds)
+        self._rows = _Pipe(_fileno(self._process.stdout), self._patience)
+        self._verdict = _Pipe(verdict, self._patience)
+        self._send(_job(path, spec, limits, verdict_end))
+
+    def _send(self, job: bytes) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(job)
+
+    def stream(self) -> pa.RecordBatchStreamReader:
+        """The stream of batches, its schema read."""
+        try:
+            return pa.ipc.open_stream(self._rows)
+        except (pa.ArrowInvalid, OSError):
+            self.end()
+            raise _crashed("its rows cannot be understood") from None
+
+    def end(self) -> dict[str, Any]:
+        """Wait for the verdict and for the end of the process.
+
+        Raises:
+            Refusal: the verdict is one, or there is none.
+        """
+        said = self._verdict.read(_VERDICT_BYTES)
+        verdict = json.loads(said) if said.endswith(b"\n") else {}
+        if "refused" in verdict:
+            refused = verdict["refused"]
+            raise Refusal(Code(refused["code"]), refused["message"], refused["details"])
+        status = self._patience.wait(self._process)
+        if status == 0 and verdict.get("ok"):
+            return dict(verdict)
+        raise _died(status, str(verdict.get("crashed", "")))
+
+    def close(self) -> None:
+        """End the process if it still runs, and close the pipes."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._verdict.close()
+
+
+class _Patience:
+    """How long the child may keep its parent waiting, over all waits; while the parent is busy no time passes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._left = seconds
+
+    def until_readable(self, descriptor: int) -> None:
+        """Wait for bytes, or for the pipe's end."""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        with self._measured():
+            ready = poll.poll(max(self._left, 0) * 1000)
+        if not ready:
+            raise self._exhausted()
+
+    def wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for the process's end; its exit status."""
+        try:
+            with self._measured():
+                return process.wait(timeout=max(self._left, 0))
+        except subprocess.TimeoutExpired:
+            raise self._exhausted() from None
+
+    @contextlib.contextmanager
+    def _measured(self) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self._left -= time.monotonic() - start
+
+    def _exhausted(self) -> Refusal:
+        message = f"the reading process kept its reader waiting for child_wait_seconds = {self._seconds}"
+        return Refusal(Code.READER_TIMEOUT, message, {"limit": "child_wait_seconds", "value": self._seconds})
+
+
+class _Pipe(io.RawIOBase):
+    """The reading end of a pipe, as Arrow wants it: whole reads, short only at the end."""
+
+    def __init__(self, descriptor: int, patience: _Patience) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._patience = patience
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Exactly `size` bytes, fewer only if the pipe has ended."""
+        whole = bytearray()
+        while len(whole) < size:
+            self._patience.until_readable(self._descriptor)
+            data = os.read(self._descriptor, size - len(whole))
+            if not data:
+                break
+            whole += data
+        return bytes(whole)
+
+    def close(self) -> None:
+        """Close it."""
+        if not self.closed:
+            super().close()
+            os.close(self._descriptor)
+
+
+def _fileno(stream: Any) -> int:
+    return os.dup(stream.fileno())
+
+
+def _job(path: Path, spec: SheetSpec, limits: Limits, verdict: int) -> bytes:
+    job = {"path": str(path.absolute()), "spec": asdict(spec), "limits": asdict(limits), "verdict": verdict, "parent": os.getpid()}
+    return json.dumps(job).encode()
+
+
+def _environment() -> dict[str, str]:
+    """Where the child finds its modules, and an Arrow whose memory the limits see; nothing else of ours."""
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONHASHSEED": "0",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
+
+
+def _died(status: int, crashed: str) -> Refusal:
+    """The refusal of a file whose reader ended without a verdict."""
+    if status == -signal.SIGXCPU:
+        return Refusal(Code.READER_TIMEOUT, "the reading process used up child_cpu_seconds", {"exit_code": status})
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return Refusal(Code.READER_CRASHED, f"the reading process {crashed or how}", {"exit_code": status})
+
+
+def _crashed(what: str) -> Refusal:
+    return Refusal(Code.READER_CRASHED, f"the reading process: {what}")
