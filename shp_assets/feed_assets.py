@@ -1,7 +1,5 @@
 """A feed's assets: raw, then text, validated and quarantine from one step, then the warehouse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any

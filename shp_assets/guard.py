@@ -73,4 +73,4 @@ def _via(run: dg.DagsterRun) -> str:
 
 
 def _publishes(run: dg.DagsterRun, kit: FeedKit) -> bool:
-    return run.asset_selection is None or kit.key("warehouse") in run.asset_selection
+    return not run.asset_selection or kit.key("warehouse") in run.asset_selection

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import dagster as dg
 
+import shp_assets.upstream  # noqa: F401 - silences warnings about what is pinned by tests
 from shp_core.contract.compile import compile_contract
 from shp_core.contract.contract import Contract
 from shp_core.feeds.model import Feed

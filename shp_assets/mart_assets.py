@@ -1,7 +1,5 @@
 """Marts: roll-ups over the warehouse, labelled with what they know and what they miss."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shp_resources.intake import private_copy
-
 from shp_assets.work import Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
@@ -19,6 +17,7 @@ from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
 from shp_core.reading.textrow import SheetSpec
 from shp_resources import ledger
+from shp_resources.intake import private_copy
 from shp_resources.landing import path_of
 from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
@@ -61,8 +60,8 @@ def keep_bytes(work: Work) -> Kept:
     if arrival.source is None:
         raise Fault(Code.ARTEFACT_DAMAGED, "The bytes of an earlier delivery are gone.", Evidence("store", text="no source"))
     with store.scratch() as folder:
-        copied = private_copy(path_of(arrival.source.uri), folder / "copy", work.outside.limits)
-        store.keep_raw(folder / "copy", copied.sha256)
+        copied = private_copy(path_of(arrival.source.uri), folder, work.outside.limits)
+        store.keep_raw(copied.path, copied.sha256)
     work.name_delivery(copied.sha256, copied.size)
     return Kept(copied.sha256, copied.size, name)
 

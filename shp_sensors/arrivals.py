@@ -3,8 +3,6 @@
 The ledger remembers, not a cursor: a file that `shp ingest` took up is not taken up again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import dagster as dg

@@ -3,8 +3,6 @@
 A worker that was killed tells nobody; its partition is taken up once more, and held when it kills a second worker.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import dagster as dg

@@ -3,8 +3,6 @@
 A level, not an edge: a publication committed while the mart ran is seen at the next look.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import dagster as dg

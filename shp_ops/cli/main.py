@@ -31,6 +31,11 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("shp_ops.cli.platform", "up", "Start the platform and keep it running (--detach: in the background)."),
     "down": Entry("shp_ops.cli.platform", "down", "Stop the platform."),
     "status": Entry("shp_ops.cli.platform", "status", "Show whether the platform is up and healthy."),
+    "ingest": Entry("shp_ops.cli.ingest", "ingest", "Deliver files to a feed and process them now."),
+    "feeds": Entry("shp_ops.cli.feeds", "feeds", "Check feed files, try a workbook against one, print their schema."),
+    "partitions": Entry("shp_ops.cli.partitions", "partitions", "Show the state of every partition of a feed."),
+    "history": Entry("shp_ops.cli.partitions", "history", "Show everything that happened to one partition."),
+    "quarantine": Entry("shp_ops.cli.quarantine", "quarantine", "Show what is held back, and why."),
     "env": Entry("shp_ops.cli.platform", "env", 'Print exports: eval "$(shp env)" makes dagster and dg work beside it.'),
 }
 

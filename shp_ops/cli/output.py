@@ -46,7 +46,8 @@ class Desk:
         """The terminal for people (standard error), with colours and progress where it is one."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+        # A log file has no width: there a table is as wide as it is.
+        return Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else 200)
 
     def say(self, text: str) -> None:
         """A line for people."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa

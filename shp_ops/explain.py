@@ -1,0 +1,62 @@
+"""A dry run of one workbook: the intake, the contract and its verdict, in a scratch folder that goes away."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from shp_assets.work import row_counts
+from shp_core.contract.compile import compile_contract
+from shp_core.contract.summary import delivery_refusals
+from shp_core.contract.validate import validate
+from shp_core.errors import Refusal
+from shp_core.feeds.model import Feed
+from shp_core.partitions import partition_key
+from shp_core.reading.textrow import SheetSpec
+from shp_ops.installation import catalogue_of, require_feed
+from shp_resources.intake import private_copy
+from shp_resources.landing import printable
+from shp_resources.outside import Outside
+from shp_resources.settings import Settings
+from shp_resources.store import Store, Validated
+
+_SHOWN = 20
+
+
+def explain(settings: Settings, name: str, path: Path) -> dict[str, Any]:
+    """What would become of a workbook.
+
+    Returns:
+        `path`, `feed`, `partition`, `verdict` (`ok` or `refused`), `refusals`, `rows`, the first `rejects`.
+    """
+    feed = require_feed(catalogue_of(settings), name)
+    found: dict[str, Any] = {"path": printable(str(path)), "feed": name, "partition": None, "rows": {}, "rejects": []}
+    refusals: list[Refusal] = []
+    try:
+        found["partition"] = partition_key(feed, path.name)
+        refusals = _judge(settings, feed, path, found)
+    except Refusal as refusal:
+        refusals = [refusal]
+    return {**found, "verdict": "refused" if refusals else "ok", "refusals": [refusal.as_dict() for refusal in refusals]}
+
+
+def _judge(settings: Settings, feed: Feed, path: Path, found: dict[str, Any]) -> list[Refusal]:
+    contract = compile_contract(feed)
+    outside = Outside(settings)
+    with TemporaryDirectory() as scratch:
+        store = Store(Path(scratch))
+        copied = private_copy(path, Path(scratch), outside.limits)
+        spec = SheetSpec(contract.sheet, contract.header, contract.until)
+        with outside.reader.open(copied.path, spec) as batches, store.bench(contract, batches.schema) as (bench, folder):
+            summary = validate(contract, batches, bench)
+            artefacts = store.keep_validated(bench, folder, copied.sha256, contract, summary)
+        found["rows"] = row_counts(summary)
+        found["rejects"] = list(_rejects(artefacts))
+    return list(delivery_refusals(contract, summary, None))
+
+
+def _rejects(artefacts: Validated) -> list[dict[str, Any]]:
+    records = (record for batch in artefacts.rejects() for record in batch.to_pylist())
+    return [{"row": record["row"], "reasons": record["reasons"]} for record in islice(records, _SHOWN)]

@@ -1,0 +1,73 @@
+"""What became of each file: the fields that programs rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shp_core.codes import Code
+from shp_core.states import PUBLISHED_STATES, State
+from shp_resources.ledger import PartitionRecord
+
+COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded", "blank", "after_end")
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One file's outcome.
+
+    Args:
+        path: as it was given, in printable form.
+        partition: partition key, None when none was found.
+        delivery: SHA-256 of the bytes, None when they were not copied.
+        state: the partition's state afterwards.
+        changed: whether the warehouse was changed.
+        code: what is wrong, None when nothing is.
+        message: what is wrong, for people.
+        rows: counts by name (`COUNTS`).
+        seconds: from the first look at the file to its end.
+    """
+
+    path: str
+    partition: str | None = None
+    delivery: str | None = None
+    state: str | None = None
+    changed: bool = False
+    code: str | None = None
+    message: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def published(self) -> bool:
+        """Whether the sinks hold the file."""
+        return self.state in PUBLISHED_STATES and self.code is None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The form that `--json` prints."""
+        return {
+            "path": self.path,
+            "partition": self.partition,
+            "delivery": self.delivery,
+            "state": self.state,
+            "changed": self.changed,
+            "code": self.code,
+            "message": self.message,
+            "rows": {name: self.rows.get(name, 0) for name in COUNTS},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def from_record(path: str, record: PartitionRecord, delivery: str | None, *, changed: bool, seconds: float) -> FileResult:
+    """The outcome as the ledger tells it."""
+    return FileResult(
+        path=path,
+        partition=None if record.code == Code.NO_PARTITION else record.partition,
+        delivery=delivery,
+        state=str(record.state),
+        changed=changed,
+        code=record.code,
+        message=record.message,
+        rows=record.rows if record.state in (*PUBLISHED_STATES, State.QUARANTINED) else {},
+        seconds=seconds,
+    )
