@@ -59,13 +59,21 @@ def _column(header: str, column: Column) -> ContractColumn:
 def _bound(value: object) -> str | None:
     if value is None:
         return None
-    return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
+    return _plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def _plain(value: Decimal) -> str:
+    """All digits and no trailing zeros (`normalize` would round to 28 digits), so that 0 and 0.00 are one bound."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _version(contract: Contract) -> str:
-    """Hash of what counts; the order of columns, comments, owner, source, due time and sinks do not."""
+    """Hash of what counts; comments, owner, source, due time, sinks and the order of columns and allowed values do not."""
     content = {name: value for name, value in asdict(contract).items() if name not in _NOT_IN_VERSION}
     columns = [{name: value for name, value in column.items() if name not in _NOT_IN_COLUMN_VERSION} for column in content["columns"]]
+    for column in columns:
+        column["allowed"] = sorted(column["allowed"]) if column["allowed"] is not None else None
     content["columns"] = sorted(columns, key=lambda column: str(column["name"]))
     content["ignored"] = sorted(content["ignored"])
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:16]

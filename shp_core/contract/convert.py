@@ -5,6 +5,7 @@ This is the seam for a faster twin: whatever converts a batch gives a `Converted
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,9 +19,11 @@ from shp_core.contract.numbers import Notation
 from shp_core.contract.typed import typed_batch
 from shp_core.errors import Refusal
 from shp_core.publishing.dialect import NULL, row_digest
+from shp_core.reading.textrow import ERROR, FORMULA
 
 _MEMO_ENTRIES = 65_536
-"""How many cells of one column and kind are remembered: most columns repeat themselves, memory must not grow."""
+_MEMO_CHARACTERS = 4 << 20
+"""How much of one column and kind is remembered: most columns repeat themselves, memory must not grow with the file."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,12 @@ class _Memo(dict[str | None, str | None]):
         super().__init__()
         self._kind = kind
         self._judge: Callable[[str, str | None], Judged] = judge.judge
+        self._characters = 0
         self.bad: dict[str | None, Judged] = {}
 
     def __missing__(self, text: str | None) -> str | None:
         judged = self._judge(self._kind, text)
+        self._characters += len(text or "")
         if judged.reasons:
             self.bad[text] = judged
         self[text] = judged.field
@@ -85,9 +90,10 @@ class _Memo(dict[str | None, str | None]):
 
     def trim(self) -> None:
         """Forget everything when there is too much of it."""
-        if len(self) > _MEMO_ENTRIES:
+        if len(self) > _MEMO_ENTRIES or self._characters > _MEMO_CHARACTERS:
             self.clear()
             self.bad.clear()
+            self._characters = 0
 
 
 class _ColumnConverter:
@@ -146,7 +152,7 @@ class Converter:
         """
         rows: list[int] = batch.column("row").to_pylist()
         kinds: list[str] = batch.column("kinds").to_pylist()
-        self._refuse_strays(batch, rows)
+        self._refuse_strays(batch, rows, kinds)
         fields, bad = self._fields(batch, kinds)
         clean = [index for index in range(len(rows)) if index not in bad] if bad else None
         suspects = [index for index, cells in bad.items() if all(judged.field is not None for judged in cells.values())]
@@ -195,14 +201,19 @@ class Converter:
                 nulls[name] += judged.reasons == (Code.MISSING_VALUE,)
         return nulls
 
-    def _refuse_strays(self, batch: pa.RecordBatch, rows: list[int]) -> None:
+    def _refuse_strays(self, batch: pa.RecordBatch, rows: list[int], kinds: list[str]) -> None:
         for position in self._mapping.stray:
-            column = batch.column(2 + position)
-            if column.null_count < len(rows):
-                self._refuse_stray(column_letters(position), rows[column.is_valid().to_pylist().index(True)])
+            cells = zip([letters[position] for letters in kinds], batch.column(2 + position).to_pylist(), strict=True)
+            for row, (kind, text) in zip(rows, cells, strict=True):
+                if _holds_data(kind, text):
+                    self._refuse_stray(column_letters(position), row)
         extra = batch.column("extra")
-        if not self._mapping.extra_allowed and extra.null_count < len(rows):
-            self._refuse_stray(f"right of {column_letters(self._mapping.width - 1)}", rows[extra.is_valid().to_pylist().index(True)])
+        if self._mapping.extra_allowed or extra.null_count == len(rows):
+            return
+        for row, spelled in zip(rows, extra.to_pylist(), strict=True):
+            for number, kind, text in json.loads(spelled) if spelled else ():
+                if _holds_data(kind, text):
+                    self._refuse_stray(column_letters(number - 1), row)
 
     def _refuse_stray(self, place: str, row: int) -> None:
         raise Refusal(
@@ -210,6 +221,11 @@ class Converter:
             f"Column {place} has data (first in row {row}) but no header, which the feed does not know.",
             {"missing": [], "unknown": [""], "row": row},
         )
+
+
+def _holds_data(kind: str, text: str | None) -> bool:
+    """Whether a cell says anything: a blank text does not, an error or a formula without a value does."""
+    return kind in (ERROR, FORMULA) or bool(text and text.strip())
 
 
 def _pick(columns: list[list[str | None]], indexes: list[int] | None) -> list[list[str | None]]:

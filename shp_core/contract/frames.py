@@ -6,7 +6,9 @@ other failures of its column.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +59,8 @@ def _checks(column: ContractColumn) -> list[pandera.Check]:
         allowed = [int(item) if column.numeric else item for item in column.allowed]
         checks.append(pandera.Check.isin(allowed))
     if column.pattern is not None:
-        checks.append(pandera.Check.str_matches(f"(?:{column.pattern})\\Z"))
+        matches = re.compile(column.pattern).fullmatch
+        checks.append(_each(lambda value: matches(value) is not None, f"matches {column.pattern}"))
     if low is not None:
         checks.append(_each(lambda value: value >= low, f"at least {low}"))
     if high is not None:
@@ -74,4 +77,4 @@ def _each(holds: Callable[[Any], bool], name: str) -> pandera.Check:
 def _value(column: ContractColumn, bound: str | None) -> Any:
     if bound is None:
         return None
-    return Decimal(bound) if column.numeric else pd.Timestamp(bound).date()
+    return Decimal(bound) if column.numeric else date.fromisoformat(bound)

@@ -72,7 +72,7 @@ def _refuse_twins(found: list[str], contract: Contract) -> None:
     counts = Counter(found)
     twins = [column.header for column in contract.columns if counts[column.header] > 1]
     if twins:
-        raise Refusal(Code.COLUMN_TWICE, f"The header has more than one column called {_quoted(twins)}.", {"twice": twins})
+        raise Refusal(Code.COLUMN_TWICE, f"The header has more than one column called {_quoted(twins)}.", {"twice": _bounded(twins)})
 
 
 def _refuse_drift(missing: list[str], unknown: list[str]) -> None:
@@ -84,7 +84,12 @@ def _refuse_drift(missing: list[str], unknown: list[str]) -> None:
     if unknown:
         parts.append(f"{'it has' if missing else 'The header has'} {_quoted(unknown)}, which the feed does not know")
     code = Code.COLUMN_MISSING if missing else Code.COLUMN_UNKNOWN
-    raise Refusal(code, "; ".join(parts) + ".", {"missing": missing, "unknown": unknown})
+    raise Refusal(code, "; ".join(parts) + ".", {"missing": _bounded(missing), "unknown": _bounded(unknown)})
+
+
+def _bounded(names: list[str]) -> list[str]:
+    """Sixteen thousand columns of any length fit into a sheet; what is stored about them stays small."""
+    return [name[:100] for name in names[:50]]
 
 
 def _quoted(names: list[str]) -> str:

@@ -113,8 +113,11 @@ class _Validation:
         self._reject(converted.rejects)
         self._nulls.update(converted.nulls)
         self._read += rows
-        self._clean += converted.typed.num_rows
-        self._hash += sum_digests(converted.typed.column("_hash").to_pylist())
+        self._count(converted.typed)
+
+    def _count(self, clean: pa.RecordBatch) -> None:
+        self._clean += clean.num_rows
+        self._hash += sum_digests(clean.column("_hash").to_pylist())
 
     def _cross_examine(self, converted: ConvertedBatch) -> None:
         """Where a row rule fails, the pandera schema judges the batch too; both must name the same rows."""
@@ -134,23 +137,21 @@ class _Validation:
 
     def _settle_keys(self) -> Settled:
         contested = self._index.contested()
-        if not len(contested):
+        settled = settle(self._bench.candidates(), self._contract.key, contested) if len(contested) else Settled()
+        if not len(settled.dropped):
             self._bench.put_clean(None)
-            return Settled()
-        settled = settle(self._bench.candidates(), self._contract.key, contested)
-        dropped = settled.dropped
-        self._bench.put_clean(without(batch, dropped) for batch in self._bench.candidates())
-        self._drop(dropped)
+            return settled
+        self._clean = self._hash = 0
+        self._bench.put_clean(self._kept(settled.dropped))
         self._reject([reject for batch in self._bench.text_rows(_as_rows(settled.conflicts)) for reject in self._conflicts(batch)])
         return settled
 
-    def _drop(self, rows: pa.Array) -> None:
-        """Take rows out of the counts and the hash."""
-        chosen = set(rows.to_pylist())
+    def _kept(self, dropped: pa.Array) -> Iterator[pa.RecordBatch]:
+        """The candidates that stay, counted as they go out: a row that is not kept is missing in the sums."""
         for batch in self._bench.candidates():
-            pairs = zip(batch.column("_row").to_pylist(), batch.column("_hash").to_pylist(), strict=True)
-            self._hash -= sum_digests(digest for row, digest in pairs if row in chosen)
-        self._clean -= len(chosen)
+            kept = without(batch, dropped)
+            self._count(kept)
+            yield kept
 
     def _conflicts(self, batch: pa.RecordBatch) -> Iterator[Reject]:
         why = (Reason("+".join(self._contract.key), reasons.DUPLICATE_KEY),)
