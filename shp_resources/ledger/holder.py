@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-_CLOCK_STEPS = 0.02  # seconds; start times are counted in hundredths
+_TOLERANCE = 2.0  # seconds; start times are told relative to the boot, whose own time moves when the clock is set
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,6 @@ def process_alive(pid: int, started: float) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started) <= _CLOCK_STEPS and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - started) <= _TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
