@@ -1,1 +1,106 @@
-"""up, down, status, env: the platform's processes."""
+"""The commands up, down, status and env: the platform's processes."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shp_ops.cli.output import Desk, with_output, with_settings
+
+
+@click.command()
+@click.option("--detach", is_flag=True, help="Return when the platform is ready; it runs on in the background.")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the UI; a free one by default, the same each time.")
+@with_output
+def up(desk: Desk, detach: bool, port: int | None) -> int:
+    """Start the platform: PostgreSQL, code server, webserver and daemon.
+
+    In the foreground it runs until Ctrl-C, which stops everything in order.
+    """
+    if detach:
+        return _up_detached(desk, port)
+    return _up_here(desk, port)
+
+
+@click.command()
+@with_output
+def down(desk: Desk) -> int:
+    """Stop the platform, in order; runs that are under way are interrupted and come back at the next start."""
+    from shp_ops.supervisor.control import stop
+
+    stopped = stop(desk.settings)
+    desk.say("stopped." if stopped else "nothing runs here.")
+    desk.answer({"stopped": stopped})
+    return 0
+
+
+@click.command()
+@with_output
+def status(desk: Desk) -> int:
+    """Ask every service of the platform how it is; exit code 1 when one is not ready."""
+    from shp_ops.supervisor.state import status as look
+
+    document = look(desk.settings)
+    desk.answer(document)
+    if not desk.json:
+        _show(desk, document)
+    return 0 if document["ready"] else 1
+
+
+@click.command()
+@with_settings
+def env(desk: Desk) -> None:
+    """Print exports for a shell; starts nothing."""
+    from shp_ops.supervisor.layout import Layout, environment
+
+    Layout(desk.settings.home).write_dagster_home()
+    dsn = desk.settings.ledger_dsn()
+    for name, value in environment(desk.settings, dsn).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    if shutil.which("dagster") is None:
+        click.echo(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    if dsn is None:
+        desk.say("# No PostgreSQL runs yet: start it with shp up, then call this again.")
+
+
+def _up_here(desk: Desk, port: int | None) -> int:
+    from shp_ops.supervisor.platform import Platform
+
+    started = time.monotonic()
+    platform = Platform(desk.settings, port, desk.say)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: platform.ask_to_stop())
+    platform.run(lambda: _announce(desk, platform.ui_url, started, "Ctrl-C stops it."))
+    return 0
+
+
+def _up_detached(desk: Desk, port: int | None) -> int:
+    from shp_ops.supervisor.control import start_detached
+
+    started = time.monotonic()
+    with desk.console.status("starting the platform"):
+        state = start_detached(desk.settings, port)
+    _announce(desk, state.ui, started, "shp status shows it, shp down stops it.")
+    return 0
+
+
+def _announce(desk: Desk, ui: str, started: float, stopping: str) -> None:
+    desk.say(f"ready after {time.monotonic() - started:.1f} s: {ui}\n{stopping}")
+    if desk.json:
+        from shp_ops.supervisor.state import status as look
+
+        desk.answer(look(desk.settings))
+
+
+def _show(desk: Desk, document: dict[str, Any]) -> None:
+    for name, service in document["services"].items():
+        place = service["url"] or (f"pid {service['pid']}" if service["pid"] else "")
+        desk.say(f"{name:<10}{'ready' if service['ready'] else 'NOT READY':<11}{place:<34}{service['why'] or ''}".rstrip())
+    desk.say(f"{'ui':<10}{document['ui'] or '-'}" if document["ready"] else "the platform is not ready")

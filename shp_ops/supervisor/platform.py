@@ -1,0 +1,262 @@
+"""The platform: all its processes under one lock per home, started in order, kept up, ended in order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from uuid import uuid4
+
+from shp_core.codes import Code
+from shp_core.errors import Fault, ShpError, UsageError
+from shp_core.healing.faults import Evidence
+from shp_ops.supervisor import guardian, prepare, probes, services
+from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
+from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
+from shp_ops.supervisor.state import PlatformState
+from shp_resources.embedded import EmbeddedServer
+from shp_resources.processes import LOOPBACK, MARK, ProcessId, free_port, port_is_free, sweep
+from shp_resources.settings import Settings
+
+_LOOK_SECONDS = 0.5
+_READY_SECONDS = 180.0
+Tell = Callable[[str], None]
+
+
+class StopAsked(Exception):
+    """Somebody asked the platform to stop while it was starting."""
+
+
+class Platform:
+    """All processes of one installation.
+
+    `run` does everything and returns when it was asked to stop; `running` does the same beside a block of code.
+
+    Args:
+        settings: the installation.
+        port: port of the UI; one that is free by default, the same at every start.
+        tell: told what happens, in one line each.
+    """
+
+    def __init__(self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None) -> None:
+        self._settings, self._wanted_port, self._tell = settings, port, tell
+        self._layout = Layout(settings.home)
+        self._asked, self._ready = threading.Event(), threading.Event()
+        self._parts: list[Tended] = []
+        self._mark = uuid4().hex
+        self._lock: int | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._database: Database | None = None
+        self._ports: dict[str, int] = {}
+        self._failure: BaseException | None = None
+        self._state: PlatformState | None = None
+
+    @property
+    def ui_url(self) -> str:
+        """Address of the UI."""
+        return f"http://{LOOPBACK}:{self._ports['web']}"
+
+    @property
+    def dsn(self) -> str:
+        """Address of the ledger's database."""
+        known = self._database.dsn if self._database is not None else self._settings.pg_dsn
+        if known is None:
+            raise ShpError(Code.LEDGER_UNREACHABLE, "The embedded PostgreSQL has not been started yet.")
+        return known
+
+    def ask_to_stop(self) -> None:
+        """Make `run` return; safe in a signal handler and from any thread."""
+        self._asked.set()
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Start everything, keep it up until asked to stop, stop everything.
+
+        Args:
+            ready: called once when everything is ready.
+
+        Raises:
+            ShpError: it could not be started; everything is stopped again.
+        """
+        try:
+            self._start()
+            ready()
+            self._watch()
+        except StopAsked:
+            self._tell("stopping before it was ready")
+        except ShpError as error:
+            self._note_failure(error)
+            raise
+        finally:
+            self._stop()
+
+    @contextmanager
+    def running(self) -> Iterator[Platform]:
+        """The platform, ready, for as long as the block lasts.
+
+        Raises:
+            ShpError: it could not be started.
+        """
+        thread = threading.Thread(target=self._run_beside, name="supervisor", daemon=True)
+        thread.start()
+        try:
+            self._ready.wait()
+            if self._failure is not None:
+                raise self._failure
+            yield self
+        finally:
+            self.ask_to_stop()
+            thread.join()
+
+    def _run_beside(self) -> None:
+        # One thread for all of it: children get SIGTERM when the thread that started them ends.
+        try:
+            self.run(self._ready.set)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which raises it
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    # starting
+
+    def _start(self) -> None:
+        self._take_lock()
+        self._guardian = guardian.start(self._mark)
+        self._choose_ports()
+        self._write_files()
+        self._start_database()
+        preparation = prepare.start(self._environment())
+        code = self._add(services.code_server(self._ports["code"]))
+        prepare.finish(preparation)
+        self._await(code)
+        others = [self._add(services.webserver(self._layout, self._ports["web"])), self._add(services.daemon(self._layout, self.dsn))]
+        for part in others:
+            self._await(part)
+        self._save(ready_at=time.time())
+
+    def _take_lock(self) -> None:
+        self._layout.run.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            self._lock = None
+            raise UsageError(
+                f"A platform runs in {self._settings.home} already.", "Run: shp status (what it does), or shp down (stop it)."
+            ) from error
+        self._end_left_over()
+        self._state = PlatformState(str(ProcessId.current()), self._mark, "")
+
+    def _end_left_over(self) -> None:
+        left = PlatformState.load(self._layout.state)
+        if left is not None and sweep(left.mark):
+            self._tell("ended what an earlier supervisor had left")
+
+    def _choose_ports(self) -> None:
+        known = self._layout.remembered_ports()
+        if self._wanted_port is not None and not port_is_free(self._wanted_port):
+            raise UsageError(f"Port {self._wanted_port} is in use.", "Choose another one with --port, or none: a free one is found.")
+        self._ports["web"] = self._wanted_port or free_port(known.get("web"))
+        self._ports["code"] = free_port(known.get("code"), taken=[self._ports["web"]])
+        self._layout.remember_ports(self._ports)
+        self._save(ui=self.ui_url)
+
+    def _write_files(self) -> None:
+        self._layout.write_dagster_home()
+        self._layout.write_workspace(self._ports["code"])
+        make_landing_folders(self._settings)
+
+    def _start_database(self) -> None:
+        if self._settings.embedded:
+            self._database = Database(EmbeddedServer(self._settings.home), self._follow_database)
+            self._keep(Tended(self._database, self._tell)).start()
+        why = probes.postgres(self.dsn)
+        if why is not None:
+            evidence = Evidence("ledger", text=why)
+            raise Fault(
+                Code.LEDGER_UNREACHABLE, f"The database of SHP_PG_DSN does not answer: {why}", evidence, "Start it, or correct SHP_PG_DSN."
+            )
+        self._tell("postgres is ready")
+
+    def _add(self, service: services.Service) -> Tended:
+        part = ServiceProcess(service, self._layout.log(service.name), self._environment, self._settings.home)
+        tended = self._keep(Tended(part, self._tell))
+        tended.start()
+        self._save()
+        return tended
+
+    def _keep(self, part: Tended) -> Tended:
+        self._parts.append(part)
+        return part
+
+    def _await(self, tended: Tended) -> None:
+        part = tended.part
+        assert isinstance(part, ServiceProcess)
+        deadline = time.monotonic() + _READY_SECONDS
+        while (why := part.why_not_ready(tended.since)) is not None:
+            if self._asked.wait(0.1):
+                raise StopAsked
+            if time.monotonic() > deadline:
+                raise ShpError(Code.SERVICE_FAILED, f"{part.name} is not ready after {_READY_SECONDS:g} s: {why}\n{part.last_words()}")
+        self._tell(f"{part.name} is ready ({time.time() - tended.since:.1f} s)")
+
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name != "SHP_SCRATCH_STORAGE"}
+        ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5"}
+        return inherited | python_path() | environment(self._settings, self.dsn) | ours
+
+    # keeping up
+
+    def _watch(self) -> None:
+        while not self._asked.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            changed = [part.tend(now) for part in self._parts]
+            if any(changed):
+                self._save()
+
+    def _follow_database(self, dsn: str) -> None:
+        self._tell("postgres came back under another address; restarting the others")
+        for tended in self._parts:
+            if isinstance(tended.part, ServiceProcess):
+                tended.part.stop()
+
+    def _save(self, **changes: object) -> None:
+        assert self._state is not None
+        states = {tended.part.name: tended.state for tended in self._parts}
+        self._state = replace(self._state, services=states, **changes)  # type: ignore[arg-type]
+        self._state.save(self._layout.state)
+
+    # stopping
+
+    def _note_failure(self, error: ShpError) -> None:
+        if self._lock is not None and self._state is not None:
+            self._save(failure=error.as_dict())
+
+    def _stop(self) -> None:
+        if self._lock is None:
+            return
+        for name in ("daemon", "web", "code"):
+            self._stop_part(name)
+        sweep(self._mark)  # workers whose code server died before
+        self._stop_part("postgres")
+        self._release()
+
+    def _stop_part(self, name: str) -> None:
+        for tended in self._parts:
+            if tended.part.name == name:
+                with suppress(ShpError, OSError):  # whatever one part's end meets, the others must end too
+                    tended.part.stop()
+
+    def _release(self) -> None:
+        if self._guardian is not None and self._guardian.stdin is not None:
+            self._guardian.stdin.close()
+            self._guardian.wait()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        self._tell("stopped")

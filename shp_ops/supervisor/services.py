@@ -1,0 +1,51 @@
+"""Which Dagster processes the platform consists of, how each is called and how it is asked whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shp_ops.supervisor import probes
+from shp_ops.supervisor.layout import LOCATION, Layout, python
+from shp_resources.processes import LOOPBACK
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process of the platform.
+
+    Args:
+        name: its name in `shp status`, and of its log file.
+        command: how it is started.
+        ready: None when it is ready, else the reason why not; gets the time of its start (seconds since 1970).
+        port: the port it listens on.
+        grace: seconds it has to end by itself.
+        with_workers: its own children get the signal to end too.
+    """
+
+    name: str
+    command: list[str]
+    ready: Callable[[float], str | None]
+    port: int | None = None
+    grace: float = 10.0
+    with_workers: bool = False
+
+
+def code_server(port: int) -> Service:
+    """The process that holds our definitions and starts the runs' workers."""
+    where = ["--host", LOOPBACK, "--port", str(port), "--location-name", LOCATION]
+    command = python("dagster", "api", "grpc", "--module-name", "shp_ops.definitions", *where, "--use-python-environment-entry-point")
+    # A worker that is told to end writes down that its run was interrupted; that needs the code server no more, but the database.
+    return Service("code", command, lambda since: probes.listening(port), port, grace=20.0, with_workers=True)
+
+
+def webserver(layout: Layout, port: int) -> Service:
+    """The process that serves the UI."""
+    where = ["--host", LOOPBACK, "--port", str(port), "--workspace", str(layout.workspace)]
+    return Service("web", python("dagster_webserver", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port)
+
+
+def daemon(layout: Layout, dsn: str) -> Service:
+    """The process that evaluates sensors and launches queued runs."""
+    command = python("dagster._daemon", "run", "--workspace", str(layout.workspace))
+    return Service("daemon", command, lambda since: probes.daemon(dsn, since))

@@ -1,0 +1,134 @@
+"""What the supervisor tells other processes, in a file; and what `shp status` makes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shp_ops.supervisor import probes
+from shp_ops.supervisor.layout import Layout, feed_names
+from shp_resources.processes import ProcessId
+from shp_resources.settings import Settings
+
+SERVICES = ("postgres", "code", "web", "daemon")
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service as the supervisor sees it.
+
+    Args:
+        process: its process (`pid@start`), None when it does not run or is not ours.
+        since: when it was started, in seconds since 1970.
+        restarts: how often it had to be started again.
+        port: the port it listens on, if it does.
+    """
+
+    process: str | None = None
+    since: float = 0.0
+    restarts: int = 0
+    port: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its number, while this very process lives."""
+        process = ProcessId.parse(self.process)
+        return process.pid if process is not None and process.alive() else None
+
+
+@dataclass(frozen=True)
+class PlatformState:
+    """What the supervisor tells other processes.
+
+    Args:
+        supervisor: the supervisor's process (`pid@start`).
+        mark: what the environments of all its processes carry.
+        ui: address of the UI.
+        ready_at: when everything was ready for the first time, in seconds since 1970; None: still starting.
+        services: by name.
+        failure: why it could not start (`code`, `message`, `next`).
+    """
+
+    supervisor: str
+    mark: str
+    ui: str
+    ready_at: float | None = None
+    services: dict[str, ServiceState] = field(default_factory=dict)
+    failure: dict[str, str] | None = None
+
+    @property
+    def process(self) -> ProcessId | None:
+        """The supervisor, while it lives."""
+        process = ProcessId.parse(self.supervisor)
+        return process if process is not None and process.alive() else None
+
+    def save(self, path: Path) -> None:
+        """Write the file in one step."""
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> PlatformState | None:
+        """Read the file; None when there is none."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        services = {name: ServiceState(**fields) for name, fields in found.pop("services").items()}
+        return cls(**found, services=services)
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Ask every service how it is.
+
+    Returns:
+        DESIGN's document: `ready`, `ui`, `services` (`pid`, `ready`, `url`, and `why` it is not ready), `feeds`.
+    """
+    state = PlatformState.load(Layout(settings.home).state)
+    running = state if state is not None and state.process is not None else None
+    services = {name: _look(settings, running, name) for name in SERVICES}
+    ready = running is not None and running.ready_at is not None and all(service["ready"] for service in services.values())
+    feeds = [{"feed": feed, "landing": str(settings.landing / feed)} for feed in feed_names(settings)]
+    return {"ready": ready, "ui": running.ui if running else None, "services": services, "feeds": feeds}
+
+
+def _look(settings: Settings, state: PlatformState | None, name: str) -> dict[str, Any]:
+    if state is None and (name != "postgres" or settings.ledger_dsn() is None):
+        return {"pid": None, "ready": False, "url": None, "why": "not running"}
+    service = state.services.get(name, ServiceState()) if state else ServiceState()
+    why = _ask(settings, name, service)
+    fields = {"pid": service.pid, "ready": why is None, "url": _url(settings, name, service)}
+    return {**fields, "why": why, "restarts": service.restarts}
+
+
+def _ask(settings: Settings, name: str, service: ServiceState) -> str | None:
+    dsn = settings.ledger_dsn()
+    if name == "postgres":
+        return probes.postgres(dsn)
+    if service.pid is None:
+        return "its process has died and will be started again" if service.process else "not started yet"
+    if name == "daemon":
+        return probes.daemon(dsn, service.since)
+    return probes.code(service.port or 0) if name == "code" else probes.web(str(_url(settings, name, service)))
+
+
+def _url(settings: Settings, name: str, service: ServiceState) -> str | None:
+    if name == "postgres":
+        return _without_password(settings.ledger_dsn())
+    scheme = {"code": "grpc", "web": "http"}.get(name)
+    return f"{scheme}://127.0.0.1:{service.port}" if scheme and service.port else None
+
+
+def _without_password(dsn: str | None) -> str | None:
+    if dsn is None or "@" not in dsn:
+        return dsn
+    scheme, _, rest = dsn.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def with_service(state: PlatformState, name: str, service: ServiceState) -> PlatformState:
+    """The state with one service replaced."""
+    return replace(state, services={**state.services, name: service})
