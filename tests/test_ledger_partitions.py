@@ -76,6 +76,19 @@ def test_everything_that_is_set_is_read_back(ledger: Ledger) -> None:
     assert record.due_at is not None and record.due_at.utcoffset() == timedelta(0)
 
 
+def test_the_usual_number_of_rows_is_that_of_published_partitions(ledger: Ledger) -> None:
+    """A file of unusual size would be measured by files that were refused, or by itself."""
+    for read in (100, 110, 900):
+        arrive(ledger, f"p{read}")
+        moved(ledger, State.RUNNING, State.PUBLISHED_WITH_REJECTS, partition=f"p{read}", rows={"read": read})
+    arrive(ledger, "refused")
+    moved(ledger, State.QUARANTINED, partition="refused", rows={"read": 1})
+    ledger.partitions.move(FEED, "rebuilt", State.PUBLISHED, expect_version=0)
+    assert ledger.partitions.usual_reads(FEED, but="new") == 110
+    assert ledger.partitions.usual_reads(FEED, but="p900") is None
+    assert ledger.partitions.usual_reads("other", but="new") is None
+
+
 # moving
 
 

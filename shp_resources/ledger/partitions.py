@@ -14,7 +14,7 @@ from typing import Any, TypedDict, Unpack
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shp_core.states import State, check_transition
+from shp_core.states import PUBLISHED_STATES, State, check_transition
 from shp_resources.ledger.errors import StaleState
 from shp_resources.ledger.tables import partitions, transitions
 from shp_resources.ledger.transactions import Transactions
@@ -77,8 +77,7 @@ class Fields(TypedDict, total=False):
 # They say why a partition is in its state, so they go when the state does.
 _ABOUT_STATE: Fields = {"code": None, "message": None, "next_attempt_at": None}
 
-
-_RECENT, _ENOUGH = 20, 3
+_RECENT, _ENOUGH = 20, 3  # partitions that say what is usual; with fewer, nothing is
 
 
 class Partitions:
@@ -115,8 +114,9 @@ class Partitions:
         Returns:
             Rows; None while fewer than three partitions are published.
         """
-        published = partitions.c.state.in_([str(State.PUBLISHED), str(State.PUBLISHED_WITH_REJECTS)])
-        query = sa.select(partitions.c.rows["read"].as_integer()).where(partitions.c.feed == feed, partitions.c.partition != but, published)
+        read = partitions.c.rows["read"].as_integer()
+        published = partitions.c.state.in_([str(state) for state in PUBLISHED_STATES])
+        query = sa.select(read).where(partitions.c.feed == feed, partitions.c.partition != but, published, read.is_not(None))
         with self._transactions.begin() as connection:
             reads = connection.execute(query.order_by(partitions.c.updated_at.desc()).limit(_RECENT)).scalars().all()
         return median(reads) if len(reads) >= _ENOUGH else None
