@@ -6,6 +6,7 @@ Must not live here: addresses and markup (`reference`). Standard library only, P
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from shp_core.limits import Limits
 from shp_core.reading.dates import iso_text, serial_text
@@ -20,6 +21,20 @@ _MEMO = 1 << 16
 
 class Malformed(ValueError):
     """A cell says what the format does not allow; the message says what."""
+
+
+class Content(NamedTuple):
+    """All that a cell holds.
+
+    Args:
+        value: the characters of its value as they are spelled, None if it has none.
+        inline: its inline text, escapes undone, None if it has none.
+        formula: whether it has a formula.
+    """
+
+    value: str | None
+    inline: str | None
+    formula: bool
 
 
 class Cells:
@@ -38,7 +53,7 @@ class Cells:
         self._dated = dated
         self._date1904 = date1904
         self._moments: dict[tuple[str, str], tuple[str, str]] = {}
-        self.readers: dict[str, Callable[[str, str | None], tuple[str, str]]] = {
+        self._readers: dict[str, Callable[[str, str | None], tuple[str, str]]] = {
             "n": self._number,
             "s": self._shared,
             "str": self._text,
@@ -48,34 +63,29 @@ class Cells:
             "d": self._iso,
         }
 
-    def value(self, kind: str, spelled: str, style: str | None) -> tuple[str, str]:
-        """Kind letter and text of a cell that has a value.
+    def meaning(self, kind: str, style: str | None, content: str | Content) -> tuple[str, str | None]:
+        """Kind letter and text of a cell.
+
+        A number that is not finite is an error cell: it is what became of a calculation. An empty text is a text if
+        the file says so, an error that is not named is still an error, and a formula without a value is no blank.
 
         Args:
             kind: the cell's `t` attribute, `n` if it has none.
-            spelled: the characters of its value, not empty.
             style: the cell's `s` attribute.
+            content: the characters of its value, if that is all it holds and not empty; else all it holds.
 
         Raises:
-            Malformed: the value is none of its kind. A number that is not finite is no such case: it is what became of
-                a calculation, and an error cell.
+            Malformed: the cell says what the format does not allow.
         """
-        reader = self.readers.get(kind)
+        reader = self._readers.get(kind)
         if reader is None:
             raise Malformed(f"is of an unknown kind {shown(kind)}")
-        return reader(spelled, style)
-
-    def nothing(self, kind: str, formula: bool, spelled: str | None) -> tuple[str, str | None]:
-        """Kind letter and text of a cell whose value is missing (None) or empty.
-
-        An empty text is a text if the file says so (the result of a formula, an inline string), an error that is not
-        named is still an error, and a formula without a value is never a blank.
-        """
-        if spelled is not None and kind in ("str", "inlineStr"):
-            return TEXT, ""
-        if kind == "e":
-            return ERROR, ""
-        return (FORMULA, None) if formula else (ABSENT, None)
+        if isinstance(content, str):
+            return reader(content, style)
+        value, inline, formula = content
+        if inline is not None:
+            return _inline(kind, value, inline)
+        return reader(value, style) if value else _nothing(kind, value, formula)
 
     def _number(self, spelled: str, style: str | None) -> tuple[str, str]:
         if style in self._dated:
@@ -129,3 +139,18 @@ class Cells:
         if text is None:
             raise Malformed("is no date of ISO 8601 that exists")
         return DATE, text
+
+
+def _inline(kind: str, value: str | None, inline: str) -> tuple[str, str]:
+    if kind != "inlineStr" or value:
+        raise Malformed("has an inline text beside a value, or is of another kind")
+    return TEXT, inline
+
+
+def _nothing(kind: str, value: str | None, formula: bool) -> tuple[str, str | None]:
+    """A cell whose value is missing (None) or empty."""
+    if value is not None and kind in ("str", "inlineStr"):
+        return TEXT, ""
+    if kind == "e":
+        return ERROR, ""
+    return (FORMULA, None) if formula else (ABSENT, None)

@@ -10,8 +10,7 @@ import math
 import re
 from decimal import Decimal
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+_NUMBER = re.compile(r"([+-]?)(?:([0-9]+)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity|1\.#(?:ind|inf|qnan|snan))", re.IGNORECASE)
 
 
@@ -43,14 +42,16 @@ def number_text(spelled: str) -> str:
     """
     if spelled.isdigit() and spelled.isascii() and spelled[0] != "0" and len(spelled) < 300:
         return spelled
-    spelled = spelled.strip(" \t\r\n")
-    if not _NUMBER.fullmatch(spelled):
-        raise NotFinite(spelled) if _NOT_FINITE.fullmatch(spelled) else NotANumber(spelled)
+    match = _NUMBER.fullmatch(spelled) or _NUMBER.fullmatch(spelled.strip(" \t\r\n"))
+    if match is None:
+        raise NotFinite(spelled) if _NOT_FINITE.fullmatch(spelled.strip()) else NotANumber(spelled)
     value = float(spelled)
     if math.isinf(value):
         raise NotFinite(spelled)
-    integer = _INTEGER.fullmatch(spelled)
-    return _integer_text(integer.group(1), integer.group(2)) if integer else _double_text(value)
+    sign, integer, fraction, exponent = match.groups()
+    if integer and fraction is None and exponent is None:
+        return _integer_text(sign, integer.lstrip("0") or "0")
+    return _double_text(value)
 
 
 def _integer_text(sign: str, digits: str) -> str:
@@ -58,12 +59,13 @@ def _integer_text(sign: str, digits: str) -> str:
 
 
 def _double_text(value: float) -> str:
-    if value == 0:
-        return "0"
     text = f"{value:.15g}"
-    if abs(float(text) - value) > 2 * _ulp(value):
+    again = float(text)
+    if again != value and abs(again - value) > 2 * _ulp(value):
         text = repr(value)
-    return format(Decimal(text), "f") if "e" in text else _without_point_zero(text)
+    if "e" in text:
+        return format(Decimal(text), "f")
+    return "0" if text == "-0" else _without_point_zero(text)
 
 
 def _without_point_zero(text: str) -> str:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from shp_core.limits import Limits
-from shp_core.reading.cells import Cells, Malformed
+from shp_core.reading.cells import Cells, Content, Malformed
 from shp_core.reading.markup import NAMES, expect_blank
 from shp_core.reading.problem import MARKUP, Unreadable, limit_reached, shown
 from shp_core.reading.strings import raw_text, rich_text
@@ -115,6 +115,11 @@ def _row_number(spelled: str | None, last: int, part: str, limits: Limits) -> in
     return number
 
 
+_USUAL = 256
+_LETTERS = [column_letters(number) for number in range(1, _USUAL + 1)]
+"""Most cells stand in the column after the last one; comparing with its letters is faster than taking addresses apart."""
+
+
 class _RowReader:
     """Reads the cells of one row after the other from a stream."""
 
@@ -127,22 +132,28 @@ class _RowReader:
 
     def row(self, number: int, hidden: bool) -> SheetRow:
         """Read up to the row's end; `number` is the row's own."""
-        row = SheetRow(number, hidden, [], [], [])
+        columns: list[int] = []
+        kinds: list[str] = []
+        texts: list[str | None] = []
         stream, cell, spelled, column, ascending = self._stream, self._cell, str(number), 0, True
         for event in stream:
             if event is _CELL:
                 attributes = next(stream)
-                last, column = column, self._column(attributes.get("r"), spelled, column)
-                if column <= last:
-                    ascending = False
+                address = attributes.get("r")
+                if column < _USUAL and address == _LETTERS[column] + spelled:
+                    column += 1
+                else:
+                    last, column = column, self._column(address, spelled, column)
+                    ascending = ascending and column > last
                 kind, text = cell(attributes, number, column)
-                row.columns.append(column)
-                row.kinds.append(kind)
-                row.texts.append(text)
+                columns.append(column)
+                kinds.append(kind)
+                texts.append(text)
             elif event is _ROW:
                 break
             else:
                 expect_blank(event, self._part)
+        row = SheetRow(number, hidden, columns, kinds, texts)
         return row if ascending else merged([row], self._part)
 
     def _column(self, address: str | None, number: str, last: int) -> int:
@@ -168,21 +179,15 @@ class _RowReader:
 
     def _cell(self, attributes: dict[str, str], number: int, column: int) -> tuple[str, str | None]:
         """Kind letter and text of the cell that has begun, up to its end."""
-        value, formula = self._content()
-        kind = attributes.get("t", "n")
+        content = self._content()
         try:
-            if value:
-                return self._cells.value(kind, value, attributes.get("s"))
-            return self._cells.nothing(kind, formula, value)
+            return self._cells.meaning(attributes.get("t", "n"), attributes.get("s"), content)
         except Malformed as problem:
             where = f"{column_letters(column)}{number} of {shown(self._part)}"
             raise Unreadable(MARKUP, f"the cell {where} {problem}") from problem
 
-    def _content(self) -> tuple[str | None, bool]:
-        """The characters of a cell's value (None: it has none), and whether it has a formula.
-
-        Nine cells of ten are `<c><v>text</v></c>`; `_unusual` reads the others.
-        """
+    def _content(self) -> str | Content:
+        """What the cell holds, up to its end; nine of ten are `<c><v>text</v></c>`, `_unusual` reads the others."""
         stream = self._stream
         event = next(stream)
         if event is not _VALUE:
@@ -196,18 +201,18 @@ class _RowReader:
         else:
             value = raw_text(chain((value, event), stream), _VALUE, self._part, self._limits)
             event = next(stream)
-        return (value, False) if event is _CELL else self._unusual(event, value)
+        return value if value and event is _CELL else self._unusual(event, value)
 
-    def _unusual(self, event: Any, value: str | None) -> tuple[str | None, bool]:
+    def _unusual(self, event: Any, value: str | None) -> Content:
         stream, part, limits = self._stream, self._part, self._limits
-        formula = False
+        inline, formula = None, False
         while event is not _CELL:
             if event is _VALUE and value is None:
                 next(stream)
                 value = raw_text(stream, _VALUE, part, limits)
-            elif event is _INLINE and value is None:
+            elif event is _INLINE and inline is None:
                 next(stream)
-                value = rich_text(stream, _INLINE, part, limits)
+                inline = rich_text(stream, _INLINE, part, limits)
             elif event is _FORMULA and not formula:
                 next(stream)
                 raw_text(stream, _FORMULA, part, limits)
@@ -215,4 +220,4 @@ class _RowReader:
             else:
                 expect_blank(event, part)
             event = next(stream)
-        return value, formula
+        return Content(value, inline, formula)
