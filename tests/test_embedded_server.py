@@ -256,3 +256,10 @@ def test_a_lost_password_is_named(server: EmbeddedServer, tmp_path: Path) -> Non
     (tmp_path / "postgres" / "password").unlink()
     with pytest.raises(UsageError, match="password file"):
         server.start()
+
+
+def test_a_home_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -> None:
+    """The user would be asked to report a bug for a folder of the wrong owner."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        EmbeddedServer(tmp_path / "file").start()

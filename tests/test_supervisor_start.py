@@ -16,7 +16,7 @@ from shp_ops.supervisor.layout import Layout, python
 from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.services import Service
 from shp_ops.supervisor.state import PlatformState, status
-from shp_resources.processes import free_port
+from shp_resources.processes import free_port, wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
 
@@ -110,3 +110,32 @@ def test_status_where_nothing_runs_is_1_and_complete(home: Home) -> None:
     assert done.returncode == 1
     assert (document["ready"], document["ui"], set(document["services"])) == (False, None, {"postgres", "code", "web", "daemon"})
     assert all(not service["ready"] and service["pid"] is None for service in document["services"].values())
+
+
+def test_a_home_that_cannot_be_written_is_a_wrong_setting(home: Home) -> None:
+    """The user would be asked to report a bug for a folder of the wrong owner."""
+    home.path.mkdir()
+    (home.path / "run").touch()
+    done = home.shp("up", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (2, "settings_invalid")
+    assert "cannot be written" in error["message"]
+
+
+def test_a_state_that_cannot_be_written_stops_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk would take a running platform down, or keep it from being stopped."""
+    sample = Service("code", ["sleep", "60"], lambda since: "still loading")
+    monkeypatch.setattr(services, "code_server", lambda port: sample)
+    told: list[str] = []
+    platform = Platform(home.settings, tell=told.append)
+
+    def block_and_stop() -> None:
+        wait_until(lambda: "code" in getattr(PlatformState.load(Layout(home.path).state), "services", {}), 60)
+        (Layout(home.path).run / "platform.json.draft").mkdir()
+        platform.ask_to_stop()
+
+    threading.Thread(target=block_and_stop).start()
+    platform.run()
+    assert "the state could not be written" in told[-2]
+    assert told[-1] == "stopped"
+    assert home.processes() == []

@@ -139,8 +139,7 @@ class Platform:
         self._save(ready_at=time.time())
 
     def _take_lock(self) -> None:
-        self._layout.run.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self._layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = self._open_lock()
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -151,6 +150,17 @@ class Platform:
             ) from error
         self._end_left_over()
         self._state = PlatformState(str(ProcessId.current()), self._mark, "")
+
+    def _open_lock(self) -> int:
+        try:
+            self._layout.run.mkdir(parents=True, exist_ok=True)
+            return os.open(self._layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(
+                f"The home {self._settings.home} cannot be written ({error.strerror}).",
+                "Make it writable, or choose another one with --home or SHP_HOME.",
+                Code.SETTINGS_INVALID,
+            ) from error
 
     def _end_left_over(self) -> None:
         left = PlatformState.load(self._layout.state)
@@ -217,7 +227,7 @@ class Platform:
             now = time.monotonic()
             changed = [part.tend(now) for part in self._parts]
             if any(changed):
-                self._save()
+                self._try_to_save()
 
     def _follow_database(self, dsn: str) -> None:
         self._tell("postgres came back under another address; restarting the others")
@@ -231,11 +241,17 @@ class Platform:
         self._state = replace(self._state, services=states, **changes)  # type: ignore[arg-type]
         self._state.save(self._layout.state)
 
+    def _try_to_save(self, **changes: object) -> None:
+        try:
+            self._save(**changes)
+        except OSError as error:  # a full disk must not stop what still runs
+            self._tell(f"the state could not be written: {error}")
+
     # stopping
 
     def _note_failure(self, error: ShpError) -> None:
         if self._lock is not None and self._state is not None:
-            self._save(failure=error.as_dict())
+            self._try_to_save(failure=error.as_dict())
 
     def _stop(self) -> None:
         if self._lock is None:
@@ -244,6 +260,7 @@ class Platform:
             self._stop_part(name)
         sweep(self._mark)  # workers whose code server died before
         self._stop_part("postgres")
+        self._try_to_save(stopped_at=time.time())
         self._release()
 
     def _stop_part(self, name: str) -> None:

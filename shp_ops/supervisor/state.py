@@ -47,6 +47,7 @@ class PlatformState:
         mark: what the environments of all its processes carry.
         ui: address of the UI.
         ready_at: when everything was ready for the first time, in seconds since 1970; None: still starting.
+        stopped_at: when everything had been stopped; the process may live on and do something else.
         services: by name.
         failure: why it could not start (`code`, `message`, `next`).
     """
@@ -55,12 +56,15 @@ class PlatformState:
     mark: str
     ui: str
     ready_at: float | None = None
+    stopped_at: float | None = None
     services: dict[str, ServiceState] = field(default_factory=dict)
     failure: dict[str, str] | None = None
 
     @property
     def process(self) -> ProcessId | None:
-        """The supervisor, while it lives."""
+        """The supervisor, while it has a platform."""
+        if self.stopped_at is not None:
+            return None
         process = ProcessId.parse(self.supervisor)
         return process if process is not None and process.alive() else None
 

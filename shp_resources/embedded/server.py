@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
+from shp_core.codes import Code
+from shp_core.errors import UsageError
 from shp_resources.embedded import keeper
 from shp_resources.embedded.binaries import Binaries
 from shp_resources.embedded.cluster import DATABASE, USER, Cluster, failed, write_private
@@ -100,10 +102,20 @@ class EmbeddedServer:
     # holding
 
     def _acquire(self) -> None:
-        self._cluster.folder.mkdir(parents=True, exist_ok=True)
         if self._hold is None:
-            self._hold = os.open(self._holders, os.O_RDWR | os.O_CREAT, 0o600)
+            self._hold = self._open_holders()
         fcntl.flock(self._hold, fcntl.LOCK_SH)
+
+    def _open_holders(self) -> int:
+        try:
+            self._cluster.folder.mkdir(parents=True, exist_ok=True)
+            return os.open(self._holders, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(
+                f"The folder {self._cluster.folder} cannot be written ({error.strerror}).",
+                "Make it writable, or choose another home with --home or SHP_HOME.",
+                Code.SETTINGS_INVALID,
+            ) from error
 
     @property
     def _holders(self) -> Path:

@@ -1,0 +1,169 @@
+"""The whole platform, for real: started, killed in every part, stopped. The tests share one and run in this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shp_ops.supervisor.platform import Platform
+from shp_resources.processes import wait_until
+from tests.support.homes import Home
+from tests.support.postgres import rows
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A platform in the background; whatever the tests did to it, nothing of it is left afterwards."""
+    made = Home.make(tmp_path_factory.mktemp("platform"))
+    done = made.shp("up", "--detach", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ready"] is True
+    yield made
+    made.shp("down")
+
+
+def dsn(home: Home) -> str:
+    """Address of its embedded server."""
+    return (home.path / "postgres" / "dsn").read_text()
+
+
+def ready_with_others_than(home: Home, before: dict[str, int], names: set[str]) -> bool:
+    """Whether everything is ready, these services as new processes."""
+    document = home.status()
+    return bool(document["ready"]) and all(document["services"][name]["pid"] != before[name] for name in names)
+
+
+def test_up_is_ready_and_says_where(shared: Home) -> None:
+    """A user would look for the UI, or a script would go on before there is anything to talk to."""
+    document = shared.status()
+    assert document["ready"] is True
+    assert {name: service["ready"] for name, service in document["services"].items()} == dict.fromkeys(
+        ("postgres", "code", "web", "daemon"), True
+    )
+    assert document["ui"] == document["services"]["web"]["url"]
+    assert [feed["feed"] for feed in document["feeds"]] == ["sales", "stock"]
+    assert all(Path(feed["landing"]).is_dir() for feed in document["feeds"])
+    assert rows(dsn(shared), "select to_regclass('shp.partitions') is not null, to_regclass('runs') is not null") == [(True, True)]
+
+
+def test_each_service_has_its_log_and_nothing_lies_elsewhere(shared: Home) -> None:
+    """Nobody could say why a service failed; or uninstalling would leave files behind."""
+    logs = {path.name for path in (shared.path / "logs").iterdir()}
+    assert {"postgres.log", "code.log", "web.log", "daemon.log", "supervisor.log"} <= logs
+    assert sorted(path.name for path in shared.base.iterdir()) == ["feeds", "marts", "var"]
+
+
+def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
+    """Anybody on the network could read the data and start runs: the UI has no login."""
+    pids = set(shared.pids().values())
+    listening = [c.laddr.ip for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
+    assert len(listening) >= 3
+    assert set(listening) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_a_second_up_changes_nothing(shared: Home) -> None:
+    """Two supervisors would fight over one home; or a script that makes sure would fail."""
+    before = shared.pids()
+    here = shared.shp("up", "--json")
+    assert here.returncode == 2
+    assert "runs in" in json.loads(here.stdout)["error"]["message"]
+    detached = shared.shp("up", "--detach")
+    assert detached.returncode == 0
+    assert shared.status()["ui"] in detached.stderr
+    assert shared.pids() == before
+
+
+def test_dagster_works_beside_it(shared: Home) -> None:
+    """Dagster's own commands would see another, empty instance, or none at all."""
+    script = 'eval "$(shp env)"; dagster definitions validate -m shp_ops.definitions && python -c "$CHECK"'
+    check = "from dagster import DagsterInstance; DagsterInstance.get().add_dynamic_partitions('beside', ['one'])"
+    shp = f"shp() {{ python -m shp_ops.cli.main \"$@\" --home '{shared.path}'; }}; "
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = shared.environ | {"CHECK": check, "PATH": path}
+    done = subprocess.run(
+        ["sh", "-c", shp + script], cwd=shared.base, env=environ, text=True, capture_output=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "passed validation" in done.stdout + done.stderr
+    assert rows(dsn(shared), "select partition from dynamic_partitions where partitions_def_name = 'beside'") == [("one",)]
+
+
+def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
+    """One killed process would stop the platform, or lose what was published."""
+    address, before = dsn(shared), shared.pids()
+    rows(address, "create table kept as select 42 as a")
+    os.kill(before["postgres"], signal.SIGKILL)
+    assert wait_until(lambda: ready_with_others_than(shared, before, {"postgres"}), 60, 0.2)
+    assert dsn(shared) == address
+    assert rows(address, "select a from kept") == [(42,)]
+
+
+def test_the_dagster_processes_come_back_after_kill_9(shared: Home) -> None:
+    """The UI, the sensors or all runs would be gone until somebody looks."""
+    before = shared.pids()
+    for name in ("code", "web", "daemon"):
+        os.kill(before[name], signal.SIGKILL)
+    assert shared.shp("status").returncode == 1
+    assert wait_until(lambda: ready_with_others_than(shared, before, {"code", "web", "daemon"}), 60, 0.2)
+    services = shared.status()["services"]
+    assert [services[name]["restarts"] for name in ("postgres", "code", "web", "daemon")] == [1, 1, 1, 1]
+
+
+def test_two_platforms_do_not_disturb_each_other(shared: Home, tmp_path: Path) -> None:
+    """A trial beside the production platform would take its ports or stop it."""
+    before, other = shared.status(), Home.make(tmp_path)
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as under `nohup` and `&`
+    try:
+        process = other.start("up", "--json")
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+    assert wait_until(lambda: bool(other.status()["ready"]), 60, 0.3)
+    assert other.status()["ui"] != before["ui"]
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["ready"] is True
+    assert err.splitlines()[-1] == "stopped"
+    assert other.processes() == []
+    assert shared.status() == before
+
+
+def test_nothing_survives_kill_9_of_the_supervisor(shared: Home) -> None:
+    """A crash would leave servers that hold ports and memory, and a platform that cannot be started again."""
+    supervisor = json.loads((shared.path / "run" / "platform.json").read_text())["supervisor"].partition("@")[0]
+    os.kill(int(supervisor), signal.SIGKILL)
+    assert wait_until(lambda: shared.processes() == [], 20, 0.1), shared.processes()
+    assert shared.shp("status").returncode == 1
+
+
+def test_it_starts_again_beside_a_block_of_code_and_ends_with_it(shared: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a crash the home would be unusable; and the demo could not stop what it started."""
+    monkeypatch.chdir(shared.base)
+    with Platform(shared.settings).running() as platform:
+        assert shared.status()["ready"] is True
+        assert platform.ui_url == shared.status()["ui"]
+        assert rows(platform.dsn, "select a from kept") == [(42,)]
+    assert shared.processes() == []
+
+
+def test_down_stops_a_platform_and_leaves_no_process(shared: Home) -> None:
+    """Stopping would leave servers behind, or damage what they were writing."""
+    assert shared.shp("up", "--detach").returncode == 0
+    ui = shared.status()["ui"]
+    done = shared.shp("down", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"stopped": True})
+    assert shared.processes() == []
+    assert shared.status()["ready"] is False
+    stopped = (shared.path / "logs" / "postgres.log").read_text().splitlines()[-1]
+    assert "database system is shut down" in stopped
+    assert str(ui).rpartition(":")[2] in (shared.path / "run" / "ports.json").read_text()
