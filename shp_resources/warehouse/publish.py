@@ -1,8 +1,7 @@
 """Publishing a partition: all or nothing, once.
 
-Everything happens in the caller's one transaction, under the feed's advisory lock. A key belongs to one partition:
-the preferred one in byte order of partition keys; other partitions' rows with that key are displaced, and the best of
-them moves back when the winner drops the key. So the tables do not depend on the order in which partitions came.
+Everything happens in the caller's one transaction, under the feed's advisory lock. Who owns a key that several
+partitions deliver is decided in `keys`; this module knows the order of the steps, the fence and the record.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from psycopg2.extensions import cursor
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
-from shp_resources.warehouse import transfer
-from shp_resources.warehouse.target import PLACE, Target, names, same_key
+from shp_resources.warehouse import keys, transfer
+from shp_resources.warehouse.target import INCOMING, Target, names
 
 
 @dataclass(frozen=True)
@@ -64,18 +63,15 @@ def publish(
         Refusal: `duplicate_delivery`.
     """
     take_fence(cur, target, publication.partition, publication.fence)
-    held = _held(cur, target, publication)
-    if held is not None:
-        return held
+    if target.contract.key:
+        keys.follow_preference(cur, target)
+    recorded = _recorded_rejects(cur, target, publication)
+    standing = _standing(cur, target, publication.partition)
+    if recorded is not None and sum(standing) == publication.rows:
+        restored = _restore_rejects(cur, target, publication, recorded, rejects)
+        return Outcome(restored, *standing, recorded)
     _refuse_twin_delivery(cur, target, publication)
-    _stage(cur, target, publication, clean)
-    _vacate(cur, target, publication.partition)
-    displaced = _contest(cur, target, publication) if target.contract.key else 0
-    loaded = _load(cur, target, publication)
-    _require(loaded + displaced == publication.rows, f"{loaded} + {displaced} rows stand where {publication.rows} were sent", target)
-    rejected = replace_rejects(cur, target, publication.partition, publication.delivery, rejects)
-    _record(cur, target, publication, loaded, displaced, rejected)
-    return Outcome(True, loaded, displaced, rejected)
+    return _replace(cur, target, publication, clean, rejects)
 
 
 def take_fence(cur: cursor, target: Target, partition: str, fence: tuple[int, int]) -> None:
@@ -97,26 +93,46 @@ def replace_rejects(cur: cursor, target: Target, partition: str, delivery: str, 
     return transfer.copy_rejects(cur, target, partition, delivery, rejects)
 
 
-def _held(cur: cursor, target: Target, publication: Publication) -> Outcome | None:
-    """The outcome recorded for this very publication, if the warehouse holds it."""
+def _recorded_rejects(cur: cursor, target: Target, publication: Publication) -> int | None:
+    """How many rejects this very publication had; None if another one, or none, is recorded."""
     cur.execute(
-        "SELECT rows_loaded, rows_displaced, rows_rejected FROM shp_pub.publications WHERE feed = %s AND partition = %s"
-        " AND delivery = %s AND contract_version = %s AND converter_version = %s",
-        (target.feed, publication.partition, publication.delivery, publication.contract_version, publication.converter_version),
+        "SELECT rows_rejected FROM shp_pub.publications WHERE feed = %s AND partition = %s"
+        " AND delivery = %s AND contract_version = %s AND converter_version = %s AND hash = %s",
+        (
+            target.feed,
+            publication.partition,
+            publication.delivery,
+            publication.contract_version,
+            publication.converter_version,
+            publication.hash,
+        ),
     )
     row = cur.fetchone()
-    return Outcome(False, *_counts(cur, target, publication.partition), row[2]) if row else None
+    return row[0] if row else None
 
 
-def _counts(cur: cursor, target: Target, partition: str) -> tuple[int, int]:
-    """Rows loaded and displaced of a partition, as they stand now."""
-    cur.execute(sql.SQL("SELECT count(*) FROM {} WHERE _partition = %s").format(target.loaded), (partition,))
-    (loaded,) = cur.fetchone() or (0,)
-    if not target.contract.key:
-        return loaded, 0
-    cur.execute(sql.SQL("SELECT count(*) FROM {} WHERE _partition = %s").format(target.displaced), (partition,))
-    (displaced,) = cur.fetchone() or (0,)
-    return loaded, displaced
+def _standing(cur: cursor, target: Target, partition: str) -> tuple[int, int]:
+    """Rows loaded and displaced of a partition, as they stand now: what was recorded may have been changed by hand."""
+    loaded = _count(cur, target.loaded, partition)
+    return loaded, _count(cur, target.displaced, partition) if target.contract.key else 0
+
+
+def _count(cur: cursor, table: sql.Composable, partition: str) -> int:
+    cur.execute(sql.SQL("SELECT count(*) FROM {} WHERE _partition = %s").format(table), (partition,))
+    (count,) = cur.fetchone() or (0,)
+    return int(count)
+
+
+def _restore_rejects(cur: cursor, target: Target, publication: Publication, recorded: int, rejects: Iterable[pa.RecordBatch]) -> bool:
+    """Show this delivery's rejects again if those of a refused one, or none, stand there; whether that was needed."""
+    cur.execute(
+        sql.SQL("SELECT count(*), count(*) FILTER (WHERE _delivery = %s) FROM {} WHERE _partition = %s").format(target.rejects),
+        (publication.delivery, publication.partition),
+    )
+    if cur.fetchone() == (recorded, recorded):
+        return False
+    replace_rejects(cur, target, publication.partition, publication.delivery, rejects)
+    return True
 
 
 def _refuse_twin_delivery(cur: cursor, target: Target, publication: Publication) -> None:
@@ -132,106 +148,49 @@ def _refuse_twin_delivery(cur: cursor, target: Target, publication: Publication)
         raise Refusal(Code.DUPLICATE_DELIVERY, f"The same bytes are already published as partition {row[0]}.", {"partition": row[0]})
 
 
-def _stage(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> None:
+def _replace(
+    cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+) -> Outcome:
+    """Put the publication in the place of whatever stands there of the partition."""
+    columns = _stage(cur, target, publication, clean)
+    displaced = 0
+    if target.contract.key:
+        keys.vacate(cur, target, publication.partition)
+        displaced = keys.contest(cur, target, publication.partition, publication.delivery)
+    else:
+        cur.execute(sql.SQL("DELETE FROM {} WHERE _partition = %s").format(target.loaded), (publication.partition,))
+    loaded = _load(cur, target, publication)
+    _require(loaded + displaced == publication.rows, f"{loaded} + {displaced} rows stand where {publication.rows} were sent", target)
+    rejected = replace_rejects(cur, target, publication.partition, publication.delivery, rejects)
+    outcome = Outcome(True, loaded, displaced, rejected)
+    _record(cur, target, publication, columns, outcome)
+    return outcome
+
+
+def _stage(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> tuple[str, ...]:
+    """Bring the rows in; returns the contract's columns in the order the publication's hash was made with."""
     columns = (*target.contract.names, "_row")
     cur.execute(
-        sql.SQL("CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(names(columns), target.loaded)
+        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(INCOMING, names(columns), target.loaded)
     )
     staged = transfer.copy_clean(cur, columns, clean)
-    _require(staged == publication.rows, f"{staged} rows were staged, {publication.rows} were expected", target)
-
-
-def _vacate(cur: cursor, target: Target, partition: str) -> None:
-    """Take the partition's rows out; a key it owned goes to the best displaced row of another partition."""
-    if not target.contract.key:
-        cur.execute(sql.SQL("DELETE FROM {} WHERE _partition = %s").format(target.loaded), (partition,))
-        return
-    fill = {
-        "loaded": target.loaded,
-        "displaced": target.displaced,
-        "key": names(target.key),
-        "columns": names((*target.contract.names, *PLACE)),
-        "of_best": same_key("d", "best", target.key),
-        "of_leaving": same_key("d", "leaving", target.key),
-        "of_loaded": same_key("d", "l", target.key),
-        "best_first": _order(target),
-    }
-    cur.execute(sql.SQL("DELETE FROM {displaced} WHERE _partition = %s").format(**fill), (partition,))
-    cur.execute(
-        sql.SQL("CREATE TEMP TABLE leaving ON COMMIT DROP AS SELECT {key} FROM {loaded} WHERE _partition = %s").format(**fill), (partition,)
-    )
-    cur.execute(sql.SQL("DELETE FROM {loaded} WHERE _partition = %s").format(**fill), (partition,))
-    cur.execute(
-        sql.SQL(
-            "WITH best AS (SELECT DISTINCT ON ({key}) d.ctid FROM {displaced} d JOIN leaving USING ({key})"
-            ' ORDER BY {key}, d._partition COLLATE "C" {best_first}),'
-            " moved AS (DELETE FROM {displaced} d USING best WHERE d.ctid = best.ctid RETURNING d.*)"
-            " INSERT INTO {loaded} ({columns}) SELECT {columns} FROM moved"
-        ).format(**fill)
-    )
-    if cur.rowcount:
-        cur.execute(
-            sql.SQL(
-                "UPDATE {displaced} d SET _winner = l._partition FROM leaving, {loaded} l"
-                " WHERE {of_leaving} AND {of_loaded} AND d._winner <> l._partition"
-            ).format(**fill)
-        )
-
-
-def _contest(cur: cursor, target: Target, publication: Publication) -> int:
-    """Settle keys that another partition holds; returns how many staged rows are displaced (and no longer staged)."""
-    fill = {
-        "loaded": target.loaded,
-        "displaced": target.displaced,
-        "columns": names((*target.contract.names, *PLACE)),
-        "own": names((*target.contract.names, "_row"), "i"),
-        "plain": names((*target.contract.names, "_row")),
-        "with_loaded": same_key("l", "i", target.key),
-        "with_displaced": same_key("d", "i", target.key),
-        "beats": sql.SQL("<" if target.prefer == "first" else ">"),
-    }
-    own = {"partition": publication.partition, "delivery": publication.delivery}
-    cur.execute(sql.SQL("SELECT EXISTS (SELECT FROM {loaded} l JOIN incoming i ON {with_loaded})").format(**fill))
-    if cur.fetchone() == (False,):
-        return 0
-    cur.execute(
-        sql.SQL(
-            "WITH beaten AS (DELETE FROM {loaded} l USING incoming i WHERE {with_loaded}"
-            ' AND %(partition)s::text COLLATE "C" {beats} l._partition RETURNING l.*)'
-            " INSERT INTO {displaced} ({columns}, _winner) SELECT {columns}, %(partition)s FROM beaten"
-        ).format(**fill),
-        own,
-    )
-    cur.execute(
-        sql.SQL(
-            "UPDATE {displaced} d SET _winner = %(partition)s FROM incoming i WHERE {with_displaced}"
-            ' AND %(partition)s::text COLLATE "C" {beats} d._winner'
-        ).format(**fill),
-        own,
-    )
-    cur.execute(
-        sql.SQL(
-            "WITH losing AS (DELETE FROM incoming i USING {loaded} l WHERE {with_loaded} RETURNING {own}, l._partition AS _winner)"
-            " INSERT INTO {displaced} ({plain}, _partition, _delivery, _winner)"
-            " SELECT {plain}, %(partition)s, %(delivery)s, _winner FROM losing"
-        ).format(**fill),
-        own,
-    )
-    return cur.rowcount
+    _require(staged.rows == publication.rows, f"{staged.rows} rows were staged, {publication.rows} were expected", target)
+    _require(staged.hash == publication.hash, f"the staged rows' hash is {staged.hash}, {publication.hash} was expected", target)
+    return staged.columns or target.contract.names
 
 
 def _load(cur: cursor, target: Target, publication: Publication) -> int:
     columns = names((*target.contract.names, "_row"))
     cur.execute(
-        sql.SQL("INSERT INTO {loaded} ({columns}, _partition, _delivery) SELECT {columns}, %s, %s FROM incoming").format(
-            loaded=target.loaded, columns=columns
+        sql.SQL("INSERT INTO {loaded} ({columns}, _partition, _delivery) SELECT {columns}, %s, %s FROM {incoming}").format(
+            loaded=target.loaded, columns=columns, incoming=INCOMING
         ),
         (publication.partition, publication.delivery),
     )
     return cur.rowcount
 
 
-def _record(cur: cursor, target: Target, publication: Publication, loaded: int, displaced: int, rejected: int) -> None:
+def _record(cur: cursor, target: Target, publication: Publication, columns: tuple[str, ...], outcome: Outcome) -> None:
     cur.execute("DELETE FROM shp_pub.publications WHERE feed = %s AND partition = %s", (target.feed, publication.partition))
     cur.execute(
         "INSERT INTO shp_pub.publications (feed, partition, delivery, contract_version, converter_version, columns,"
@@ -242,17 +201,13 @@ def _record(cur: cursor, target: Target, publication: Publication, loaded: int, 
             publication.delivery,
             publication.contract_version,
             publication.converter_version,
-            list(target.contract.names),
-            loaded,
-            displaced,
-            rejected,
+            list(columns),
+            outcome.loaded,
+            outcome.displaced,
+            outcome.rejected,
             publication.hash,
         ),
     )
-
-
-def _order(target: Target) -> sql.SQL:
-    return sql.SQL("ASC" if target.prefer == "first" else "DESC")
 
 
 def _require(holds: bool, message: str, target: Target) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 from shp_core.publishing.dialect import hash_text, row_digest, sum_digests
+from shp_resources.warehouse.tables import table_columns
 from shp_resources.warehouse.target import Target, names
+
+_CONTROLS = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
+_ESCAPED = re.compile(rb"\\.")
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,24 @@ class Held:
 
 
 def read_back(cur: cursor, target: Target, partition: str) -> Held:
-    """Read a partition's rows and compute their hash."""
-    loaded, loaded_hash = _digest(cur, target, target.loaded, partition)
-    displaced, displaced_hash = _digest(cur, target, target.displaced, partition) if target.contract.key else (0, 0)
-    return Held(loaded, displaced, hash_text(loaded_hash + displaced_hash))
+    """Read a partition's rows and compute their hash, over the columns and in the order it was published with."""
+    loaded, displaced, record = table_columns(
+        cur, ("warehouse", target.table), ("shp_pub", target.displaced_name), ("shp_pub", "publications")
+    )
+    if not loaded:
+        return Held(0, 0, hash_text(0))
+    columns = _published_columns(cur, target, partition) if record else target.contract.names
+    if not set(columns) <= loaded.keys():  # somebody dropped a column: what stands there is another publication
+        columns = target.contract.names
+    own = _digest(cur, target.loaded, columns, partition)
+    lost = _digest(cur, target.displaced, columns, partition) if target.contract.key and displaced else (0, 0)
+    return Held(own[0], lost[0], hash_text(own[1] + lost[1]))
+
+
+def _published_columns(cur: cursor, target: Target, partition: str) -> Sequence[str]:
+    cur.execute("SELECT columns FROM shp_pub.publications WHERE feed = %s AND partition = %s", (target.feed, partition))
+    row = cur.fetchone()
+    return row[0] if row else target.contract.names
 
 
 class _Digests:
@@ -46,13 +66,18 @@ class _Digests:
         lines = (self._rest + piece).split(b"\n")
         self._rest = lines.pop()
         self.rows += len(lines)
-        self.total += sum_digests(row_digest(line.decode()) for line in lines)
+        self.total += sum_digests(row_digest(_dialect(line).decode()) for line in lines)
         return len(piece)
 
 
-def _digest(cur: cursor, target: Target, table: sql.Composable, partition: str) -> tuple[int, int]:
-    statement = sql.SQL("COPY (SELECT {} FROM {} WHERE _partition = {}) TO STDOUT").format(
-        names(target.contract.names), table, sql.Literal(partition)
+def _dialect(line: bytes) -> bytes:
+    """PostgreSQL also escapes backspace, form feed and vertical tab; the dialect leaves them as they are."""
+    return _ESCAPED.sub(lambda found: _CONTROLS.get(found[0], found[0]), line) if b"\\" in line else line
+
+
+def _digest(cur: cursor, table: sql.Composable, columns: Sequence[str], partition: str) -> tuple[int, int]:
+    statement = sql.SQL("COPY (SELECT {} FROM {} WHERE _partition = {}) TO STDOUT (ENCODING 'UTF8')").format(
+        names(columns), table, sql.Literal(partition)
     )
     digests = _Digests()
     cur.copy_expert(statement, digests)

@@ -1,21 +1,22 @@
 """Schemas and tables: made when they are missing, widened when the contract grew, refused when it turned.
 
-A new column is added nullable and a type is widened by itself; anything else is a person's decision.
+A new column is added nullable and a type is widened by itself; anything else is a person's decision. What somebody
+dropped by hand is made anew, and the records of what went with it are forgotten, so that it is published again.
+Must not live here: rows.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from psycopg2 import sql
+from psycopg2 import errors, sql
 from psycopg2.extensions import cursor
 
 from shp_core.codes import Code
 from shp_core.contract.contract import ContractColumn
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
-from shp_resources.warehouse.target import Target, names, sql_type
+from shp_resources.warehouse.target import PLACE, Target, names, sql_type
 
 _PUBLICATIONS = """
 CREATE SCHEMA IF NOT EXISTS warehouse;
@@ -42,14 +43,26 @@ COMMENT ON COLUMN shp_pub.publications.rows_loaded IS 'Rows in the table when it
 COMMENT ON COLUMN shp_pub.publications.hash IS 'Partition hash of loaded and displaced rows, 32 hexadecimal digits';
 """
 
-_WIDER = {"integer": ("bigint", "numeric"), "bigint": ("numeric",)}
+_IN_PLACE = (
+    "SELECT to_regclass('shp_pub.publications') IS NOT NULL AND to_regclass('shp_pub.fences') IS NOT NULL"
+    " AND to_regnamespace('warehouse') IS NOT NULL AND to_regnamespace('quarantine') IS NOT NULL AND to_regnamespace('mart') IS NOT NULL"
+)
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_PLACE = (sql.SQL("_partition text NOT NULL"), sql.SQL("_delivery text NOT NULL"), sql.SQL("_row integer NOT NULL"))
+_PLACE_COMMENTS = {
+    "_partition": "The partition that the row belongs to",
+    "_delivery": "SHA-256 of the delivery that the partition shows",
+    "_row": "The row's number in the sheet",
+}
+
+Columns = dict[str, str]
+"""Names and types of a table's columns, as PostgreSQL writes them; empty: there is no such table."""
 
 
 def ensure_schemas(cur: cursor) -> None:
     """Make the schemas and the platform's own tables, if they are not there."""
-    cur.execute("SELECT to_regclass('shp_pub.publications')")
-    if cur.fetchone() == (None,):
+    cur.execute(_IN_PLACE)
+    if cur.fetchone() == (False,):
         cur.execute("SELECT pg_advisory_xact_lock(hashtext('shp.schemas'), 0)")
         cur.execute(_PUBLICATIONS)
 
@@ -60,38 +73,67 @@ def ensure_tables(cur: cursor, target: Target) -> None:
     Raises:
         Fault: `table_mismatch`, naming columns and types.
     """
-    existing = _columns(cur, "warehouse", target.table)
-    if not existing:
-        _create(cur, target)
-        return
-    _refuse_other_key(cur, target)
-    schemas = [("warehouse", target.table)]
+    loaded, displaced, rejects = table_columns(
+        cur, ("warehouse", target.table), ("shp_pub", target.displaced_name), ("quarantine", target.table)
+    )
+    if loaded:
+        _refuse_other_key(cur, target)
+        _refuse_vanished(cur, target, loaded)
+        _change(cur, target, "warehouse", target.table, loaded)
+    else:
+        _create_loaded(cur, target)
     if target.contract.key:
-        schemas.append(("shp_pub", target.displaced_name))
-    for schema, table in schemas:
-        for statement in _changes(target, schema, table, _columns(cur, schema, table)):
-            cur.execute(statement)
-
-
-def _create(cur: cursor, target: Target) -> None:
-    columns = [_definition(column) for column in target.contract.columns]
-    place = [sql.SQL("_partition text NOT NULL"), sql.SQL("_delivery text NOT NULL"), sql.SQL("_row integer NOT NULL")]
-    body = sql.SQL(", ").join([*columns, *place, sql.SQL("PRIMARY KEY ({})").format(names(target.key))])
-    cur.execute(sql.SQL("CREATE TABLE {} ({})").format(target.loaded, body))
-    if target.contract.key:
-        cur.execute(sql.SQL("CREATE INDEX ON {} (_partition)").format(target.loaded))
-        _create_displaced(cur, target, columns, place)
-    _create_rejects(cur, target)
+        _ensure_displaced(cur, target, displaced if loaded else {})
+    if not rejects:
+        _create_rejects(cur, target)
     _comment(cur, target)
 
 
-def _create_displaced(cur: cursor, target: Target, columns: list[sql.Composed], place: list[sql.SQL]) -> None:
+def table_columns(cur: cursor, *tables: tuple[str, str]) -> list[Columns]:
+    """The columns of some tables, each given as schema and name."""
+    cur.execute(
+        "SELECT t.number, a.attname, format_type(a.atttypid, a.atttypmod) FROM unnest(%s::text[]) WITH ORDINALITY AS t(place, number)"
+        " JOIN pg_attribute a ON a.attrelid = to_regclass(t.place) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY t.number, a.attnum",
+        ([f'"{schema}"."{table}"' for schema, table in tables],),
+    )
+    found: list[Columns] = [{} for _ in tables]
+    for number, name, kind in cur.fetchall():
+        found[number - 1][name] = kind
+    return found
+
+
+def _create_loaded(cur: cursor, target: Target) -> None:
+    """Make the table; if there was one, nothing that is recorded of it stands any longer."""
+    body = sql.SQL(", ").join([*_definitions(target), *_PLACE, sql.SQL("PRIMARY KEY ({})").format(names(target.key))])
+    cur.execute(sql.SQL("CREATE TABLE {} ({})").format(target.loaded, body))
+    if target.contract.key:
+        cur.execute(sql.SQL("CREATE INDEX ON {} (_partition)").format(target.loaded))
+    cur.execute("DELETE FROM shp_pub.publications WHERE feed = %s", (target.feed,))
+
+
+def _ensure_displaced(cur: cursor, target: Target, existing: Columns) -> None:
+    if existing:
+        _change(cur, target, "shp_pub", target.displaced_name, existing)
+        return
+    cur.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target.displaced))
     key = sql.SQL("PRIMARY KEY ({}, _partition)").format(names(target.key))
-    body = sql.SQL(", ").join([*columns, *place, sql.SQL("_winner text NOT NULL"), key])
+    body = sql.SQL(", ").join([*_definitions(target), *_PLACE, sql.SQL("_winner text NOT NULL"), key])
     cur.execute(sql.SQL("CREATE TABLE {} ({})").format(target.displaced, body))
     cur.execute(sql.SQL("CREATE INDEX ON {} (_partition)").format(target.displaced))
     words = f"Clean rows of feed {target.feed} whose key belongs to the partition in _winner"
     cur.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(target.displaced, sql.Literal(words)))
+    _forget_displaced(cur, target)
+
+
+def _forget_displaced(cur: cursor, target: Target) -> None:
+    """Forget the publications of which some rows stood in the table of displaced rows that is gone."""
+    cur.execute(
+        sql.SQL(
+            "DELETE FROM shp_pub.publications p WHERE feed = %s AND rows_loaded + rows_displaced"
+            " <> (SELECT count(*) FROM {} WHERE _partition = p.partition)"
+        ).format(target.loaded),
+        (target.feed,),
+    )
 
 
 def _create_rejects(cur: cursor, target: Target) -> None:
@@ -106,59 +148,85 @@ def _create_rejects(cur: cursor, target: Target) -> None:
 
 
 def _comment(cur: cursor, target: Target) -> None:
-    cur.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(target.loaded, sql.Literal(target.description or f"Feed {target.feed}")))
-    comments = {column.name: column.description or f"Column '{column.header}' of the sheet" for column in target.contract.columns}
-    comments |= {
-        "_partition": "The partition that the row belongs to",
-        "_delivery": "SHA-256 of the delivery that the partition shows",
-        "_row": "The row's number in the sheet",
-    }
-    for name, words in comments.items():
-        cur.execute(_comment_on(target, name, words))
+    """Let the comments say what the feed file says now."""
+    wanted = {column.name: column.description or f"Column '{column.header}' of the sheet" for column in target.contract.columns}
+    wanted |= _PLACE_COMMENTS
+    found, found_table = _comments(cur, target)
+    for name, words in wanted.items():
+        if found.get(name) != words:
+            place = sql.Identifier("warehouse", target.table, name)
+            cur.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(words)))
+    words = target.description or f"Feed {target.feed}"
+    if found_table != words:
+        cur.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(target.loaded, sql.Literal(words)))
 
 
-def _comment_on(target: Target, name: str, words: str) -> sql.Composed:
-    place = sql.Identifier("warehouse", target.table, name)
-    return sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(words))
-
-
-def _columns(cur: cursor, schema: str, table: str) -> dict[str, str]:
-    """Names and types as PostgreSQL writes them."""
+def _comments(cur: cursor, target: Target) -> tuple[dict[str, str], str | None]:
+    """The comments of the table's columns, and its own."""
     cur.execute(
-        "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = to_regclass(%s)"
-        " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-        (f'"{schema}"."{table}"',),
+        "SELECT a.attname, d.description FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid"
+        " WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass(%s)",
+        (f'"warehouse"."{target.table}"',),
     )
-    return dict(cur.fetchall())
+    found = dict(cur.fetchall())
+    return found, found.pop(None, None)
 
 
-def _changes(target: Target, schema: str, table: str, existing: dict[str, str]) -> Iterator[sql.Composed]:
+def _change(cur: cursor, target: Target, schema: str, table: str, existing: Columns) -> None:
+    """Add and widen columns, or refuse."""
     place = sql.Identifier(schema, table)
     for column in target.contract.columns:
         wanted, found = sql_type(column), existing.get(column.name)
         if found is None:
-            yield sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(place, _definition(column))
-        elif found != wanted and not _holds(found, wanted):
+            cur.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(place, _definition(column)))
+        elif not _holds(found, wanted):
             _refuse_narrowing(target, column, found, wanted)
-            yield sql.SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {}").format(place, sql.Identifier(column.name), sql.SQL(wanted))
+            _widen(cur, target, place, column)
+
+
+def _widen(cur: cursor, target: Target, place: sql.Identifier, column: ContractColumn) -> None:
+    try:
+        cur.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {}").format(place, sql.Identifier(column.name), sql.SQL(sql_type(column))))
+    except (errors.FeatureNotSupported, errors.DependentObjectsStillExist) as error:
+        raise Fault(
+            Code.TABLE_MISMATCH,
+            f"warehouse.{target.table}.{column.name} must become {sql_type(column)}; in the way stands: {error.diag.message_detail}",
+            Evidence(system="warehouse", sqlstate=error.pgcode, text=str(error.diag.message_primary)[:300]),
+            "Drop what depends on the column, let the partition be published again, then make it anew.",
+        ) from error
 
 
 def _holds(found: str, wanted: str) -> bool:
     """Whether a column of the found type already holds every value of the wanted one, unchanged."""
-    if wanted in ("integer", "bigint"):
-        return found == "bigint"
+    if found == wanted or (found, wanted) == ("bigint", "integer"):
+        return True
     had, want = _NUMERIC.fullmatch(found), _NUMERIC.fullmatch(wanted)
     # Another scale would print other digits than the contract's, and hashes would differ.
     return bool(had and want and had[2] == want[2] and int(had[1]) >= int(want[1]))
 
 
 def _refuse_narrowing(target: Target, column: ContractColumn, found: str, wanted: str) -> None:
-    if found == "integer" and wanted == "bigint":
+    if (found, wanted) == ("integer", "bigint"):
         return
     had, want = _NUMERIC.fullmatch(found), _NUMERIC.fullmatch(wanted)
     if had and want and had[2] == want[2]:
         return
     raise _mismatch(f"warehouse.{target.table}.{column.name} is {found}, the feed now says {wanted}")
+
+
+def _refuse_vanished(cur: cursor, target: Target, existing: Columns) -> None:
+    """Refuse to go on if a column that partitions were published with is in the feed no more; others' columns do no harm."""
+    others = [name for name in existing if name not in target.contract.names and name not in PLACE]
+    if not others:
+        return
+    cur.execute(
+        "SELECT DISTINCT name FROM shp_pub.publications, unnest(columns) AS name WHERE feed = %s AND name = ANY(%s) ORDER BY name",
+        (target.feed, others),
+    )
+    vanished = [name for (name,) in cur.fetchall()]
+    if vanished:
+        listed = ", ".join(f"{name} ({existing[name]})" for name in vanished)
+        raise _mismatch(f"warehouse.{target.table} has {listed}, which the feed has no more")
 
 
 def _refuse_other_key(cur: cursor, target: Target) -> None:
@@ -182,6 +250,10 @@ def _mismatch(message: str) -> Fault:
         Evidence(system="warehouse", text=message[:300]),
         "Take the change back, give the feed another table, or change the table by hand.",
     )
+
+
+def _definitions(target: Target) -> list[sql.Composed]:
+    return [_definition(column) for column in target.contract.columns]
 
 
 def _definition(column: ContractColumn) -> sql.Composed:

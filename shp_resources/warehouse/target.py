@@ -22,6 +22,9 @@ _SQL_TYPES = {
 PLACE = ("_partition", "_delivery", "_row")
 """Columns beside the contract's: where a row comes from."""
 
+INCOMING = sql.Identifier("pg_temp", "incoming")
+"""The rows of a publication before it is known where they go; gone with the transaction."""
+
 
 @dataclass(frozen=True)
 class Target:

@@ -1,23 +1,100 @@
-"""Rows on their way into PostgreSQL: Arrow batches as COPY streams, never as Python objects of the whole file."""
+"""Rows on their way into PostgreSQL: Arrow batches as COPY streams, never as Python objects of the whole file.
+
+Must not live here: where rows end up and who owns a key.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import psycopg2
 import pyarrow as pa
 import pyarrow.csv
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
-from shp_core.publishing.dialect import escape
-from shp_resources.warehouse.target import Target, names
+from shp_core.contract.typed import HASH_BYTES
+from shp_core.publishing.dialect import escape, hash_text
+from shp_resources.warehouse.target import INCOMING, Target, names
 
 _CSV = pa.csv.WriteOptions(include_header=False)
+_PIECE = 1 << 17
+_NOT_CONTRACT = ("_row", "_hash")
 _UNSTORABLE = {0: "\\0"} | {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 """What PostgreSQL cannot hold in a text, and how it is shown among rejects."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What came in.
+
+    Args:
+        rows: number of rows.
+        hash: sum of the row hashes that the batches carry, 32 hexadecimal digits.
+        columns: the contract's columns in the order the row hashes were made with; None when no batch came.
+    """
+
+    rows: int
+    hash: str
+    columns: tuple[str, ...] | None
+
+
+def copy_clean(cur: cursor, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> Staged:
+    """Copy clean rows into the temporary table of incoming rows."""
+    clean = _Clean(columns, batches)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(INCOMING, names(columns))
+    rows = _copy(cur, statement, clean.chunks())
+    return Staged(rows, hash_text(clean.total), clean.order)
+
+
+def copy_rejects(cur: cursor, target: Target, partition: str, delivery: str, batches: Iterable[pa.RecordBatch]) -> int:
+    """Copy rejects into the feed's quarantine table; returns their number."""
+    chunks = ("".join(_reject_line(partition, delivery, record) for record in batch.to_pylist()).encode() for batch in batches)
+    columns = names(("_partition", "_delivery", "_row", "codes", "reasons", "kinds", "texts"))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (ENCODING 'UTF8')").format(target.rejects, columns)
+    return _copy(cur, statement, chunks)
+
+
+def sum_hashes(hashes: pa.FixedSizeBinaryArray) -> int:
+    """The sum of row hashes as big-endian numbers: what `sum_digests` adds up one by one, before its modulo."""
+    if not len(hashes):
+        return 0
+    words = np.frombuffer(hashes.buffers()[1], ">u4", count=4 * (hashes.offset + len(hashes))).reshape(-1, 4)[hashes.offset :]
+    sums = words.sum(axis=0, dtype=np.uint64)
+    return sum(int(part) << shift for part, shift in zip(sums, (96, 64, 32, 0), strict=True))
+
+
+def _copy(cur: cursor, statement: sql.Composed, chunks: Iterator[bytes]) -> int:
+    stream = _Stream(chunks)
+    try:
+        cur.copy_expert(statement, stream, _PIECE)
+    except psycopg2.Error:
+        if stream.error is not None:  # the driver tells it as a query that somebody cancelled
+            raise stream.error from None
+        raise
+    return cur.rowcount
+
+
+class _Clean:
+    """Clean rows as chunks of CSV, and what is learnt of them in passing."""
+
+    def __init__(self, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> None:
+        self._columns = list(columns)
+        self._batches = batches
+        self.total = 0
+        self.order: tuple[str, ...] | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The batches, one after the other."""
+        for batch in self._batches:
+            self.total += sum_hashes(batch.column("_hash").cast(pa.binary(HASH_BYTES)))
+            self.order = tuple(name for name in batch.schema.names if name not in _NOT_CONTRACT)
+            yield _csv(batch.select(self._columns))
 
 
 class _Stream(io.RawIOBase):
@@ -25,36 +102,21 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._rest = memoryview(b"")
+        self.error: BaseException | None = None
 
-    def readable(self) -> bool:
-        """It is there to be read."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = _PIECE) -> bytes:
         """The next bytes, at most `size`; empty at the end."""
-        while not self._rest:
-            try:
-                self._rest = next(self._chunks)
-            except StopIteration:
-                return b""
-        taken, self._rest = (self._rest[:size], self._rest[size:]) if size >= 0 else (self._rest, b"")
-        return taken
-
-
-def copy_clean(cur: cursor, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> int:
-    """Copy clean rows into the temporary table `incoming`; returns their number."""
-    chunks = (_csv(batch.select(list(columns))) for batch in batches)
-    cur.copy_expert(sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT csv)").format(names(columns)), _Stream(chunks), 1 << 16)
-    return cur.rowcount
-
-
-def copy_rejects(cur: cursor, target: Target, partition: str, delivery: str, batches: Iterable[pa.RecordBatch]) -> int:
-    """Copy rejects into the feed's quarantine table; returns their number."""
-    chunks = ("".join(_reject_line(partition, delivery, record) for record in batch.to_pylist()).encode() for batch in batches)
-    statement = sql.SQL("COPY {} (_partition, _delivery, _row, codes, reasons, kinds, texts) FROM STDIN").format(target.rejects)
-    cur.copy_expert(statement, _Stream(chunk for chunk in chunks if chunk))
-    return cur.rowcount
+        try:
+            while not self._rest:
+                self._rest = memoryview(next(self._chunks))
+        except StopIteration:
+            return b""
+        except BaseException as error:  # boundary: the driver swallows it, `_copy` raises it again
+            self.error = error
+            raise
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(taken)
 
 
 def _csv(batch: pa.RecordBatch) -> bytes:

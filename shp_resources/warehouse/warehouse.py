@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg2
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -33,9 +33,10 @@ class Warehouse:
     def __init__(self, dsn: Callable[[], str | None], *, pooled: bool = False) -> None:
         self._dsn = dsn
         self._pooled = pooled
+        self._known: tuple[str, sa.Engine] | None = None
 
-    @cached_property
     def _engine(self) -> sa.Engine:
+        """The engine of the address that holds now: an embedded server may come back under another one."""
         dsn = self._dsn()
         if dsn is None:
             raise Fault(
@@ -44,18 +45,26 @@ class Warehouse:
                 Evidence(system="warehouse"),
                 "Start it with: shp up (or set SHP_WAREHOUSE_DSN or SHP_PG_DSN).",
             )
-        return make_engine(dsn, pooled=self._pooled)
+        if self._known is None or self._known[0] != dsn:
+            self._known = (dsn, make_engine(dsn, pooled=self._pooled))
+        return self._known[1]
 
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """A transaction: committed at the end, undone by any exception, foreign ones told as faults."""
+    def transaction(self, isolation: str = "READ COMMITTED", *, readonly: bool = False) -> Iterator[Any]:
+        """A transaction: committed at the end, undone by any exception, foreign ones told as faults.
+
+        Args:
+            isolation: whatever the database's default is; publishing must see what was committed while it waited for its lock.
+            readonly: whether it only reads.
+        """
         with translate("warehouse"):
-            connection = self._engine.raw_connection()
+            connection = self._engine().raw_connection()
             try:
+                connection.set_session(isolation_level=isolation, readonly=readonly)
                 yield connection.cursor()
                 connection.commit()
-            except BaseException:
-                connection.rollback()
+            except BaseException:  # boundary: whatever it was, the transaction is undone and the exception goes on
+                _undo(connection)
                 raise
             finally:
                 connection.close()
@@ -97,8 +106,7 @@ class Warehouse:
 
     def read_back(self, target: Target, partition: str) -> Held:
         """What stands in the tables of a partition, with the hash computed from the rows."""
-        with self.transaction() as cur:
-            cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with self.transaction("REPEATABLE READ", readonly=True) as cur:
             return read_back(cur, target, partition)
 
     def refresh_mart(self, mart: Mart, target: Target) -> marts.MartOutcome:
@@ -106,3 +114,12 @@ class Warehouse:
         with self.transaction() as cur:
             ensure_schemas(cur)
             return marts.refresh(cur, mart, target)
+
+
+def _undo(connection: Any) -> None:
+    """Roll back; a connection that is lost has no transaction left, and must not hide why it was lost."""
+    if connection.driver_connection.closed:
+        connection.invalidate()
+    else:
+        with suppress(psycopg2.Error):
+            connection.rollback()
