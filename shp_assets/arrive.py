@@ -43,8 +43,8 @@ def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str) -> Arrived:
     try:
         partition = partition_key(kit.feed, seen.source.name)
         _require_known_day(kit, partition)
-    except Refusal as refusal:
-        return _hold(ledger, ledger.arrivals.record(kit.name, unplaced_key(seen.source.name), seen.source, via), refusal)
+    except Refusal as unplaced:
+        return _hold(ledger, ledger.arrivals.record(kit.name, unplaced_key(seen.source.name), seen.source, via), unplaced)
     before = ledger.arrivals.current(kit.name, partition)
     arrival = _record(ledger, kit, partition, seen.source, via)
     if before is not None and _ambiguous(kit, before, seen.source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -50,7 +51,7 @@ def check_results(kit: FeedKit, verdict: Verdict) -> Iterator[dg.AssetCheckResul
     refused = {_OF_REFUSAL[refusal.code] for refusal in verdict.refusals}
     counts = rule_counts(contract, summary)
     usual = volume_usual(contract, summary, verdict.usual_rows)
-    facts: dict[CheckName, dict[str, object]] = {
+    facts: dict[CheckName, dict[str, Any]] = {
         CheckName.ROWS_CONSERVED: {
             "read": summary.read,
             "clean": summary.clean,
@@ -83,7 +84,7 @@ def schema_failure(kit: FeedKit, refusal: Refusal) -> dg.AssetCheckResult:
     return _result(kit, CheckName.SCHEMA, False, {CheckName.SCHEMA}, facts)
 
 
-def _result(kit: FeedKit, name: CheckName, passed: bool, refused: set[CheckName], facts: dict[str, object]) -> dg.AssetCheckResult:
+def _result(kit: FeedKit, name: CheckName, passed: bool, refused: set[CheckName], facts: dict[str, Any]) -> dg.AssetCheckResult:
     """Red is for what refused the delivery or lost rows; row rejects alone warn."""
     severe = name in refused or name is CheckName.ROWS_CONSERVED
     return dg.AssetCheckResult(

@@ -49,7 +49,12 @@ def _raw(kit: FeedKit) -> dg.AssetsDefinition:
     def raw(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "raw") as work:
             kept = keep_bytes(work)
-            metadata = {"source": kept.source, "delivery": kept.delivery, "bytes": kept.size, "arrival": work.arrival.number}
+            metadata: dict[str, Any] = {
+                "source": kept.source,
+                "delivery": kept.delivery,
+                "bytes": kept.size,
+                "arrival": work.arrival.number,
+            }
             return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(kept.delivery))
 
     return raw
@@ -60,7 +65,7 @@ def _validate(kit: FeedKit) -> dg.AssetsDefinition:
     schema = {"dagster/column_schema": column_schema(contract)}
 
     def out(layer: str, dagster_type: Any = dg.Nothing, metadata: dict[str, Any] | None = None) -> dg.AssetOut:
-        io = {"io_manager_key": PREVIEW_IO} if dagster_type is not dg.Nothing else {}
+        io: dict[str, Any] = {"io_manager_key": PREVIEW_IO} if dagster_type is not dg.Nothing else {}
         # Not required: an output that is not yielded must stay missing, not turn green.
         return dg.AssetOut(
             key=kit.key(layer), dagster_type=dagster_type, is_required=False, metadata=metadata, **io, **_common(kit, layer, "parquet")
@@ -84,9 +89,9 @@ def _validate(kit: FeedKit) -> dg.AssetsDefinition:
         with guarded(context, kit, outside, "validated") as work:
             try:
                 verdict = validate_delivery(work)
-            except Refusal as refusal:
-                yield dg.MaterializeResult(asset_key=kit.key("quarantine"), metadata={"code": str(refusal.code), "dagster/row_count": 0})
-                yield schema_failure(kit, refusal)
+            except Refusal as unread:
+                yield dg.MaterializeResult(asset_key=kit.key("quarantine"), metadata={"code": str(unread.code), "dagster/row_count": 0})
+                yield schema_failure(kit, unread)
                 raise
             yield from _kept(kit, verdict)
             for refusal in verdict.refusals:

@@ -35,7 +35,9 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
         newest = outside.ledger.publications.newest()
         behind = [mart for mart in found if outside.ledger.publications.mart_watermark(mart.mart) < newest]
         requests = [_request(mart, newest) for mart in behind if not _is_live(context.instance, mart)]
-        yield from requests or [dg.SkipReason("Every mart has read everything, or is being made.")]
+        if not requests:
+            yield dg.SkipReason("Every mart has read everything, or is being made.")
+        yield from requests
 
     return marts_
 

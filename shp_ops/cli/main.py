@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("shp_ops.cli.platform", "up", "Start the platform and keep it running (--detach: in the background)."),
     "down": Entry("shp_ops.cli.platform", "down", "Stop the platform."),
     "status": Entry("shp_ops.cli.platform", "status", "Show whether the platform is up and healthy."),
+    "demo": Entry("shp_ops.cli.demo", "demo", "Load sample workbooks through a platform of its own, and prove what was loaded."),
     "ingest": Entry("shp_ops.cli.ingest", "ingest", "Deliver files to a feed and process them now."),
     "feeds": Entry("shp_ops.cli.feeds", "feeds", "Check feed files, try a workbook against one, print their schema."),
     "partitions": Entry("shp_ops.cli.partitions", "partitions", "Show the state of every partition of a feed."),

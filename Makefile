@@ -1,0 +1,55 @@
+# Everything a user or a developer starts. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test lint types imports docs bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## make .venv and install the pinned packages
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "SHP needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	touch $@
+
+demo: setup  ## load sample workbooks through a whole platform, and prove it
+	$(BIN)/shp demo
+
+up: setup  ## start the platform and keep it running (Ctrl-C stops it)
+	$(BIN)/shp up
+
+down: setup  ## stop the platform
+	$(BIN)/shp down
+
+status: setup  ## ask the platform how it is
+	$(BIN)/shp status
+
+test: setup  ## all tests that need only Python
+	@echo 'Left out here: tests marked hadoop (need Java and Maven) and browser (need Chromium).'
+	$(BIN)/python -m pytest -m 'not hadoop and not browser' $(PYTEST_ARGS)
+
+lint: setup  ## style and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## static types
+	$(BIN)/mypy
+
+imports: setup  ## who may know whom
+	$(BIN)/lint-imports
+
+docs: setup  ## write the generated pages anew
+	$(BIN)/python -m shp_ops.pages
+
+bench: setup  ## measure, and keep the numbers in benchmarks/results
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the virtual environment and this checkout's state
+	-$(BIN)/shp down
+	rm -rf $(VENV) var dist
