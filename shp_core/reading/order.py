@@ -49,11 +49,9 @@ class RowOrder:
 
     def _row(self, attributes: bytes) -> None:
         number = _ROW_NUMBER.search(attributes)
-        if number is None:
-            row = self._last + 1
-        else:
-            row = int(number.group(1) or 0)
-        self.certain = self.certain and row > self._last
+        row = self._last + 1 if number is None else int(number.group(1) or 0)
+        cut_short = attributes.count(b'"') % 2 or attributes.count(b"'") % 2  # by a ">" inside a value
+        self.certain = self.certain and row > self._last and not cut_short
         self._last = row
 
 

@@ -129,18 +129,20 @@ class _RowReader:
         self._cells = cells
         self._limits = limits
         self._columns: dict[str, int] = {}
+        self._usual = min(_USUAL, limits.columns)
 
     def row(self, number: int, hidden: bool) -> SheetRow:
         """Read up to the row's end; `number` is the row's own."""
         columns: list[int] = []
         kinds: list[str] = []
         texts: list[str | None] = []
-        stream, cell, spelled, column, ascending = self._stream, self._cell, str(number), 0, True
+        stream, cell, usual = self._stream, self._cell, self._usual
+        spelled, column, ascending = str(number), 0, True
         for event in stream:
             if event is _CELL:
                 attributes = next(stream)
                 address = attributes.get("r")
-                if column < _USUAL and address == _LETTERS[column] + spelled:
+                if column < usual and address == _LETTERS[column] + spelled:
                     column += 1
                 else:
                     last, column = column, self._column(address, spelled, column)
