@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +11,6 @@ from psycopg2.extensions import cursor
 from shp_core.publishing.dialect import hash_text, row_digest, sum_digests
 from shp_resources.warehouse.tables import table_columns
 from shp_resources.warehouse.target import Target, names
-
-_CONTROLS = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
-_ESCAPED = re.compile(rb"\\.")
 
 
 @dataclass(frozen=True)
@@ -66,13 +62,8 @@ class _Digests:
         lines = (self._rest + piece).split(b"\n")
         self._rest = lines.pop()
         self.rows += len(lines)
-        self.total += sum_digests(row_digest(_dialect(line).decode()) for line in lines)
+        self.total += sum_digests(row_digest(line.decode()) for line in lines)
         return len(piece)
-
-
-def _dialect(line: bytes) -> bytes:
-    """PostgreSQL also escapes backspace, form feed and vertical tab; the dialect leaves them as they are."""
-    return _ESCAPED.sub(lambda found: _CONTROLS.get(found[0], found[0]), line) if b"\\" in line else line
 
 
 def _digest(cur: cursor, table: sql.Composable, columns: Sequence[str], partition: str) -> tuple[int, int]:
