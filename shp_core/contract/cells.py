@@ -97,11 +97,17 @@ def _boolean(column: ContractColumn, kind: str, text: str, notation: Notation) -
 
 
 def _text(column: ContractColumn, kind: str, text: str, notation: Notation) -> Converted:
-    for transform in column.transforms:
-        text = _TRANSFORMS[transform](text)
+    text = apply_transforms(text, column.transforms)
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         return None, reasons.INVALID_TEXT
     return text, None
+
+
+def apply_transforms(text: str, transforms: Tuple[str, ...]) -> str:
+    """A text after a column's transforms, in their order."""
+    for transform in transforms:
+        text = _TRANSFORMS[transform](text)
+    return text
 
 
 _TRANSFORMS = {

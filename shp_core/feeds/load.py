@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from shp_core.errors import FeedFilesError
+from shp_core.feeds.base import Strict
 from shp_core.feeds.marts import Mart
-from shp_core.feeds.model import Feed, Strict
+from shp_core.feeds.messages import sentences
+from shp_core.feeds.model import Feed
+from shp_core.feeds.yamltext import read_yaml
 
 Model = TypeVar("Model", bound=Strict)
 
@@ -42,23 +45,6 @@ class Catalogue:
         return self
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error (the standard loader silently takes the last)."""
-
-
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    seen: set[Hashable] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def load_catalogue(feeds: Path, marts: Path | None = None) -> Catalogue:
     """Read every `*.yaml` of the two folders.
 
@@ -71,21 +57,38 @@ def load_catalogue(feeds: Path, marts: Path | None = None) -> Catalogue:
     """
     errors: list[str] = []
     good_feeds = _load_folder(feeds, Feed, "feed", errors)
-    tables: dict[str, str] = {}
-    for name, feed in list(good_feeds.items()):
-        other = tables.setdefault(feed.table, name)
-        if other != name:
-            errors.append(
-                f"feeds/{name}.yaml: sinks.warehouse.table: {feed.table!r} is already the table of feed {other!r}; choose another."
-            )
-            del good_feeds[name]
+    _drop(good_feeds, feeds.name, _places_taken(good_feeds), errors)
     good_marts = _load_folder(marts, Mart, "mart", errors) if marts is not None and marts.is_dir() else {}
-    for name, mart in list(good_marts.items()):
-        problems = mart.problems(good_feeds)
-        if problems:
-            errors.extend(f"marts/{name}.yaml: {problem}" for problem in problems)
-            del good_marts[name]
+    if marts is not None:
+        _drop(good_marts, marts.name, {name: mart.problems(good_feeds) for name, mart in good_marts.items()}, errors)
     return Catalogue(good_feeds, good_marts, errors)
+
+
+def _drop(loaded: dict[str, Any], folder: str, problems: dict[str, list[str]], errors: list[str]) -> None:
+    for name, sentences_ in problems.items():
+        if sentences_:
+            errors.extend(f"{folder}/{name}.yaml: {sentence}" for sentence in sentences_)
+            del loaded[name]
+
+
+def _places_taken(feeds: dict[str, Feed]) -> dict[str, list[str]]:
+    """By feed, what another one (earlier in order of names) already claims: two feeds never share a table or a folder."""
+    owners: dict[str, str] = {}
+    problems: dict[str, list[str]] = {}
+    for name, feed in feeds.items():
+        for key, place in _claims(feed):
+            other = owners.setdefault(f"{key} {place}", name)
+            if other != name:
+                problems.setdefault(name, []).append(f"{key}: {place!r} is already taken by feed {other!r}; choose another.")
+    return problems
+
+
+def _claims(feed: Feed) -> Iterator[tuple[str, str]]:
+    if feed.sinks is None or feed.sinks.warehouse is not None:
+        yield "sinks.warehouse.table", feed.table
+        yield "sinks.warehouse.table", f"{feed.table}_filled"
+    if feed.sinks is not None and feed.sinks.lake is not None:
+        yield "sinks.lake.path", feed.sinks.lake.path
 
 
 def _load_folder(folder: Path, model: type[Model], name_key: str, errors: list[str]) -> dict[str, Model]:
@@ -93,7 +96,7 @@ def _load_folder(folder: Path, model: type[Model], name_key: str, errors: list[s
     if not folder.is_dir():
         errors.append(f"{folder.name}/: the folder is missing; make it and put one YAML file per {name_key} into it.")
         return loaded
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")):
         item = parse_file(path, model, name_key, errors)
         if item is not None:
             loaded[path.stem] = item
@@ -102,49 +105,67 @@ def _load_folder(folder: Path, model: type[Model], name_key: str, errors: list[s
 
 def parse_file(path: Path, model: type[Model], name_key: str, errors: list[str]) -> Model | None:
     """Read one file; on errors add a sentence each to `errors` and return None."""
-    label = f"{path.parent.name}/{path.name}"
+    found: list[str] = []
+    item = _parse(path, model, name_key, found)
+    errors.extend(f"{path.parent.name}/{path.name}: {sentence}" for sentence in found)
+    return item if not found else None
+
+
+def _parse(path: Path, model: type[Model], name_key: str, found: list[str]) -> Model | None:
+    if path.suffix != ".yaml":
+        found.append(f"is not read under this name; call it {path.stem}.yaml.")
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        data, problems = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        errors.append(f"{label}: cannot be read as UTF-8 text ({error}).")
+        found.append(f"cannot be read as UTF-8 text ({error}).")
         return None
-    except yaml.YAMLError as error:
-        errors.append(f"{label}: is not valid YAML: {_one_line(error)}.")
-        return None
+    found.extend(f"{problem}." for problem in problems)
     if not isinstance(data, dict):
-        errors.append(f"{label}: must be a mapping such as `{name_key}: {path.stem}`.")
+        if not problems:
+            found.append(f"must be a mapping such as `{name_key}: {path.stem}`.")
         return None
-    return _validate(label, path.stem, data, model, name_key, errors)
+    name = data.get(name_key)
+    if isinstance(name, str) and name != path.stem:
+        found.append(f"{name_key}: is {name!r}, but the file is called {path.stem!r}; make them the same.")
+    return _validated(data, model, found)
 
 
-def _validate(label: str, stem: str, data: dict[str, Any], model: type[Model], name_key: str, errors: list[str]) -> Model | None:
+def _validated(data: dict[str, Any], model: type[Model], found: list[str]) -> Model | None:
+    """The model; errors that hide others (pydantic judges the whole only when its parts are sound) are mended and told too."""
     try:
-        item = model.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        errors.extend(f"{label}: {_sentence(problem)}" for problem in error.errors())
-        return None
-    if getattr(item, name_key) != stem:
-        errors.append(f"{label}: {name_key}: is {getattr(item, name_key)!r}, but the file is called {stem!r}; make them the same.")
-        return None
-    return item
+        problems = error.errors()
+    found.extend(sentence for problem in problems for sentence in sentences(problem, model) if sentence not in found)
+    mended = deepcopy(data)
+    if all(_mend(mended, problem["loc"]) for problem in problems) and mended != data:
+        _validated(mended, model, found)
+    return None
 
 
-_ADVICE = {
-    "extra_forbidden": "is not a known key here; remove it or correct its spelling",
-    "missing": "is missing; add it",
-}
+def _mend(data: dict[str, Any], path: tuple[int | str, ...]) -> bool:
+    """Put something sound where an error is, so that what it hides is seen; whether that was possible."""
+    if path[:1] == ("columns",) and len(path) > 1:
+        _mend_column(data["columns"], path)
+        return True
+    if not path or path[0] in _IRREPLACEABLE:
+        return False
+    key = str(path[0])
+    data.pop(key, None)
+    data.update({key: _PLACEHOLDERS[key]} if key in _PLACEHOLDERS else {})
+    return True
 
 
-def _sentence(problem: Any) -> str:
-    """One error of pydantic as `path: what to write instead`."""
-    where = ".".join(str(part).rstrip("_") if isinstance(part, str) and part else repr(part) for part in problem["loc"])
-    message = _ADVICE.get(problem["type"]) or problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if problem["type"] not in ("extra_forbidden", "missing", "value_error"):
-        message += f", not {str(problem.get('input'))[:60]!r}"
-    return f"{where}: {message}." if where else f"{message}."
+_IRREPLACEABLE = ("columns", "mart", "from", "group_by")
+_PLACEHOLDERS = {"feed": "placeholder", "owner": "team:placeholder"}
 
 
-def _one_line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"{getattr(error, 'problem', None) or error}{place}"
+def _mend_column(columns: dict[str, Any], path: tuple[int | str, ...]) -> None:
+    header, key = str(path[1]), str(path[2]) if len(path) > 2 else ""
+    described = columns.get(header)
+    if not isinstance(described, dict):
+        columns[header] = {"type": "text"}
+    elif key in ("", "type", "ignore"):
+        columns[header] = {"type": "text", **{key: described[key] for key in ("name", "optional") if key in described}}
+    else:
+        described.pop(key, None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from shp_core.feeds.model import Feed, Strict
-from shp_core.feeds.names import identifier_problem
+from shp_core.feeds.base import Strict, require_name, tell_all
+from shp_core.feeds.model import Feed, column_name
+from shp_core.feeds.names import table_name_problem
 
 
 class Month(Strict):
@@ -31,9 +32,13 @@ class Mart(Strict):
     @field_validator("mart")
     @classmethod
     def _mart(cls, value: str) -> str:
-        problem = identifier_problem(value)
-        if problem:
-            raise ValueError(problem)
+        return require_name(value, table_name_problem(value))
+
+    @field_validator("group_by", mode="before")
+    @classmethod
+    def _groups(cls, value: object) -> object:
+        odd = [item for item in value if not _is_group(item)] if isinstance(value, list) else []
+        tell_all(f"must list headers or {{month: header}}, not {item!r}" for item in odd)
         return value
 
     def problems(self, feeds: Mapping[str, Feed]) -> list[str]:
@@ -41,15 +46,38 @@ class Mart(Strict):
         feed = feeds.get(self.from_)
         if feed is None:
             return [f"from: there is no sound feed {self.from_!r} ({', '.join(feeds) or 'none at all'})."]
-        groups = [(item.month, ("date",)) if isinstance(item, Month) else (item, None) for item in self.group_by]
-        sums = [(header, ("integer", "bigint", "decimal", "money")) for header in self.sum]
-        return [problem for header, types in [*groups, *sums] for problem in _header_problem(feed, header, types)]
+        if feed.sinks is not None and feed.sinks.warehouse is None:
+            return [f"from: feed {self.from_!r} has no warehouse table; give it `sinks: {{warehouse: …}}`."]
+        asked = [*self._groups_asked(), *(("sum", header, ("integer", "bigint", "decimal", "money")) for header in self.sum)]
+        unfit = [problem for key, header, types in asked for problem in _header_problem(feed, key, header, types)]
+        return unfit or list(self._twins(feed))
+
+    def _groups_asked(self) -> list[_Asked]:
+        return [("group_by", item.month, ("date",)) if isinstance(item, Month) else ("group_by", item, None) for item in self.group_by]
+
+    def _twins(self, feed: Feed) -> Iterator[str]:
+        """Columns of the mart that would have one name."""
+        groups = [(item.month, "_month") if isinstance(item, Month) else (item, "") for item in self.group_by]
+        taken = {"source_rows"}
+        for header, suffix in [*groups, *((header, "") for header in self.sum)]:
+            name = column_name(header, feed.columns[header]) + suffix
+            if name in taken:
+                yield f"{header!r} would make a second column {name!r} in the mart; remove it, or give the feed's column another `name`."
+            taken.add(name)
 
 
-def _header_problem(feed: Feed, header: str, types: tuple[str, ...] | None) -> list[str]:
+_Asked = tuple[str, str, tuple[str, ...] | None]
+
+
+def _is_group(item: object) -> bool:
+    return isinstance(item, str | Month) or (isinstance(item, dict) and list(item) == ["month"] and isinstance(item["month"], str))
+
+
+def _header_problem(feed: Feed, key: str, header: str, types: tuple[str, ...] | None) -> list[str]:
     column = feed.columns.get(header)
     if column is None or column.ignore:
-        return [f"{header!r} is not a column of feed {feed.feed!r}."]
+        known = ", ".join(known for known, other in feed.columns.items() if not other.ignore)
+        return [f"{key}: {header!r} is not a column of feed {feed.feed!r} ({known})."]
     if types and column.type not in types:
-        return [f"{header!r} is {column.type}; this needs {' or '.join(types)}."]
+        return [f"{key}: {header!r} is {column.type}; this needs {' or '.join(types)}."]
     return []

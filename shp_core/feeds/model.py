@@ -7,37 +7,36 @@ for editors are generated from the descriptions here.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from datetime import date
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from shp_core.feeds.names import MAX_IDENTIFIER_BYTES, clean_header, identifier_problem, snake_case
+from shp_core.contract.dates import form_problem
+from shp_core.feeds.base import Strict, day_of, require_name, tell_all
+from shp_core.feeds.column import Column, ColumnType, Transform, column_name, pattern_problem
+from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
 
-ColumnType = Literal["text", "integer", "bigint", "decimal", "money", "date", "timestamp", "boolean"]
-Transform = Literal["strip", "collapse", "upper", "lower", "title"]
+__all__ = [
+    "Column",
+    "ColumnType",
+    "Feed",
+    "LakeSink",
+    "Numbers",
+    "Partition",
+    "Rules",
+    "Sinks",
+    "Source",
+    "Strict",
+    "Transform",
+    "WarehouseSink",
+    "column_name",
+]
 
-_NUMERIC = ("integer", "bigint", "decimal", "money")
-_ONLY_FOR: dict[str, tuple[str, ...]] = {
-    "transform": ("text",),
-    "max_length": ("text",),
-    "pattern": ("text",),
-    "formats": ("date", "timestamp"),
-    "scale": ("decimal", "money"),
-    "precision": ("decimal", "money"),
-    "currency": ("money",),
-    "min": (*_NUMERIC, "date"),
-    "max": (*_NUMERIC, "date"),
-    "in": ("text", "integer", "bigint"),
-}
-
-
-class Strict(BaseModel):
-    """Base of all models: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+_MOST_COLUMNS = 1_500
+"""PostgreSQL holds 1,600 columns; the platform adds some."""
 
 
 class Source(Strict):
@@ -46,13 +45,31 @@ class Source(Strict):
     match: str = Field("*.xlsx", description="File name pattern in the feed's drop folder (`*`, `?`, `[…]`).")
     sheet: int | str = Field(1, description="Sheet: number among the visible worksheets, or exact name.")
     header: int = Field(1, ge=1, le=1_048_576, description="Sheet row of the header.")
-    until: str | None = Field(None, description="Where the table ends: `blank` (first blank row) or the text of a row's first cell.")
+    until: str | None = Field(
+        None, min_length=1, description="Where the table ends: `blank` (first blank row) or the text of a row's first cell."
+    )
 
     @field_validator("sheet")
     @classmethod
     def _sheet_number(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError("sheets are numbered from 1")
+        if value == "":
+            raise ValueError("write the sheet's number among the visible worksheets, or its name")
+        return value
+
+    @field_validator("sheet", mode="before")
+    @classmethod
+    def _sheet_kind(cls, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f'must be a number from 1, or a name in quotes ("{value}")')
+        return value
+
+    @field_validator("match")
+    @classmethod
+    def _match(cls, value: str) -> str:
+        if not value or "/" in value:
+            raise ValueError("must be a file name pattern without folders, such as *.xlsx")
         return value
 
 
@@ -67,6 +84,11 @@ class Partition(Strict):
     timezone: str = Field("UTC", description="By day: time zone of days and due times (IANA name).")
     many: Literal["newest"] | None = Field(None, description="By day: `newest` lets the newest of several files for one day win.")
 
+    @field_validator("start", mode="before")
+    @classmethod
+    def _start(cls, value: object) -> object:
+        return day_of(value) if value is not None else None
+
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
@@ -77,99 +99,25 @@ class Partition(Strict):
         return value
 
     @model_validator(mode="after")
-    def _day(self) -> Partition:
-        if self.by == "file":
-            return self
+    def _fits(self) -> Partition:
+        tell_all(self._day_problems() if self.by == "day" else self._file_problems())
+        return self
+
+    def _file_problems(self) -> Iterator[str]:
+        for field in sorted(self.model_fields_set - {"by"}):
+            yield f"`{field.rstrip('_')}` is for `by: day`; write `by: day` or remove it"
+
+    def _day_problems(self) -> Iterator[str]:
         if self.start is None:
-            raise ValueError("`by: day` needs `start`, the first expected day, such as 2026-01-01")
-        try:
-            pattern = re.compile(self.from_)
-        except re.error as error:
-            raise ValueError(f"`from` is not a valid pattern: {error}") from error
-        if "date" not in pattern.groupindex:
-            raise ValueError("`from` needs a group named date, such as '(?P<date>\\d{4}-\\d{2}-\\d{2})'")
-        return self
-
-
-class Column(Strict):
-    """One column of the sheet."""
-
-    ignore: bool = Field(False, description="Pass over this column.")
-    type: ColumnType | None = Field(None, description="What the cells are.")
-    name: str | None = Field(None, description="Name in tables; the header in snake_case by default.")
-    optional: bool = Field(False, description="The column may be missing and its cells blank.")
-    pii: bool = Field(False, description="Personal data: masked wherever samples are shown.")
-    description: str | None = Field(None, description="What the column means; becomes the comment of the table's column.")
-    transform: list[Transform] = Field(default_factory=list, description="Text: changes applied in order before the rules.")
-    max_length: int | None = Field(None, ge=1, description="Text: the most characters.")
-    pattern: str | None = Field(None, description="Text: a regular expression that the whole text must match.")
-    in_: list[str | int] | None = Field(None, alias="in", min_length=1, description="The only values allowed.")
-    formats: list[str] = Field(default_factory=list, description="Date, timestamp: how text cells are written (strptime directives).")
-    scale: int = Field(2, ge=0, le=15, description="Decimal, money: digits after the point.")
-    precision: int = Field(18, ge=1, le=38, description="Decimal, money: digits in all.")
-    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", description="Money: ISO 4217 code; other signs are rejected.")
-    min: Annotated[Decimal | date | None, Field(description="The smallest value allowed.")] = None
-    max: Annotated[Decimal | date | None, Field(description="The largest value allowed.")] = None
-
-    @field_validator("min", "max", mode="before")
-    @classmethod
-    def _exact(cls, value: Any) -> Any:
-        """A bound is what the file spells; a float's binary digits never get in."""
-        return Decimal(repr(value)) if isinstance(value, float) else value
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"is not a valid regular expression: {error}") from error
-        return value
-
-    @field_validator("formats")
-    @classmethod
-    def _formats(cls, value: list[str]) -> list[str]:
-        for form in value:
-            if not _round_trips(form):
-                raise ValueError(f"{form!r} does not name a day: write directives such as %m/%d/%Y")
-        return value
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, value: str | None) -> str | None:
-        problem = identifier_problem(value) if value is not None else None
+            yield "`by: day` needs `start`, the first expected day, such as 2026-01-01"
+        problem = pattern_problem(self.from_)
         if problem:
-            raise ValueError(problem)
-        return value
-
-    @model_validator(mode="after")
-    def _fits_type(self) -> Column:
-        if self.ignore:
-            if self.type is not None:
-                raise ValueError("an ignored column has no type; write either `ignore: true` or `type: …`")
-            return self
-        if self.type is None:
-            raise ValueError("needs `type`: text, integer, bigint, decimal, money, date, timestamp or boolean (or `ignore: true`)")
-        for field in self.model_fields_set:
-            key = field.rstrip("_")
-            allowed = _ONLY_FOR.get(key)
-            if allowed and self.type not in allowed:
-                raise ValueError(f"`{key}` is for {' and '.join(allowed)} columns, this one is {self.type}")
-        self._check_bounds()
-        return self
-
-    def _check_bounds(self) -> None:
-        for field, bound in (("min", self.min), ("max", self.max)):
-            if bound is not None and isinstance(bound, date) != (self.type == "date"):
-                raise ValueError(f"`{field}` must be a {'date' if self.type == 'date' else 'number'}")
-        if self.min is not None and self.max is not None and self.min > self.max:  # type: ignore[operator]
-            raise ValueError("`min` is above `max`")
-        if self.scale > self.precision:
-            raise ValueError("`scale` is above `precision`")
-        if self.in_ is not None and self.type != "text" and not all(isinstance(item, int) for item in self.in_):
-            raise ValueError("`in` must list whole numbers for this type")
-        if self.in_ is not None and self.type == "text" and not all(isinstance(item, str) for item in self.in_):
-            raise ValueError('`in` must list texts; put quotes around them ("1")')
+            yield f"`from` {problem}"
+        elif "date" not in re.compile(self.from_).groupindex:
+            yield "`from` needs a group named date, such as '(?P<date>\\d{4}-\\d{2}-\\d{2})'"
+        problem = form_problem(self.format)
+        if problem:
+            yield f"`format` {problem}"
 
 
 class Numbers(Strict):
@@ -197,6 +145,12 @@ class Rules(Strict):
     unknown_columns: Literal["quarantine", "ignore"] = Field("quarantine", description="What happens when a column turns up.")
     allow_empty: bool = Field(False, description="Whether a delivery without rows may replace data.")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Rules:
+        if self.volume == "quarantine" and self.volume_within is None:
+            raise ValueError("`volume: quarantine` needs `volume_within`, such as 0.2")
+        return self
+
 
 class WarehouseSink(Strict):
     """The table in PostgreSQL."""
@@ -206,12 +160,7 @@ class WarehouseSink(Strict):
     @field_validator("table")
     @classmethod
     def _table(cls, value: str) -> str:
-        problem = identifier_problem(value)
-        if problem:
-            raise ValueError(problem)
-        if len(value) > MAX_IDENTIFIER_BYTES - 12:
-            raise ValueError(f"must be at most {MAX_IDENTIFIER_BYTES - 12} characters long (names of views and indexes are made from it)")
-        return value
+        return require_name(value, table_name_problem(value))
 
 
 class LakeSink(Strict):
@@ -223,8 +172,14 @@ class LakeSink(Strict):
 class Sinks(Strict):
     """Where clean rows go."""
 
-    warehouse: WarehouseSink | None = None
-    lake: LakeSink | None = None
+    warehouse: WarehouseSink | None = Field(None, description="The table in PostgreSQL.")
+    lake: LakeSink | None = Field(None, description="The folder in the lake.")
+
+    @model_validator(mode="after")
+    def _any(self) -> Sinks:
+        if self.warehouse is None and self.lake is None:
+            raise ValueError("needs at least one sink, such as `warehouse: {table: sales}`; leave `sinks` out for the default")
+        return self
 
 
 class Feed(Strict):
@@ -233,24 +188,23 @@ class Feed(Strict):
     feed: str = Field(description="Name; the same as the file's.")
     owner: str = Field(description="E-mail address or team (`team:data`) that answers for the feed.")
     description: str | None = Field(None, description="What the feed is.")
-    source: Source = Field(default_factory=Source)
-    partition: Partition = Field(default_factory=Partition)
-    columns: dict[str, Column] = Field(min_length=1, description='Columns by header; "" is a column without a header.')
-    numbers: Numbers = Field(default_factory=Numbers)
+    source: Source = Field(default_factory=Source, description="Where workbooks come from and where the table lies in them.")
+    partition: Partition = Field(default_factory=Partition, description="What one expected piece of the feed is.")
+    columns: dict[str, Column] = Field(
+        min_length=1, max_length=_MOST_COLUMNS, description='Columns by header; "" is a column without a header.'
+    )
+    numbers: Numbers = Field(default_factory=Numbers, description="How text cells spell numbers.")
     key: list[str] = Field(default_factory=list, description="Headers of the columns that identify a row.")
     prefer: Literal["first", "last"] | None = Field(
         None, description="Which partition owns a key that several deliver, in order of partition keys; by file: first, by day: last."
     )
-    rules: Rules = Field(default_factory=Rules)
+    rules: Rules = Field(default_factory=Rules, description="Rules about a whole delivery.")
     sinks: Sinks | None = Field(None, description="Where clean rows go; a warehouse table of the feed's name by default.")
 
     @field_validator("feed")
     @classmethod
     def _feed(cls, value: str) -> str:
-        problem = identifier_problem(value)
-        if problem:
-            raise ValueError(problem)
-        return value
+        return require_name(value, identifier_problem(value))
 
     @field_validator("owner")
     @classmethod
@@ -260,18 +214,18 @@ class Feed(Strict):
         return value
 
     @model_validator(mode="after")
-    def _columns_fit(self) -> Feed:
+    def _fits(self) -> Feed:
         used = {header: column for header, column in self.columns.items() if not column.ignore}
         if not used:
             raise ValueError("`columns` needs at least one column that is not ignored")
-        _check_headers(self.columns)
-        _check_names(used)
-        for header in self.key:
-            if header not in used:
-                raise ValueError(f"`key` names {header!r}, which is not among the columns ({', '.join(used)})")
-            if used[header].optional:
-                raise ValueError(f"`key` names {header!r}, which is optional; a key is never blank")
+        tell_all([*_header_problems(self.columns), *_name_problems(used), *_key_problems(self.key, used), self._table_problem()])
         return self
+
+    def _table_problem(self) -> str | None:
+        problem = table_name_problem(self.table)
+        if problem is None:
+            return None
+        return f"the table would be called {self.table!r}, which {problem}; give it a name: `sinks: {{warehouse: {{table: …}}}}`"
 
     @property
     def table(self) -> str:
@@ -285,34 +239,33 @@ class Feed(Strict):
         return self.prefer or ("first" if self.partition.by == "file" else "last")
 
 
-def column_name(header: str, column: Column) -> str:
-    """The name of a column in tables."""
-    return column.name or snake_case(header)
-
-
-def _round_trips(form: str) -> bool:
-    probe = datetime(2003, 11, 28)
-    try:
-        return datetime.strptime(probe.strftime(form), form).date() == probe.date()
-    except ValueError:
-        return False
-
-
-def _check_headers(columns: dict[str, Column]) -> None:
+def _header_problems(columns: dict[str, Column]) -> Iterator[str]:
     seen: dict[str, str] = {}
-    for header in columns:
+    for header, column in columns.items():
         other = seen.setdefault(clean_header(header), header)
         if other != header:
-            raise ValueError(f"the headers {other!r} and {header!r} differ in blanks only")
+            yield f"the headers {other!r} and {header!r} differ in blanks only; keep one"
+        if not clean_header(header) and not column.ignore:
+            yield 'a column without a header ("") can only be ignored; ask for a header'
 
 
-def _check_names(columns: dict[str, Column]) -> None:
+def _name_problems(columns: dict[str, Column]) -> Iterator[str]:
     taken: dict[str, str] = {}
     for header, column in columns.items():
         name = column_name(header, column)
-        problem = identifier_problem(name)
+        problem = column_name_problem(name) if clean_header(header) else None
         if problem:
-            raise ValueError(f"column {header!r} would be called {name!r} in tables, which {problem}; give it a `name`")
+            yield f"column {header!r} would be called {name!r} in tables, which {problem}; give it a `name`"
         other = taken.setdefault(name, header)
         if other != header:
-            raise ValueError(f"columns {other!r} and {header!r} would both be called {name!r} in tables; give one a `name`")
+            yield f"columns {other!r} and {header!r} would both be called {name!r} in tables; give one a `name`"
+
+
+def _key_problems(key: list[str], columns: dict[str, Column]) -> Iterator[str]:
+    for place, header in enumerate(key):
+        if header not in columns:
+            yield f"`key` names {header!r}, which is not among the columns ({', '.join(columns)})"
+        elif columns[header].optional:
+            yield f"`key` names {header!r}, which is optional; a key is never blank"
+        if header in key[:place]:
+            yield f"`key` names {header!r} twice"
