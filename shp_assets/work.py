@@ -161,6 +161,8 @@ class Work:
     def _move_from(self, record: PartitionRecord | None, to: State, fields: dict[str, Any]) -> None:
         version = record.version if record else 0
         move = self.outside.ledger.partitions.move
+        if record is not None and record.state is to is State.RUNNING:
+            return  # a later step of the same run
         if record is not None and to is not State.RUNNING and (record.arrival or 0) > self.arrival.number:
             move(*self.key, State.ARRIVED, expect_version=version)
             return

@@ -133,7 +133,11 @@ class Platform:
         code = self._add(services.code_server(self._ports["code"]))
         prepare.finish(preparation)
         self._await(code)
-        others = [self._add(services.webserver(self._layout, self._ports["web"])), self._add(services.daemon(self._layout, self.dsn))]
+        others = [
+            self._add(services.fork_server(self._layout)),
+            self._add(services.webserver(self._layout, self._ports["web"])),
+            self._add(services.daemon(self._layout, self.dsn)),
+        ]
         for part in others:
             self._await(part)
         self._save(ready_at=time.time())
@@ -256,7 +260,7 @@ class Platform:
     def _stop(self) -> None:
         if self._lock is None:
             return
-        for name in ("daemon", "web", "code"):
+        for name in ("daemon", "web", "runs", "code"):
             self._stop_part(name)
         sweep(self._mark)  # workers whose code server died before
         self._stop_part("postgres")

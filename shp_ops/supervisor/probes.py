@@ -7,8 +7,10 @@ import socket
 import time
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+from shp_resources.fork_client import ForkClient, ForkServerAway
 from shp_resources.processes import LOOPBACK
 
 HEARTBEAT_SECONDS = 120.0  # daemons beat every 30 s; a long sensor evaluation may delay a beat or two
@@ -50,6 +52,15 @@ def code(port: int) -> str | None:
     except grpc.RpcError as error:
         return f"does not answer ({error.code().name.lower()})"
     return None if answer.status == health_pb2.HealthCheckResponse.SERVING else "answers that it does not serve"
+
+
+def forks(home: Path) -> str | None:
+    """Whether the fork server answers; while it imports changed files anew it counts as ready."""
+    try:
+        ForkClient(home).ping()
+    except ForkServerAway as error:
+        return str(error)
+    return None
 
 
 def web(url: str) -> str | None:

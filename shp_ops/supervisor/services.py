@@ -39,6 +39,12 @@ def code_server(port: int) -> Service:
     return Service("code", command, lambda since: probes.listening(port), port, grace=20.0, with_workers=True)
 
 
+def fork_server(layout: Layout) -> Service:
+    """The process that forks a worker for each run; without it runs go through the code server, only slower."""
+    # When it is told to end it interrupts its workers and waits until they have written that down.
+    return Service("runs", python("shp_ops.forkserver"), lambda since: probes.forks(layout.home), grace=25.0)
+
+
 def webserver(layout: Layout, port: int) -> Service:
     """The process that serves the UI."""
     where = ["--host", LOOPBACK, "--port", str(port), "--workspace", str(layout.workspace)]

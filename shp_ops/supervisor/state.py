@@ -12,7 +12,7 @@ from shp_ops.supervisor.layout import Layout, feed_names
 from shp_resources.processes import ProcessId
 from shp_resources.settings import Settings
 
-SERVICES = ("postgres", "code", "web", "daemon")
+SERVICES = ("postgres", "code", "runs", "web", "daemon")
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def _ask(settings: Settings, name: str, service: ServiceState) -> str | None:
         return "its process has died and will be started again" if service.process else "not started yet"
     if name == "daemon":
         return probes.daemon(dsn, service.since)
+    if name == "runs":
+        return probes.forks(settings.home)
     return probes.code(service.port or 0) if name == "code" else probes.web(str(_url(settings, name, service)))
 
 
