@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from shp_core.limits import MIB, Limits
 from shp_core.reading.problem import shown
 
 _PIECE = MIB
+_TICK_NS = 20_000_000
 _GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ESTALE))
 _NOT_A_FILE = frozenset((errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR))
 
@@ -65,6 +67,7 @@ def private_copy(source: Path, into: Path, limits: Limits, name: Callable[[str],
     with _opened(source) as descriptor:
         before = os.fstat(descriptor)
         _check_regular(source, before)
+        _let_the_clock_tick(before)
         with _temporary(into) as (partial, file):
             sha256, size = _copy(source, descriptor, file, limits)
             _check_unchanged(source, before, os.fstat(descriptor), size)
@@ -97,6 +100,13 @@ def _not_opened(source: Path, error: OSError) -> Refusal | Fault:
 def _check_regular(source: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(Code.NOT_A_REGULAR_FILE, f"{shown(source.name)} is a folder, link, pipe, socket or device")
+
+
+def _let_the_clock_tick(before: os.stat_result) -> None:
+    """Wait until another change would get another time; file systems keep time in ticks of up to 10 ms."""
+    age = time.time_ns() - before.st_ctime_ns
+    if 0 <= age < _TICK_NS:
+        time.sleep((_TICK_NS - age) / 1e9)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from typing import Any
 import pyarrow as pa
 
 from shp_core.codes import Code
-from shp_core.errors import Refusal
+from shp_core.errors import Fault, Refusal
+from shp_core.healing.faults import Evidence
 from shp_core.limits import Limits
 from shp_core.reading.batches import header_of
 from shp_core.reading.textrow import SheetSpec, SheetStats
@@ -64,6 +65,7 @@ class TextBatches:
 
         Raises:
             Refusal: the workbook is refused, or its reader died; what came before counts for nothing.
+            Fault: `artefact_damaged`, the private copy cannot be read.
         """
         count = 0
         while (batch := self._next()) is not None:
@@ -109,6 +111,7 @@ class WorkbookReader:
 
         Raises:
             Refusal: the workbook is refused, or its reader died or used up its memory or time.
+            Fault: `artefact_damaged`, the private copy cannot be read.
         """
         child = _Child(path, spec, self._limits)
         try:
@@ -139,7 +142,7 @@ class _Child:
         finally:
             os.close(verdict_end)
         self._patience = _Patience(limits.child_wait_seconds)
-        self._rows = _Pipe(_fileno(self._process.stdout), self._patience)
+        self._rows = _Pipe(_taken(self._process.stdout), self._patience)
         self._verdict = _Pipe(verdict, self._patience)
         self._send(_job(path, spec, limits, verdict_end))
 
@@ -161,12 +164,16 @@ class _Child:
 
         Raises:
             Refusal: the verdict is one, or there is none.
+            Fault: `artefact_damaged`.
         """
         said = self._verdict.read(_VERDICT_BYTES)
         verdict = json.loads(said) if said.endswith(b"\n") else {}
         if "refused" in verdict:
             refused = verdict["refused"]
             raise Refusal(Code(refused["code"]), refused["message"], refused["details"])
+        if "lost" in verdict:
+            message = f"the private copy of the workbook cannot be read: {verdict['lost']}"
+            raise Fault(Code.ARTEFACT_DAMAGED, message, Evidence("reader", text=verdict["lost"]))
         status = self._patience.wait(self._process)
         if status == 0 and verdict.get("ok"):
             return dict(verdict)
@@ -176,8 +183,7 @@ class _Child:
         """End the process if it still runs, and close the pipes."""
         self._process.kill()
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._rows.close()
         self._verdict.close()
 
 
@@ -246,8 +252,10 @@ class _Pipe(io.RawIOBase):
             os.close(self._descriptor)
 
 
-def _fileno(stream: Any) -> int:
-    return os.dup(stream.fileno())
+def _taken(stream: Any) -> int:
+    """The descriptor of a stream, which is closed itself."""
+    with stream:
+        return os.dup(stream.fileno())
 
 
 def _job(path: Path, spec: SheetSpec, limits: Limits, verdict: int) -> bytes:

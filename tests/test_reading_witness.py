@@ -21,14 +21,12 @@ MOMENTS = st.datetimes(min_value=datetime(1900, 3, 1), max_value=datetime(9999, 
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff\r"), max_size=40)
-VALUES = st.one_of(
-    st.none(), st.booleans(), st.floats(-1e300, 1e300), st.integers(-(10**14), 10**14), DATED, MOMENTS, TEXTS
-)
+VALUES = st.one_of(st.none(), st.booleans(), st.floats(-1e300, 1e300), st.integers(-(10**14), 10**14), DATED, MOMENTS, TEXTS)
 
 
 def meant(value: Any) -> tuple[str, str | None]:
     """Kind and text that a Python value should arrive as, thought anew and not with the reader's code."""
-    if value is None or value == "":  # XlsxWriter does not write empty texts
+    if value is None:
         return "-", None
     if isinstance(value, bool):
         return "b", "TRUE" if value else "FALSE"

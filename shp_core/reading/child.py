@@ -5,6 +5,7 @@ output; then it closes that and writes its verdict, one JSON line, to the descri
 
     {"ok": true, "stats": {…}, "batches": 3}      the stream was whole
     {"refused": {"code", "message", "details"}}   the workbook is refused
+    {"lost": "what"}                              the private copy cannot be read
     {"crashed": "what"}                           anything else
 
 No verdict, no end: whatever was written before counts for nothing. Must not live here: decisions about any of it.
@@ -55,6 +56,8 @@ def _verdict(job: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         message = f"reading needs more memory than child_memory_bytes = {job['limits']['child_memory_bytes']}"
         return {"refused": {"code": "reader_out_of_memory", "message": message, "details": {}}}
+    except OSError as error:
+        return {"lost": f"{type(error).__name__}: {os.strerror(error.errno or 0)}"}
     except Exception as error:  # noqa: BLE001  the process's outermost boundary: the parent must hear of it in any case
         return {"crashed": f"{type(error).__name__}: {error}"[:300]}
 
