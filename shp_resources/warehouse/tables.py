@@ -60,11 +60,22 @@ Columns = dict[str, str]
 
 
 def ensure_schemas(cur: cursor) -> None:
-    """Make the schemas and the platform's own tables, if they are not there."""
-    cur.execute(_IN_PLACE)
-    if cur.fetchone() == (False,):
-        cur.execute("SELECT pg_advisory_xact_lock(hashtext('shp.schemas'), 0)")
+    """Make the schemas and the platform's own tables, if they are not there; commits what it makes.
+
+    Whoever makes them holds locks that publishers wait for; kept until the end of a publication, which waits for its
+    feed's lock, they would make a deadlock.
+    """
+    if _in_place(cur):
+        return
+    cur.execute("SELECT pg_advisory_xact_lock(hashtext('shp.schemas'), 0)")
+    if not _in_place(cur):
         cur.execute(_PUBLICATIONS)
+    cur.connection.commit()
+
+
+def _in_place(cur: cursor) -> bool:
+    cur.execute(_IN_PLACE)
+    return cur.fetchone() == (True,)
 
 
 def ensure_tables(cur: cursor, target: Target) -> None:
