@@ -71,7 +71,7 @@ def test_the_state_reads_back_and_knows_the_dead(tmp_path: Path) -> None:
     """`shp status` would show yesterday's processes as running."""
     alive = ServiceState(str(ProcessId.current()), 1.5, 2, 3)
     dead = ServiceState(f"{os.getpid()}@another-1")
-    state = PlatformState(str(ProcessId.current()), "mark", "http://ui", 2.5, {"web": alive, "code": dead})
+    state = PlatformState(str(ProcessId.current()), "mark", "http://ui", 2.5, services={"web": alive, "code": dead})
     state.save(tmp_path / "state.json")
     found = PlatformState.load(tmp_path / "state.json")
     assert found == state

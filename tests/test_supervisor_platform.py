@@ -19,6 +19,7 @@ from tests.support.homes import Home
 from tests.support.postgres import rows
 
 pytestmark = pytest.mark.platform
+SERVICES = ("postgres", "code", "runs", "web", "daemon")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,7 @@ def test_up_is_ready_and_says_where(shared: Home) -> None:
     """A user would look for the UI, or a script would go on before there is anything to talk to."""
     document = shared.status()
     assert document["ready"] is True
-    assert {name: service["ready"] for name, service in document["services"].items()} == dict.fromkeys(
-        ("postgres", "code", "web", "daemon"), True
-    )
+    assert {name: service["ready"] for name, service in document["services"].items()} == dict.fromkeys(SERVICES, True)
     assert document["ui"] == document["services"]["web"]["url"]
     assert [feed["feed"] for feed in document["feeds"]] == ["sales", "stock"]
     assert all(Path(feed["landing"]).is_dir() for feed in document["feeds"])
@@ -59,7 +58,7 @@ def test_up_is_ready_and_says_where(shared: Home) -> None:
 def test_each_service_has_its_log_and_nothing_lies_elsewhere(shared: Home) -> None:
     """Nobody could say why a service failed; or uninstalling would leave files behind."""
     logs = {path.name for path in (shared.path / "logs").iterdir()}
-    assert {"postgres.log", "code.log", "web.log", "daemon.log", "supervisor.log"} <= logs
+    assert {f"{name}.log" for name in (*SERVICES, "supervisor")} <= logs
     assert sorted(path.name for path in shared.base.iterdir()) == ["feeds", "marts", "var"]
 
 
@@ -111,17 +110,17 @@ def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
 def test_the_dagster_processes_come_back_after_kill_9(shared: Home) -> None:
     """The UI, the sensors or all runs would be gone until somebody looks."""
     before = shared.pids()
-    for name in ("code", "web", "daemon"):
+    for name in SERVICES[1:]:
         os.kill(before[name], signal.SIGKILL)
     assert shared.shp("status").returncode == 1
-    assert wait_until(lambda: ready_with_others_than(shared, before, {"code", "web", "daemon"}), 60, 0.2)
+    assert wait_until(lambda: ready_with_others_than(shared, before, set(SERVICES[1:])), 60, 0.2)
     services = shared.status()["services"]
-    assert [services[name]["restarts"] for name in ("postgres", "code", "web", "daemon")] == [1, 1, 1, 1]
+    assert [services[name]["restarts"] for name in SERVICES] == [1, 1, 1, 1, 1]
 
 
-def test_two_platforms_do_not_disturb_each_other(shared: Home, tmp_path: Path) -> None:
-    """A trial beside the production platform would take its ports or stop it."""
-    before, other = shared.status(), Home.make(tmp_path)
+def test_two_platforms_do_not_disturb_each_other_and_down_stops_one(shared: Home, tmp_path: Path, database_dsn: str) -> None:
+    """A trial beside the production platform would take its ports or stop it; this trial brings its own PostgreSQL."""
+    before, other = shared.status(), Home.make(tmp_path, SHP_PG_DSN=database_dsn)
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as under `nohup` and `&`
     try:
         process = other.start("up", "--json")
@@ -129,7 +128,11 @@ def test_two_platforms_do_not_disturb_each_other(shared: Home, tmp_path: Path) -
         signal.signal(signal.SIGINT, ignored)
     assert wait_until(lambda: bool(other.status()["ready"]), 60, 0.3)
     assert other.status()["ui"] != before["ui"]
-    process.send_signal(signal.SIGTERM)
+    assert other.status()["services"]["postgres"]["pid"] is None
+    assert not (other.path / "postgres").exists()
+    assert rows(database_dsn, "select to_regclass('runs') is not null, to_regclass('shp.partitions') is not null") == [(True, True)]
+    done = other.shp("down", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"stopped": True})
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert json.loads(out)["ready"] is True
@@ -154,16 +157,5 @@ def test_it_starts_again_beside_a_block_of_code_and_ends_with_it(shared: Home, m
         assert platform.ui_url == shared.status()["ui"]
         assert rows(platform.dsn, "select a from kept") == [(42,)]
     assert shared.processes() == []
-
-
-def test_down_stops_a_platform_and_leaves_no_process(shared: Home) -> None:
-    """Stopping would leave servers behind, or damage what they were writing."""
-    assert shared.shp("up", "--detach").returncode == 0
-    ui = shared.status()["ui"]
-    done = shared.shp("down", "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"stopped": True})
-    assert shared.processes() == []
     assert shared.status()["ready"] is False
-    stopped = (shared.path / "logs" / "postgres.log").read_text().splitlines()[-1]
-    assert "database system is shut down" in stopped
-    assert str(ui).rpartition(":")[2] in (shared.path / "run" / "ports.json").read_text()
+    assert "database system is shut down" in (shared.path / "logs" / "postgres.log").read_text().splitlines()[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -72,6 +73,16 @@ def test_nobody_there_is_a_reason_not_a_crash(home: Home) -> None:
     assert "refused" in str(probes.daemon(f"postgresql://u:p@127.0.0.1:{port}/d", 0.0))
     assert probes.postgres(None) == "not running"
     assert probes.daemon(None, 0.0) == "its database is not running"
+
+
+def test_a_service_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stalled process accepts connections like a healthy one; `shp status` would call it ready, or hang with it."""
+    monkeypatch.setattr(probes, "_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert probes.listening(port) is None
+        assert "deadline_exceeded" in str(probes.code(port))
+        assert "does not answer" in str(probes.web(f"http://127.0.0.1:{port}"))
 
 
 def beat(dsn: str, age: float, kinds: frozenset[str]) -> None:

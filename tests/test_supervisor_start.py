@@ -108,7 +108,7 @@ def test_status_where_nothing_runs_is_1_and_complete(home: Home) -> None:
     done = home.shp("status", "--json")
     document = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (document["ready"], document["ui"], set(document["services"])) == (False, None, {"postgres", "code", "web", "daemon"})
+    assert (document["ready"], document["ui"], set(document["services"])) == (False, None, {"postgres", "code", "runs", "web", "daemon"})
     assert all(not service["ready"] and service["pid"] is None for service in document["services"].values())
 
 

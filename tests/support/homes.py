@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,18 @@ class Home:
 
     Args:
         base: the folder with `feeds` and, once it is used, `var`.
+        variables: what its commands find in their environment beside the usual.
     """
 
     base: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, base: Path) -> Home:
+    def make(cls, base: Path, **variables: str) -> Home:
         """An installation with the repository's feeds and marts."""
         for name in ("feeds", "marts"):
             shutil.copytree(REPOSITORY / name, base / name)
-        return cls(base)
+        return cls(base, variables)
 
     @property
     def path(self) -> Path:
@@ -44,7 +46,7 @@ class Home:
     def environ(self) -> dict[str, str]:
         """An environment that knows no other installation."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("SHP_", "DAGSTER_"))}
-        return clean | {"PYTHONPATH": str(REPOSITORY)}
+        return clean | {"PYTHONPATH": str(REPOSITORY)} | dict(self.variables)
 
     @property
     def settings(self) -> Settings:
