@@ -16,17 +16,16 @@ from contextlib import closing
 from typing import Any
 
 import psycopg2
-from dagster import DagsterInstance
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from shp_resources.pooled_storage import PooledStorage
 from shp_resources.settings import Settings
 
 _LOG = logging.getLogger("shp.storage")
-_POOL, _SCRATCH = "SHP_DB_POOL", "SHP_SCRATCH_STORAGE"
-_POOL_SIZE = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 10}
+_POOL, _TABLES_ARE_THERE, _SCRATCH = "SHP_DB_POOL", "SHP_DB_TABLES", "SHP_SCRATCH_STORAGE"
 _CREATION_LOCK = 0x5348_5001  # one number for all processes that may find the tables missing at the same time
 _TABLES = ("runs", "event_logs", "instigators", "instance_info")
 
@@ -53,22 +52,6 @@ class ShpStorage(DagsterStorage, ConfigurableClass):
         return _scratch(inst_data) if dsn is None else _postgres(dsn, inst_data)
 
 
-def pool(instance: DagsterInstance) -> DagsterInstance:
-    """Let a short-lived worker keep its connections: a run's bookkeeping then costs a quarter of the time.
-
-    Never in a process that outlives a restart of the database: its next statement would fail on a dead connection.
-    Call it after a fork, never before. A throw-away SQLite is left as it is.
-
-    Args:
-        instance: the instance this worker reports to.
-
-    Returns:
-        The same instance.
-    """
-    instance.optimize_for_webserver(**_POOL_SIZE)
-    return instance
-
-
 def sqlalchemy_url(dsn: str) -> str:
     """The address with its driver named: SQLAlchemy 2.1 changes what plain `postgresql://` means."""
     scheme, separator, rest = dsn.partition("://")
@@ -76,11 +59,11 @@ def sqlalchemy_url(dsn: str) -> str:
 
 
 def _postgres(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    storage = _storage_at(dsn, inst_data)
-    if os.environ.get(_POOL) == "1":
-        for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
-            part.optimize_for_webserver(**_POOL_SIZE)
-    return storage
+    if os.environ.get(_POOL) != "1":
+        return _storage_at(dsn, inst_data)
+    if os.environ.get(_TABLES_ARE_THERE) != "1":  # whoever forked us may have looked already
+        _storage_at(dsn, inst_data)
+    return PooledStorage(sqlalchemy_url(dsn), inst_data)
 
 
 def _storage_at(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterPostgresStorage:

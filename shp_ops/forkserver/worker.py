@@ -22,7 +22,7 @@ def execute(args: str) -> NoReturn:
         args: serialized `ExecuteRunArgs`.
     """
     _begin()
-    os.environ["SHP_DB_POOL"] = "1"  # a short-lived process may keep its connections
+    os.environ |= {"SHP_DB_POOL": "1", "SHP_DB_TABLES": "1"}  # short-lived: it may keep its connections; the run is in its tables
     _end_with(lambda: execute_run_command.callback(args, None))  # type: ignore[misc]
 
 
