@@ -73,9 +73,11 @@ def _copy(cur: cursor, statement: sql.Composed, chunks: Iterator[bytes]) -> int:
     stream = _Stream(chunks)
     try:
         cur.copy_expert(statement, stream, _PIECE)
-    except psycopg2.Error:
+    except psycopg2.Error as error:
         if stream.error is not None:  # the driver tells it as a query that somebody cancelled
             raise stream.error from None
+        if cur.connection.closed and not error.pgcode:  # the driver tells it as an invalid socket
+            raise psycopg2.OperationalError("server closed the connection while rows were copied") from error
         raise
     return cur.rowcount
 

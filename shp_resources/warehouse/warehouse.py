@@ -60,7 +60,7 @@ class Warehouse:
         with translate("warehouse"):
             connection = self._engine().raw_connection()
             try:
-                connection.set_session(isolation_level=isolation, readonly=readonly)
+                connection.set_session(isolation_level=isolation, readonly=readonly or "DEFAULT")
                 yield connection.cursor()
                 connection.commit()
             except BaseException:  # boundary: whatever it was, the transaction is undone and the exception goes on
