@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from shp_core.errors import FeedFilesError
-from shp_core.feeds.base import Strict
 from shp_core.feeds.marts import Mart
-from shp_core.feeds.messages import sentences
 from shp_core.feeds.model import Feed
-from shp_core.feeds.yamltext import read_yaml
-
-Model = TypeVar("Model", bound=Strict)
+from shp_core.feeds.parse import Model, read_mapping, validated
 
 
 @dataclass(frozen=True)
@@ -114,58 +107,10 @@ def parse_file(path: Path, model: type[Model], name_key: str, errors: list[str])
 def _parse(path: Path, model: type[Model], name_key: str, found: list[str]) -> Model | None:
     if path.suffix != ".yaml":
         found.append(f"is not read under this name; call it {path.stem}.yaml.")
-    try:
-        data, problems = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        found.append(f"cannot be read as UTF-8 text ({error}).")
-        return None
-    found.extend(f"{problem}." for problem in problems)
-    if not isinstance(data, dict):
-        if not problems:
-            found.append(f"must be a mapping such as `{name_key}: {path.stem}`.")
+    data = read_mapping(path, f"{name_key}: {path.stem}", found)
+    if data is None:
         return None
     name = data.get(name_key)
     if isinstance(name, str) and name != path.stem:
         found.append(f"{name_key}: is {name!r}, but the file is called {path.stem!r}; make them the same.")
-    return _validated(data, model, found)
-
-
-def _validated(data: dict[str, Any], model: type[Model], found: list[str]) -> Model | None:
-    """The model; errors that hide others (pydantic judges the whole only when its parts are sound) are mended and told too."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems = error.errors()
-    found.extend(sentence for problem in problems for sentence in sentences(problem, model) if sentence not in found)
-    mended = deepcopy(data)
-    if all(_mend(mended, problem["loc"]) for problem in problems) and mended != data:
-        _validated(mended, model, found)
-    return None
-
-
-def _mend(data: dict[str, Any], path: tuple[int | str, ...]) -> bool:
-    """Put something sound where an error is, so that what it hides is seen; whether that was possible."""
-    if path[:1] == ("columns",) and len(path) > 1:
-        _mend_column(data["columns"], path)
-        return True
-    if not path or path[0] in _IRREPLACEABLE:
-        return False
-    key = str(path[0])
-    data.pop(key, None)
-    data.update({key: _PLACEHOLDERS[key]} if key in _PLACEHOLDERS else {})
-    return True
-
-
-_IRREPLACEABLE = ("columns", "mart", "from", "group_by")
-_PLACEHOLDERS = {"feed": "placeholder", "owner": "team:placeholder"}
-
-
-def _mend_column(columns: dict[str, Any], path: tuple[int | str, ...]) -> None:
-    header, key = str(path[1]), str(path[2]) if len(path) > 2 else ""
-    described = columns.get(header)
-    if not isinstance(described, dict):
-        columns[header] = {"type": "text"}
-    elif key in ("", "type", "ignore"):
-        columns[header] = {"type": "text", **{key: described[key] for key in ("name", "optional") if key in described}}
-    else:
-        described.pop(key, None)
+    return validated(data, model, found)

@@ -1,0 +1,119 @@
+"""The words of `docs/feeds.md` that no model knows; the tables between them are generated (`schema`)."""
+
+from __future__ import annotations
+
+HEAD = """\
+# Feed files
+
+<!-- Generated from the models in shp_core/feeds; `python -m tests.support.generated` writes it anew. -->
+
+A feed is one kind of spreadsheet with one contract, and one file `feeds/<name>.yaml`. A new feed needs no code: write the
+file, make the drop folder `landing/<name>/`, and the platform reads, checks and publishes what people put there.
+
+The smallest feed:
+
+```yaml
+feed: visits
+owner: team:front-desk
+columns:
+  Visitor: {type: text}
+  Day:     {type: date, formats: ["%m/%d/%Y"]}
+  Persons: {type: integer}
+```
+
+One that uses most of what there is:
+
+```yaml
+feed: stock
+owner: logistics@example.com
+description: Stock counts of all warehouses, one workbook per day.
+source: {match: "stock_*.xlsx", sheet: Count, header: 3}
+partition: {by: day, start: 2026-11-01, due: "07:00", timezone: Europe/Berlin}
+columns:
+  "":         {ignore: true}                    # a column without a header
+  Warehouse:  {type: text, transform: [strip, upper], pattern: "[A-Z]{3}"}
+  SKU:        {type: text, max_length: 20}
+  Counted At: {type: date, formats: ["%d.%m.%Y"]}
+  On Hand:    {type: integer, min: 0}
+  Unit Value: {type: money, currency: EUR, scale: 2, min: 0}
+  Remark:     {type: text, optional: true, pii: true}
+numbers: {decimal: ",", group: "."}
+key: [Warehouse, SKU]
+rules: {max_rejected_share: 0.1, null_share_below: 0.01, volume_within: 0.5}
+sinks: {warehouse: {table: stock_levels}}
+```
+
+* `shp feeds check` names every error of every file at once, with what to write instead. A file with errors never takes
+  the others down.
+* `shp feeds explain FEED FILE` tries a workbook without keeping anything: what would be read, rejected and why.
+* `shp feeds schema > feed.schema.json` writes the schema with which editors complete and check feed files; a file names
+  it in a first line `# yaml-language-server: $schema=../feed.schema.json`.
+
+Unknown keys are errors. Values are names from closed sets, numbers, texts and patterns, never Python or SQL. Only
+`true` and `false` are booleans (`NO` is a country), and a header that looks like a number needs quotes (`"2024":`).
+"""
+
+COLUMNS = """\
+What a cell may be, by type of column. A blank cell is a reject (`missing_value`) unless the column is `optional`; an error
+cell and a formula without a value are rejects everywhere (docs/codes.md lists all reasons).
+
+| type | in PostgreSQL | text cells | number cells | date cells | booleans |
+|---|---|---|---|---|---|
+| `text` | `text` | as they are, `00123` stays | their digits | ISO text | `TRUE`, `FALSE` |
+| `integer` | `integer` | whole numbers in the feed's notation | whole numbers | no | no |
+| `bigint` | `bigint` | the same | the same | no | no |
+| `decimal` | `numeric(precision, scale)` | numbers in the feed's notation | numbers | no | no |
+| `money` | `numeric(precision, scale)` | the same, with or without the currency's sign or code | numbers | no | no |
+| `date` | `date` | in one of `formats` | no | dates without a time of day | no |
+| `timestamp` | `timestamp` | in one of `formats` | no | dates with or without a time of day | no |
+| `boolean` | `boolean` | `true`, `false` | no | no | yes |
+
+**Numbers.** A number cell is a binary double, and often reads like `8625.389999999999`. Columns take the nearest value of
+their scale if it lies within 10^-(scale+4) or one unit in the double's last place; anything else is `too_precise`. A text
+may not spell more decimals than the scale, not even zeros: `1.000` may have been meant as a thousand. Groups are of three
+digits and never follow a leading zero. What does not fit the type is `out_of_range`. Another currency than the column's
+is `wrong_currency`.
+
+**Dates.** Text cells are read by `formats` only, with English names; a form that could be read in two ways, or two forms
+that disagree about a text, are errors of the feed file. Days and months may be unpadded where something separates them.
+A time of day in a date column is `time_in_date`; it is never cut off.
+
+**Names.** `Order ID`, `OrderID` and `order id` become `order_id`; `Größe (cm)` becomes `grosse_cm`. Headers are compared
+with blanks and line breaks folded, and exactly otherwise.
+"""
+
+WHOLE = """\
+## What counts when
+
+* **Header.** All required columns must be there, in any order. Missing and unknown columns are told together, so that a
+  renamed column is seen as one. A column without a header must hold no data unless the feed ignores it: `"": {ignore: true}`.
+* **Row rules.** A row that breaks one is a reject, kept with its place, its text and every reason; the other rows go on.
+* **Key.** Rows equal in all columns collapse and are counted as duplicates. Different rows with one key are all rejects.
+  Without a key every row stays.
+* **Rules about the whole.** A delivery that breaks one is refused: its bytes are kept, the table keeps what it had.
+* **Contract version.** A hash of everything that can change a clean row: sheet, header, columns, types, transforms, key,
+  rules. Owner, descriptions, `source.match`, the partition, sinks, `pii` and the order of columns do not count.
+"""
+
+MARTS = """\
+A mart is a roll-up of one feed, one file `marts/<name>.yaml`; it becomes the table `mart.<name>` and knows which partitions
+it was made from.
+
+```yaml
+mart: stock_by_warehouse
+from: stock
+group_by: [Warehouse, {month: Counted At}]
+sum: [On Hand]
+```
+"""
+
+PLATFORM = """\
+What is not about a feed stands in `shp.yaml` beside the folder of feeds, under the same rules. It may be empty or missing.
+
+```yaml
+limits: {source_bytes: 256 MiB, child_cpu_seconds: 300}
+profile: dev
+profiles:
+  dev: {limits: {source_bytes: 64 MiB}}
+```
+"""
