@@ -14,7 +14,7 @@ from shp_core.codes import Code
 from shp_core.contract.contract import ContractColumn
 from shp_core.errors import Fault
 from shp_core.feeds.marts import Mart, Month
-from shp_core.feeds.names import clean_header
+from shp_core.feeds.names import MAX_IDENTIFIER_BYTES, clean_header
 from shp_core.healing.faults import Evidence
 from shp_resources.warehouse.tables import Columns, table_columns
 from shp_resources.warehouse.target import Target, sql_type
@@ -44,6 +44,7 @@ class _Column:
     value: sql.Composable
 
 
+_MONTH_STEM = MAX_IDENTIFIER_BYTES - len("_month")
 _SOURCE_ROWS = _Column("source_rows", "bigint", sql.SQL("count(*)"))
 
 
@@ -73,7 +74,7 @@ def _group(group: str | Month, target: Target, source: Columns) -> _Column:
         return _Column(column.name, sql_type(column), _plain(column, source))
     column = _column(target, group.month)
     month = sql.SQL("date_trunc('month', {}::timestamp)::date").format(_plain(column, source))
-    return _Column(f"{column.name}_month", "date", month)
+    return _Column(f"{column.name[:_MONTH_STEM]}_month", "date", month)
 
 
 def _sums(mart: Mart, target: Target, source: Columns) -> list[_Column]:
