@@ -76,6 +76,11 @@ def one(tmp_path: Path, cell: str, **options: object) -> tuple[str, str | None]:
         (' t="d"><v>2024-02-29T10:20:30Z</v></c>', ("d", "2024-02-29 10:20:30")),
         (' t="d" s="1"><v>2024-02-29</v></c>', ("d", "2024-02-29")),
         ("><v>5</v><extLst><ext><x/></ext></extLst></c>", ("n", "5")),
+        (
+            '><x:AlternateContent xmlns:x="http://schemas.openxmlformats.org/markup-compatibility/2006">'
+            "<x:Choice><v>1</v></x:Choice><x:Fallback><v>2</v></x:Fallback></x:AlternateContent></c>",
+            ("n", "2"),
+        ),
         ('>\n  <f t="shared" ref="A2:A9" si="0">B1</f>\n  <v>5</v>\n</c>', ("n", "5")),
     ],
 )
@@ -117,6 +122,8 @@ def test_serials_count_from_1904_where_the_workbook_says_so(tmp_path: Path) -> N
         ' t="inlineStr"><is>a</is></c>',
         "><t>1</t></c>",
         '><c r="A3"/></c>',
+        '><v><x:AlternateContent xmlns:x="http://schemas.openxmlformats.org/markup-compatibility/2006"/></v></c>',
+        ' t="inlineStr"><is><t><x:Fallback xmlns:x="http://schemas.openxmlformats.org/markup-compatibility/2006"/></t></is></c>',
     ],
 )
 def test_what_the_format_does_not_allow_is_refused(tmp_path: Path, markup: str) -> None:

@@ -12,6 +12,7 @@ A stream of events is flat, because a Python call per event is what makes reader
 Names are the very objects of `NAMES` (compare with `is`; a text is never the same object, whatever it says). Elements
 that are not in `NAMES` are passed over together with all they hold, except that markup-compatibility wrappers are
 looked through: of `mc:AlternateContent` the `mc:Fallback` is read, which is made for readers that know nothing else.
+Only the names of these wrappers are in the stream, once where they begin and once where they end.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _NO_MEMORY = 1
 SHEET_NAMES = ("worksheet", "sheetData", "row", "c", "v", "f", "is", "t", "r")
 NAMES = {local: MAIN + SEPARATOR + local for local in (*SHEET_NAMES, "sst", "si")}
 LOOKED_THROUGH = tuple(COMPATIBILITY + SEPARATOR + local for local in ("AlternateContent", "Fallback"))
+_ALL_NAMES = (*NAMES.values(), *LOOKED_THROUGH)
+_NAMESPACES = (MAIN, COMPATIBILITY)
 
 
 def events(pieces: Iterable[bytes], part: str, limits: Limits) -> Iterator[Any]:
@@ -77,7 +80,9 @@ class _Stream:
             if name in known:
                 append(name)
                 append(attributes)
-            elif name not in LOOKED_THROUGH:
+            elif name in LOOKED_THROUGH:
+                append(name)
+            else:
                 self._pass_over()
 
         self._parser.StartElementHandler = start
@@ -102,17 +107,17 @@ class _Stream:
 
 
 def is_name(event: Any) -> bool:
-    """Whether an event is the beginning or the end of a known element, and no text that reads like it."""
-    return event.__class__ is str and event.startswith(MAIN) and any(event is name for name in NAMES.values())
+    """Whether an event is the beginning or the end of an element, and no text that reads like it."""
+    return event.__class__ is str and event.startswith(_NAMESPACES) and any(event is name for name in _ALL_NAMES)
 
 
 def expect_blank(event: Any, part: str) -> None:
-    """Pass over what may stand between elements: white space, and the ends of wrappers that were looked through.
+    """Pass over what may stand between elements: white space, and wrappers that are looked through.
 
     Raises:
         Unreadable: `invalid_markup`, it is something else.
     """
-    if event.__class__ is dict or is_name(event) or (event.strip() and not any(event is name for name in LOOKED_THROUGH)):
+    if event.__class__ is dict or (event.strip() and not any(event is name for name in LOOKED_THROUGH)):
         raise misplaced(event, part)
 
 
@@ -141,7 +146,7 @@ def hardened_parser(part: str, names: bool) -> expat.XMLParserType:
 def _interned() -> dict[str, Any]:
     """Expat takes the objects it finds here for the names it reads, and keeps further names here."""
     strict = {STRICT_MAIN + SEPARATOR + local: name for local, name in NAMES.items()}
-    return {**strict, **{name: name for name in (*NAMES.values(), *LOOKED_THROUGH)}}
+    return {**strict, **{name: name for name in _ALL_NAMES}}
 
 
 def bounded(parser: expat.XMLParserType, pieces: Iterable[bytes], part: str, limits: Limits) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ from shp_core.limits import Limits
 from shp_core.reading.problem import MARKUP, Unreadable, limit_reached, shown
 from shp_core.reading.reference import SheetRow, merged
 
-_ROW_TAG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?row(?=[\s/>])([^>]*)>")
+_ROW_TAG = re.compile(rb"<row(?=[\s/>])([^>]*)>")
+_PREFIXED_ROW_TAG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?row(?=[\s/>])([^>]*)>")  # four times slower
 _ROW_NUMBER = re.compile(rb"\sr\s*=(?:\s*[\"']([0-9]{1,9})[\"'])?")
 _TAG_BYTES = 4096
 
@@ -32,6 +33,7 @@ class RowOrder:
         self.certain = True
         self._last = 0
         self._rest = b""
+        self._tag: re.Pattern[bytes] | None = None
 
     def __call__(self, piece: bytes) -> None:
         """Look at the next piece."""
@@ -40,7 +42,9 @@ class RowOrder:
         data = self._rest + piece
         if b"\x00" in piece:
             self.certain = False
-        for tag in _ROW_TAG.finditer(data):
+        if self._tag is None:
+            self._tag = _ROW_TAG if b"<worksheet" in piece else _PREFIXED_ROW_TAG
+        for tag in self._tag.finditer(data):
             self._row(tag.group(1))
         cut = max(data.rfind(b"<"), 0)
         self._rest = data[cut:] if b">" not in data[cut:] else b""

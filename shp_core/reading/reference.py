@@ -136,25 +136,29 @@ class _RowReader:
         columns: list[int] = []
         kinds: list[str] = []
         texts: list[str | None] = []
-        stream, cell, usual = self._stream, self._cell, self._usual
+        stream, content, meaning, usual = self._stream, self._content, self._cells.meaning, self._usual
         spelled, column, ascending = str(number), 0, True
-        for event in stream:
-            if event is _CELL:
-                attributes = next(stream)
-                address = attributes.get("r")
-                if column < usual and address == _LETTERS[column] + spelled:
-                    column += 1
+        try:
+            for event in stream:
+                if event is _CELL:
+                    attributes = next(stream)
+                    address = attributes.get("r")
+                    if column < usual and address == _LETTERS[column] + spelled:
+                        column += 1
+                    else:
+                        last, column = column, self._column(address, spelled, column)
+                        ascending = ascending and column > last
+                    kind, text = meaning(attributes.get("t", "n"), attributes.get("s"), content())
+                    columns.append(column)
+                    kinds.append(kind)
+                    texts.append(text)
+                elif event is _ROW:
+                    break
                 else:
-                    last, column = column, self._column(address, spelled, column)
-                    ascending = ascending and column > last
-                kind, text = cell(attributes, number, column)
-                columns.append(column)
-                kinds.append(kind)
-                texts.append(text)
-            elif event is _ROW:
-                break
-            else:
-                expect_blank(event, self._part)
+                    expect_blank(event, self._part)
+        except Malformed as problem:
+            where = f"{column_letters(column)}{number} of {shown(self._part)}"
+            raise Unreadable(MARKUP, f"the cell {where} {problem}") from problem
         row = SheetRow(number, hidden, columns, kinds, texts)
         return row if ascending else merged([row], self._part)
 
@@ -178,15 +182,6 @@ class _RowReader:
         if column > self._limits.columns:
             raise limit_reached("columns", self._limits.columns, f"the part {shown(self._part)}")
         return column
-
-    def _cell(self, attributes: dict[str, str], number: int, column: int) -> tuple[str, str | None]:
-        """Kind letter and text of the cell that has begun, up to its end."""
-        content = self._content()
-        try:
-            return self._cells.meaning(attributes.get("t", "n"), attributes.get("s"), content)
-        except Malformed as problem:
-            where = f"{column_letters(column)}{number} of {shown(self._part)}"
-            raise Unreadable(MARKUP, f"the cell {where} {problem}") from problem
 
     def _content(self) -> str | Content:
         """What the cell holds, up to its end; nine of ten are `<c><v>text</v></c>`, `_unusual` reads the others."""

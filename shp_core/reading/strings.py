@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from shp_core.limits import Limits
@@ -56,15 +57,15 @@ def rich_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str
         if event is _T:
             next(stream)
             texts.append(unescaped(raw_text(stream, _T, part, limits)))
+        elif event is end:
+            break
         elif event is _RUN:
             inside_run = not inside_run
             if inside_run:
                 next(stream)
-        elif event is end:
-            break
         else:
             expect_blank(event, part)
-    return checked("".join(texts), part, limits)
+    return checked(texts[0] if len(texts) == 1 else "".join(texts), part, limits)
 
 
 def raw_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
@@ -73,16 +74,27 @@ def raw_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
     Raises:
         Unreadable: `invalid_markup` (it holds elements) or `limit_reached`.
     """
-    text = ""
+    text = next(stream)
+    if text is end:
+        return ""
+    event = next(stream)
+    return text if event is end else _long_text(chain((text, event), stream), end, part, limits)
+
+
+def _long_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
+    """A text in several pieces, as the parser gives long ones."""
+    texts: list[str] = []
+    room = _ESCAPE_CHARS * limits.text_chars
     for event in stream:
         if event is end:
             break
         if is_name(event):
             raise misplaced(event, part)
-        text = text + event if text else event
-        if len(text) > _ESCAPE_CHARS * limits.text_chars:
+        texts.append(event)
+        room -= len(event)
+        if room < 0:
             raise limit_reached("text_chars", limits.text_chars, f"a text in {shown(part)}")
-    return text
+    return "".join(texts)
 
 
 def checked(text: str, part: str, limits: Limits) -> str:

@@ -51,34 +51,31 @@ class Table:
 
     def __iter__(self) -> Iterator[TextRow]:
         """The rows of the table, to the end of the sheet: what follows the table's end is counted."""
-        last = self._spec.header
+        last, stats, until = self._spec.header, self.stats, self._spec.until
         for row in self._rows:
             first = _first_text(row)
             if first is None and not _holds_something(row):
                 continue
-            self._end_before(row, first, last)
-            gap, last = row.number - last - 1, row.number
-            if self.stats.ended_at is None:
-                self.stats.blank += gap + (first is None)
-            if first is not None and self._is_inside(row):
-                yield self._text_row(row)
+            if until is not None:
+                self._end_before(row, first, last, until)
+            if stats.ended_at is None:
+                stats.blank += row.number - last - 1 + (first is None)
+                if first is not None:
+                    yield self._text_row(row)
+            elif first is not None and row.number > stats.ended_at:
+                stats.after_end += 1
+            last = row.number
 
-    def _end_before(self, row: SheetRow, first: str | None, last: int) -> None:
+    def _end_before(self, row: SheetRow, first: str | None, last: int, until: str) -> None:
         """Notice the table's end at or before this row."""
-        until, stats = self._spec.until, self.stats
-        if until is None or stats.ended_at is not None:
+        if self.stats.ended_at is not None:
             return
         if until == _BLANK:
             if row.number > last + 1 or first is None:
-                stats.ended_at = last + 1
+                self.stats.ended_at = last + 1
         elif first is not None and first.strip() == until:
-            stats.ended_at = row.number
-
-    def _is_inside(self, row: SheetRow) -> bool:
-        ended_at = self.stats.ended_at
-        if ended_at is not None and row.number > ended_at:
-            self.stats.after_end += 1
-        return ended_at is None
+            self.stats.blank += row.number - last - 1
+            self.stats.ended_at = row.number
 
     def _text_row(self, row: SheetRow) -> TextRow:
         width, extra = len(self._columns), None
