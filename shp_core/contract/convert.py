@@ -1,6 +1,6 @@
 """A batch of text rows through the contract: typed rows, and rejects with their reasons.
 
-This is the seam for a faster twin: whatever converts a batch gives a `ConvertedBatch` equal to this one's.
+A batch in which everything passes goes through the kernels (`kernels`), any other cell by cell through the reference.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from shp_core.codes import Code
 from shp_core.contract.cells import CellJudge, Judged
 from shp_core.contract.contract import Contract
 from shp_core.contract.header import Mapping, column_letters
+from shp_core.contract.kernels import Declined, Kernels
 from shp_core.contract.numbers import Notation
 from shp_core.contract.typed import typed_batch
 from shp_core.errors import Refusal
@@ -139,6 +140,7 @@ class Converter:
         self._contract = contract
         self._mapping = mapping
         self._columns = [_ColumnConverter(CellJudge(column, notation)) for column in contract.columns]
+        self._kernels = Kernels(contract, mapping)
         self._key_places = [contract.names.index(name) for name in contract.key]
 
     def convert(self, batch: pa.RecordBatch) -> ConvertedBatch:
@@ -150,9 +152,18 @@ class Converter:
         Raises:
             Refusal: `column_unknown`: a column without a header holds data.
         """
+        self._refuse_strays(batch)
+        try:
+            typed, keys = self._kernels.convert(batch)
+        except Declined:
+            return self.by_reference(batch)
+        nulls = {name: typed.column(name).null_count for name in self._contract.names}
+        return ConvertedBatch(typed, keys, [], typed.slice(0, 0), nulls)
+
+    def by_reference(self, batch: pa.RecordBatch) -> ConvertedBatch:
+        """Convert one batch cell by cell: the meaning that the kernels must agree with."""
         rows: list[int] = batch.column("row").to_pylist()
         kinds: list[str] = batch.column("kinds").to_pylist()
-        self._refuse_strays(batch, rows, kinds)
         fields, bad = self._fields(batch, kinds)
         clean = [index for index in range(len(rows)) if index not in bad] if bad else None
         suspects = [index for index, cells in bad.items() if all(judged.field is not None for judged in cells.values())]
@@ -160,7 +171,7 @@ class Converter:
         return ConvertedBatch(
             typed=self._typed(rows if clean is None else [rows[index] for index in clean], kept),
             keys=self._keys(kept),
-            rejects=[self._reject(batch, index, rows[index], kinds[index], bad[index]) for index in sorted(bad)],
+            rejects=self._rejects(batch, rows, kinds, bad),
             suspects=self._typed([rows[index] for index in suspects], _pick(fields, suspects)),
             nulls=self._nulls(fields, bad),
         )
@@ -189,10 +200,11 @@ class Converter:
             return []
         return list(map("\t".join, zip(*(fields[place] for place in self._key_places), strict=True)))
 
-    def _reject(self, batch: pa.RecordBatch, index: int, row: int, kinds: str, cells: dict[str, Judged]) -> Reject:
-        reasons = tuple(Reason(name, code) for name, judged in cells.items() for code in judged.reasons)
-        texts = tuple(batch.column(2 + place)[index].as_py() for place in range(self._mapping.width))
-        return Reject(row, reasons, kinds, texts)
+    def _rejects(self, batch: pa.RecordBatch, rows: list[int], kinds: list[str], bad: dict[int, dict[str, Judged]]) -> list[Reject]:
+        places = sorted(bad)
+        chosen = batch.take(pa.array(places, pa.int32()))
+        texts = zip(*(chosen.column(2 + place).to_pylist() for place in range(self._mapping.width)), strict=True)
+        return [Reject(rows[place], _reasons(bad[place]), kinds[place], row) for place, row in zip(places, texts, strict=True)]
 
     def _nulls(self, fields: list[list[str | None]], bad: dict[int, dict[str, Judged]]) -> dict[str, int]:
         nulls = {column.name: column_fields.count(NULL) for column, column_fields in zip(self._contract.columns, fields, strict=True)}
@@ -201,14 +213,19 @@ class Converter:
                 nulls[name] += judged.reasons == (Code.MISSING_VALUE,)
         return nulls
 
-    def _refuse_strays(self, batch: pa.RecordBatch, rows: list[int], kinds: list[str]) -> None:
+    def _refuse_strays(self, batch: pa.RecordBatch) -> None:
+        extra = batch.column("extra")
+        extra_ok = self._mapping.extra_allowed or extra.null_count == len(extra)
+        if extra_ok and not self._mapping.stray:
+            return
+        rows: list[int] = batch.column("row").to_pylist()
+        kinds: list[str] = batch.column("kinds").to_pylist()
         for position in self._mapping.stray:
             cells = zip([letters[position] for letters in kinds], batch.column(2 + position).to_pylist(), strict=True)
             for row, (kind, text) in zip(rows, cells, strict=True):
                 if _holds_data(kind, text):
                     self._refuse_stray(column_letters(position), row)
-        extra = batch.column("extra")
-        if self._mapping.extra_allowed or extra.null_count == len(rows):
+        if extra_ok:
             return
         for row, spelled in zip(rows, extra.to_pylist(), strict=True):
             for number, kind, text in json.loads(spelled) if spelled else ():
@@ -221,6 +238,10 @@ class Converter:
             f"Column {place} has data (first in row {row}) but no header, which the feed does not know.",
             {"missing": [], "unknown": [""], "row": row},
         )
+
+
+def _reasons(cells: dict[str, Judged]) -> tuple[Reason, ...]:
+    return tuple(Reason(name, code) for name, judged in cells.items() for code in judged.reasons)
 
 
 def _holds_data(kind: str, text: str | None) -> bool:

@@ -25,6 +25,9 @@ _GUARD_DIGITS = 4
 _MOST_DIGITS = 38
 """The widest column has a precision of 38: a number with more digits before its point fits none."""
 
+_TENS = tuple(Decimal(10) ** power for power in range(_MOST_DIGITS + 1))
+_TENTHS = tuple(Decimal(1).scaleb(-power) for power in range(_MOST_DIGITS + _GUARD_DIGITS + 1))
+
 _LIMITS = {"integer": 1 << 31, "bigint": 1 << 63}
 
 _SYMBOLS = {
@@ -123,10 +126,11 @@ def _spelled(value: Optional[Decimal], wrong: str) -> Number:
 
 def _nearest(value: Decimal, scale: int) -> Number:
     """A double's nearest value of the scale, if it lies within max(10^-(scale+4), 1 ulp)."""
-    unit = Decimal(1).scaleb(-scale)
-    rounded = value.quantize(unit, context=_WIDE)
+    rounded = value.quantize(_TENTHS[scale], context=_WIDE)
+    if rounded == value:
+        return Number(rounded, None)
     off = abs(_WIDE.subtract(value, rounded))
-    if off <= Decimal(1).scaleb(-(scale + _GUARD_DIGITS)) or off <= _ulp(float(value)):
+    if off <= _TENTHS[scale + _GUARD_DIGITS] or off <= _ulp(float(value)):
         return Number(rounded, None)
     return Number(None, reasons.TOO_PRECISE)
 
@@ -136,7 +140,7 @@ def _exact(value: Decimal, scale: int) -> Number:
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > scale:
         return Number(None, reasons.TOO_PRECISE)
-    return Number(value.quantize(Decimal(1).scaleb(-scale), context=_WIDE), None)
+    return Number(value.quantize(_TENTHS[scale], context=_WIDE), None)
 
 
 def _fitted(column: ContractColumn, value: Decimal, fit: Callable[[Decimal, int], Number]) -> Number:
@@ -153,7 +157,7 @@ def _in_range(column: ContractColumn, value: Decimal) -> bool:
     limit = _LIMITS.get(column.type)
     if limit is not None:
         return -limit <= value < limit
-    return value.copy_abs() < Decimal(1).scaleb(column.precision - column.scale)
+    return value.copy_abs() < _TENS[column.precision - column.scale]
 
 
 def _ulp(value: float) -> Decimal:
