@@ -7,11 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from shp_assets.work import row_counts
 from shp_core.contract.compile import compile_contract
-from shp_core.contract.summary import delivery_refusals
+from shp_core.contract.summary import Summary, delivery_refusals
 from shp_core.contract.validate import validate
-from shp_core.errors import Refusal
+from shp_core.errors import Refusal, UsageError
 from shp_core.feeds.model import Feed
 from shp_core.partitions import partition_key
 from shp_core.reading.textrow import SheetSpec
@@ -23,15 +22,26 @@ from shp_resources.settings import Settings
 from shp_resources.store import Store, Validated
 
 _SHOWN = 20
+_COUNTS = ("read", "clean", "rejected", "duplicate", "blank", "after_end")
 
 
 def explain(settings: Settings, name: str, path: Path) -> dict[str, Any]:
     """What would become of a workbook.
 
+    Args:
+        settings: the installation; only its feeds are read.
+        name: the feed.
+        path: the workbook.
+
     Returns:
         `path`, `feed`, `partition`, `verdict` (`ok` or `refused`), `refusals`, `rows`, the first `rejects`.
+
+    Raises:
+        UsageError: there is no such feed, or no such file.
     """
-    feed = require_feed(catalogue_of(settings), name)
+    feed = require_feed(settings, catalogue_of(settings), name)
+    if not path.exists() and not path.is_symlink():
+        raise UsageError(f"There is no file {printable(str(path))}.", "Check the path.")
     found: dict[str, Any] = {"path": printable(str(path)), "feed": name, "partition": None, "rows": {}, "rejects": []}
     refusals: list[Refusal] = []
     try:
@@ -45,16 +55,20 @@ def explain(settings: Settings, name: str, path: Path) -> dict[str, Any]:
 def _judge(settings: Settings, feed: Feed, path: Path, found: dict[str, Any]) -> list[Refusal]:
     contract = compile_contract(feed)
     outside = Outside(settings)
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory(prefix="shp-explain-") as scratch:
         store = Store(Path(scratch))
         copied = private_copy(path, Path(scratch), outside.limits)
         spec = SheetSpec(contract.sheet, contract.header, contract.until)
         with outside.reader.open(copied.path, spec) as batches, store.bench(contract, batches.schema) as (bench, folder):
             summary = validate(contract, batches, bench)
             artefacts = store.keep_validated(bench, folder, copied.sha256, contract, summary)
-        found["rows"] = row_counts(summary)
+        found["rows"] = _counts(summary)
         found["rejects"] = list(_rejects(artefacts))
     return list(delivery_refusals(contract, summary, None))
+
+
+def _counts(summary: Summary) -> dict[str, int]:
+    return {name: getattr(summary, name) for name in _COUNTS}
 
 
 def _rejects(artefacts: Validated) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""An installation opened by a command: database up, ledger migrated, Dagster's home written.
+"""An installation opened by a command: feeds found, database up, ledger there, Dagster's home written.
 
 Must not live here: long-running services; those are the supervisor's.
 """
@@ -6,35 +6,19 @@ Must not live here: long-running services; those are the supervisor's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from shp_core.codes import Code
 from shp_core.errors import Fault, UsageError
 from shp_core.feeds.load import Catalogue, load_catalogue
 from shp_core.feeds.model import Feed
 from shp_ops.supervisor.layout import Layout, environment
-from shp_resources.embedded import EmbeddedServer
-from shp_resources.ledger import migrate
-from shp_resources.outside import Outside
 from shp_resources.settings import Settings
 
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[Outside]:
-    """The outside systems of an installation; the embedded server is held as long as the block lasts.
-
-    Raises:
-        UsageError: the ledger's database does not answer.
-    """
-    server = EmbeddedServer(settings.home).held() if settings.embedded else nullcontext(settings.pg_dsn)
-    with server as dsn:
-        assert dsn is not None, "without the embedded server SHP_PG_DSN is set"
-        _migrate(dsn)
-        Layout(settings.home).write_dagster_home()
-        os.environ.update(environment(settings, dsn))
-        os.environ["SHP_DB_POOL"] = "1"  # this process is short-lived
-        yield Outside(settings, pooled=True)
+if TYPE_CHECKING:
+    from shp_resources.outside import Outside
 
 
 def catalogue_of(settings: Settings) -> Catalogue:
@@ -42,29 +26,135 @@ def catalogue_of(settings: Settings) -> Catalogue:
     return load_catalogue(settings.feeds, settings.marts)
 
 
-def require_feed(catalogue: Catalogue, name: str) -> Feed:
+def require_feed(settings: Settings, catalogue: Catalogue, name: str) -> Feed:
     """A sound feed.
+
+    Args:
+        settings: the installation, which says where feed files are looked for.
+        catalogue: its feeds.
+        name: the feed's name.
 
     Raises:
         UsageError: there is none of that name, or its file has errors (all of them are told).
     """
     if name in catalogue.feeds:
         return catalogue.feeds[name]
-    errors = [error for error in catalogue.errors if f"/{name}.yaml:" in error]
+    errors = [error for error in catalogue.errors if f"/{name}.yaml:" in error or f"/{name}.yml:" in error]
     if errors:
         raise UsageError("\n".join(errors), "Correct the file, then run: shp feeds check", Code.FEED_INVALID)
+    if not settings.feeds.is_dir():
+        raise UsageError(
+            f"There is no feed {name!r}: the folder {settings.feeds} is missing.",
+            "Go to the folder that holds your feeds/, or name them with SHP_FEEDS.",
+            Code.FEED_UNKNOWN,
+        )
     known = ", ".join(catalogue.feeds) or "none"
     raise UsageError(
-        f"There is no feed {name!r}; there is: {known}.", "Make one with a file feeds/NAME.yaml (docs/feeds.md).", Code.FEED_UNKNOWN
+        f"There is no feed {name!r} in {settings.feeds}; there is: {known}.",
+        f"Use one of them, or make {settings.feeds / name}.yaml (docs/feeds.md).",
+        Code.FEED_UNKNOWN,
     )
 
 
-def _migrate(dsn: str) -> None:
-    try:
+@contextmanager
+def opened(settings: Settings) -> Iterator[Outside]:
+    """The outside systems of an installation, which is made if there is none yet.
+
+    The embedded server is held, and Dagster's environment is this installation's, as long as the block lasts.
+
+    Raises:
+        UsageError: the ledger's database does not answer, or the home cannot be written.
+    """
+    with _database(settings) as dsn:
+        _bring_up_to_date(dsn)
+        _write_dagster_home(settings)
+        with _environ({**environment(settings, dsn), "SHP_DB_POOL": "1"}):  # this process is short-lived
+            from shp_resources.outside import Outside  # takes a second to import
+
+            yield Outside(settings, pooled=True)
+
+
+@contextmanager
+def looked_at(settings: Settings) -> Iterator[Settings]:
+    """An installation that is only read: nothing is made; an embedded server that is down is up while the block lasts.
+
+    Yields:
+        Its settings, which know the addresses of its databases now.
+
+    Raises:
+        UsageError: there is no installation yet, or its database does not answer.
+    """
+    if settings.embedded and not settings.dsn_file.parent.is_dir():
+        raise _nothing_here(settings)
+    with _database(settings) as dsn:
+        if not _has_ledger(dsn):
+            raise _nothing_here(settings)
+        _bring_up_to_date(dsn)
+        yield settings
+
+
+def _database(settings: Settings) -> AbstractContextManager[str]:
+    if settings.pg_dsn is not None:
+        return nullcontext(settings.pg_dsn)
+    from shp_resources.embedded import EmbeddedServer
+
+    return EmbeddedServer(settings.home).held()
+
+
+def _has_ledger(dsn: str) -> bool:
+    from shp_resources.database import make_engine, translate
+    from shp_resources.ledger.migrate import current_version
+
+    with _answering(), translate("ledger"):
+        return current_version(make_engine(dsn, pooled=False)) is not None
+
+
+def _bring_up_to_date(dsn: str) -> None:
+    from shp_resources.ledger.migrate import migrate
+
+    with _answering():
         migrate(dsn)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Without its ledger no command can work: what the database says becomes the command's own error."""
+    try:
+        yield
     except Fault as fault:
         raise UsageError(
             f"The ledger's database cannot be used: {fault.message}",
             "Start it, or correct SHP_PG_DSN; without SHP_PG_DSN the embedded server is used.",
             fault.code,
         ) from fault
+
+
+def _nothing_here(settings: Settings) -> UsageError:
+    place = str(settings.home) if settings.embedded else "the database that SHP_PG_DSN names"
+    return UsageError(
+        f"There is no installation in {place} yet.",
+        "Make it with: shp ingest FEED FILE, or shp up. Or name another one: --home DIR, SHP_HOME, SHP_PG_DSN.",
+    )
+
+
+def _write_dagster_home(settings: Settings) -> None:
+    try:
+        Layout(settings.home).write_dagster_home()
+    except OSError as error:
+        raise UsageError(
+            f"The home {settings.home} cannot be written ({error.strerror}).",
+            "Make it writable, or choose another one with --home or SHP_HOME.",
+            Code.SETTINGS_INVALID,
+        ) from error
+
+
+@contextmanager
+def _environ(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables of this process, and of those it starts, for as long as the block lasts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)

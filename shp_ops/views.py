@@ -1,55 +1,98 @@
-"""What commands show of the ledger and the quarantine, as the documents that programs rely on."""
+"""What commands show of the ledger and the quarantine, as the documents that programs rely on.
+
+Must not live here: Dagster; to look at something is to wait for nothing but the database.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from shp_assets.build import build_kits
-from shp_core.codes import Code
+from shp_core.contract.compile import compile_contract
+from shp_core.feeds.model import Feed
 from shp_core.states import State
-from shp_ops.installation import catalogue_of, opened, require_feed
-from shp_resources.ledger import PartitionRecord, SinkRecord
+from shp_ops.advice import advice
+from shp_ops.installation import catalogue_of, looked_at, require_feed
+from shp_resources.ledger import Ledger, PartitionRecord, SinkRecord
 from shp_resources.settings import Settings
-from shp_resources.warehouse.rejects import read_rejects
 
 
 def partition_view(settings: Settings, feed: str) -> list[dict[str, Any]]:
-    """Every partition of a feed: state, counts, attempts on the current delivery, what the sinks hold."""
-    require_feed(catalogue_of(settings), feed)
-    with opened(settings) as outside:
-        sinks = outside.ledger.publications.all_sinks(feed)
-        attempts = outside.ledger.attempts.counts(feed)
+    """Every partition of a feed: state, counts, attempts on the current delivery, what the sinks hold.
+
+    Raises:
+        UsageError: there is no such feed, or no installation.
+    """
+    require_feed(settings, catalogue_of(settings), feed)
+    with looked_at(settings), _ledger(settings) as ledger:
+        sinks = ledger.publications.all_sinks(feed)
+        attempts = ledger.attempts.counts(feed)
         return [
             _partition(record, attempts.get(record.partition, 0), sinks.get(record.partition, {}))
-            for record in outside.ledger.partitions.list(feed)
+            for record in ledger.partitions.list(feed)
         ]
 
 
 def history_view(settings: Settings, feed: str, partition: str) -> list[dict[str, Any]]:
-    """Everything that happened to one partition, oldest first."""
-    require_feed(catalogue_of(settings), feed)
-    with opened(settings) as outside:
-        return outside.ledger.history(feed, partition)
+    """Everything that happened to one partition, oldest first.
+
+    Raises:
+        UsageError: there is no such feed, or no installation.
+    """
+    require_feed(settings, catalogue_of(settings), feed)
+    with looked_at(settings), _ledger(settings) as ledger:
+        return ledger.history(feed, partition)
+
+
+def is_known(settings: Settings, feed: str, partition: str) -> bool:
+    """Whether anything ever came for a partition."""
+    with looked_at(settings), _ledger(settings) as ledger:
+        return ledger.partitions.get(feed, partition) is not None
 
 
 def quarantine_view(
     settings: Settings, feed: str | None, limit: int, partition: str | None = None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Quarantined partitions, and rejected rows with personal data masked."""
+    """Quarantined partitions, and rejected rows with personal data masked.
+
+    Args:
+        settings: the installation.
+        feed: only this one.
+        limit: the most rows per feed.
+        partition: only this one.
+
+    Raises:
+        UsageError: there is no such feed, or no installation.
+    """
     catalogue = catalogue_of(settings)
-    if feed is not None:
-        require_feed(catalogue, feed)
-    kits = {name: kit for name, kit in build_kits(catalogue).items() if feed in (None, name)}
-    with opened(settings) as outside:
-        held = [
-            _held(record)
-            for name in kits
-            for record in outside.ledger.partitions.list(name, {State.QUARANTINED})
-            if partition in (None, record.partition)
-        ]
-        with outside.warehouse.transaction() as cur:
-            rows = [row for kit in kits.values() for row in read_rejects(cur, kit.target, limit, partition)]
-    return held, rows
+    feeds = catalogue.feeds if feed is None else {feed: require_feed(settings, catalogue, feed)}
+    with looked_at(settings):
+        return _held_partitions(settings, feeds, partition), _rejected_rows(settings, feeds.values(), limit, partition)
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger]:
+    ledger = Ledger(settings.ledger_dsn, pooled=True)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _held_partitions(settings: Settings, feeds: Iterable[str], partition: str | None) -> list[dict[str, Any]]:
+    with _ledger(settings) as ledger:
+        held = [record for feed in feeds for record in ledger.partitions.list(feed, {State.QUARANTINED})]
+    return [_held(record) for record in held if partition in (None, record.partition)]
+
+
+def _rejected_rows(settings: Settings, feeds: Iterable[Feed], limit: int, partition: str | None) -> list[dict[str, Any]]:
+    from shp_resources.warehouse import Target, Warehouse
+    from shp_resources.warehouse.rejects import read_rejects
+
+    targets = [Target(compile_contract(feed), feed.table, feed.preferred) for feed in feeds]
+    with Warehouse(settings.sink_dsn).transaction(readonly=True) as cur:
+        return [row for target in targets for row in read_rejects(cur, target, limit, partition)]
 
 
 def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkRecord]) -> dict[str, Any]:
@@ -80,7 +123,6 @@ def _sink(sink: SinkRecord) -> dict[str, Any]:
 
 
 def _held(record: PartitionRecord) -> dict[str, Any]:
-    code = Code(record.code) if record.code else Code.CODE_BUG
     return {
         "feed": record.feed,
         "partition": record.partition,
@@ -88,5 +130,5 @@ def _held(record: PartitionRecord) -> dict[str, Any]:
         "message": record.message,
         "rows": record.rows,
         "since": record.updated_at,
-        "next": code.info.sender if code.info.sender != "-" else code.info.operator,
+        "next": advice(record.code),
     }

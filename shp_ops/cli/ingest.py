@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from shp_core.codes import Code
-from shp_core.errors import UsageError
 from shp_ops.cli.output import Desk, with_output
+from shp_ops.cli.teach import Taught
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event
 
+_HELP = """
+Exit code 0: every file is published.
+          1: a file is not (or, with --strict, a row was rejected).
+          2: the command could not work at all (database, feed file).
+Example:  shp ingest sales ~/Downloads/november.xlsx
+From cron: 0 7 * * *  cd /srv/shp && shp ingest sales /data/inbox --json >> ingest.log
+"""
 
-@click.command()
+
+@click.command(cls=Taught, epilog=_HELP)
 @click.argument("feed")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Exit with 1 when any row was rejected, too.")
@@ -23,30 +30,22 @@ from shp_ops.ingest.workers import Event
 def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
     """Deliver PATHS (workbooks, or folders of them) to FEED and process them now.
 
-    Runs as Dagster runs in this process; no platform needs to be up, and one that is up shares the work's leases.
-    Exit code 0: every file is published. 1: a file was not (or, with --strict, a row was rejected). 2: nothing worked.
+    Runs as Dagster runs in this process: no platform needs to be up, and one that is up shares the work. Files are
+    read and left as they are. What was published before is not loaded twice, so the same command can be given again.
     """
-    from shp_ops.ingest.run import ingest as run  # Dagster takes two seconds to import
+    from shp_ops.ingest.files import files_of
+    from shp_ops.ingest.run import ingest as run
+    from shp_ops.installation import catalogue_of, require_feed
 
-    files = _files(paths)
+    catalogue = catalogue_of(desk.settings)
+    model = require_feed(desk.settings, catalogue, feed)
+    files = files_of(model, paths)
     with _progress(desk, files) as on_event:
-        results = run(desk.settings, feed, files, on_event)
+        results = run(desk.settings, catalogue, model, files, on_event)
     desk.answer({"feed": feed, "files": [result.as_dict() for result in results]})
     if not desk.json:
-        _show(desk, results)
+        _show(desk, feed, results)
     return _status(results, strict)
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            found += sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith((".", "~$")))
-        else:
-            found.append(path)
-    if not found:
-        raise UsageError("There is no file in what was given.", "Name workbooks, or a folder that holds some.", Code.USAGE)
-    return found
 
 
 def _status(results: list[FileResult], strict: bool) -> int:
@@ -62,7 +61,7 @@ def _progress(desk: Desk, files: list[Path]) -> Iterator[Callable[[Event], None]
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.fields[name]:<40.40}"), BarColumn(30), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.fields[name]:<30.30}"), BarColumn(16), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
     with Progress(*columns, console=desk.console) as progress:
         tasks = [progress.add_task("", total=None, start=False, name=_name(path), what="waiting") for path in files]
 
@@ -95,13 +94,22 @@ def _words(result: FileResult) -> str:
     return f"{rows.get('loaded', 0):,} rows{rejected}{'' if result.changed else ' (unchanged)'}"
 
 
-def _show(desk: Desk, results: list[FileResult]) -> None:
+def _show(desk: Desk, feed: str, results: list[FileResult]) -> None:
+    from shp_ops.advice import advice
     from shp_ops.cli.tables import result_table
 
     desk.console.print(result_table(results))
     for result in results:
         if result.code:
-            desk.say(f"{Path(result.path).name}: {result.code}: {result.message}\n  next: {Code(result.code).info.operator}")
+            desk.say(f"{_name(Path(result.path))}: {result.code}: {result.message}\n  next: {advice(result.code)}")
+    rejected = [result for result in results if result.rows.get("rejected") and result.partition]
+    for result in rejected[:_HINTS]:
+        desk.say(f"Rejected rows and why:  shp quarantine show {feed} {result.partition}")
+    if len(rejected) > _HINTS:
+        desk.say(f"Rejected rows and why:  shp quarantine list --feed {feed}")
+
+
+_HINTS = 3
 
 
 def _name(path: Path) -> str:

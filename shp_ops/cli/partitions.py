@@ -8,31 +8,44 @@ import click
 
 from shp_core.errors import UsageError
 from shp_ops.cli.output import Desk, with_output
+from shp_ops.cli.teach import Taught
+
+_PARTITIONS_HELP = """
+Exit code 0: every partition is published (or none is known yet).
+          1: some are not.
+Example:  shp partitions sales
+"""
+
+_HISTORY_HELP = """
+Exit code 0: something is known of it.  2: nothing is.
+Example:  shp history sales sales_records_n1
+"""
 
 
-@click.command()
+@click.command(cls=Taught, epilog=_PARTITIONS_HELP)
 @click.argument("feed")
 @with_output
 def partitions(desk: Desk, feed: str) -> int:
-    """Show the state of every partition of FEED, and what the sinks hold of it.
-
-    Exit code 0: every partition is published. 1: some are not.
-    """
+    """Show the state of every partition of FEED, and what the sinks hold of it."""
     from shp_ops.views import partition_view
 
     records = partition_view(desk.settings, feed)
     desk.answer({"feed": feed, "partitions": records})
     if not desk.json:
-        _show_partitions(desk, records)
+        _show_partitions(desk, feed, records)
     return 0 if all(record["state"].startswith("published") for record in records) else 1
 
 
-@click.command()
+@click.command(cls=Taught, epilog=_HISTORY_HELP)
 @click.argument("feed")
 @click.argument("partition")
 @with_output
 def history(desk: Desk, feed: str, partition: str) -> None:
-    """Show every arrival, delivery, attempt, move and publication of one PARTITION of FEED, oldest first."""
+    """Show what happened to one PARTITION of FEED, oldest first.
+
+    Every arrival, delivery, attempt, change of state and publication; --json tells them in full.
+    """
+    from shp_ops.cli.events import event_lines
     from shp_ops.views import history_view
 
     events = history_view(desk.settings, feed, partition)
@@ -41,21 +54,17 @@ def history(desk: Desk, feed: str, partition: str) -> None:
     desk.answer({"feed": feed, "partition": partition, "events": events})
     if not desk.json:
         for event in events:
-            facts = ", ".join(
-                f"{name} {value}" for name, value in event.items() if name not in ("at", "what") and value not in (None, {}, "")
-            )
-            desk.say(f"{event['at']:%Y-%m-%d %H:%M:%S}  {event['what']:<12} {facts}")
+            for line in event_lines(event):
+                desk.say(line)
 
 
-def _show_partitions(desk: Desk, records: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _show_partitions(desk: Desk, feed: str, records: list[dict[str, Any]]) -> None:
+    from shp_ops.cli.tables import partition_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("partition", "state", "read", "rejected", "loaded", "attempts", "updated", "code"):
-        table.add_column(name)
+    if not records:
+        desk.say(f"No partition of {feed} is known yet: drop a workbook into {desk.settings.landing / feed}, or use shp ingest.")
+        return
+    desk.console.print(partition_table(records))
     for record in records:
-        rows = record["rows"]
-        counts = [f"{rows.get(name, 0):,}" for name in ("read", "rejected", "loaded")]
-        updated = f"{record['updated_at']:%Y-%m-%d %H:%M:%S}"
-        table.add_row(record["partition"], record["state"], *counts, str(record["attempts"]), updated, record["code"] or "")
-    desk.console.print(table) if records else desk.say("No partition is known yet: drop a workbook into the feed's landing folder.")
+        if record["code"]:
+            desk.say(f"{record['partition']}: {record['message'] or record['code']}")

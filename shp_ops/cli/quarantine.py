@@ -6,53 +6,74 @@ from typing import Any
 
 import click
 
-from shp_core.codes import Code
+from shp_core.errors import UsageError
 from shp_ops.cli.output import Desk, with_output
+from shp_ops.cli.teach import Taught
+
+_SHOWN = 10_000
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def quarantine() -> None:
     """Show what is held back, and why."""
 
 
-@quarantine.command(name="list")
+_LIST_HELP = """
+Exit code 0: nothing is quarantined as a whole (rejected rows alone are 0).
+          1: some partition is.
+"""
+
+_SHOW_HELP = """
+Exit code 0: the partition is known.  2: it is not.
+Example:  shp quarantine show sales sales_records_n6_defects
+"""
+
+
+@quarantine.command(name="list", cls=Taught, epilog=_LIST_HELP)
 @click.option("--feed", default=None, help="Only this feed.")
-@click.option("--limit", default=200, show_default=True, help="The most rejected rows per feed.")
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="The most rejected rows per feed.")
 @with_output
 def list_(desk: Desk, feed: str | None, limit: int) -> int:
     """List quarantined partitions and rejected rows.
 
-    Exit code 0: nothing is quarantined as a whole. 1: some partition is.
+    Cells of feeds with personal data (columns marked `pii`) are masked.
     """
     from shp_ops.views import quarantine_view
 
     held, rows = quarantine_view(desk.settings, feed, limit)
-    desk.answer({"partitions": held, "rows": rows})
-    if not desk.json:
-        _show(desk, held, rows)
+    _tell(desk, held, rows)
+    if not desk.json and len(rows) >= limit:
+        desk.say(f"At most {limit:,} rows of a feed are listed; all are in the tables quarantine.*, or use --limit.")
     return 1 if held else 0
 
 
-@quarantine.command()
+@quarantine.command(cls=Taught, epilog=_SHOW_HELP)
 @click.argument("feed")
 @click.argument("partition")
 @with_output
 def show(desk: Desk, feed: str, partition: str) -> None:
     """Show one PARTITION's rejected rows, and why it is held if it is."""
-    from shp_ops.views import quarantine_view
+    from shp_ops.views import is_known, quarantine_view
 
-    held, rows = quarantine_view(desk.settings, feed, 10_000, partition)
+    held, rows = quarantine_view(desk.settings, feed, _SHOWN, partition)
+    if not held and not rows and not is_known(desk.settings, feed, partition):
+        raise UsageError(f"Nothing is known of {feed}/{partition}.", f"See which partitions there are: shp partitions {feed}")
+    _tell(desk, held, rows)
+
+
+def _tell(desk: Desk, held: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     desk.answer({"partitions": held, "rows": rows})
     if not desk.json:
         _show(desk, held, rows)
 
 
 def _show(desk: Desk, held: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    from shp_ops.advice import advice
+
     for record in held:
         desk.say(f"{record['feed']}/{record['partition']}: {record['code']}: {record['message']}\n  next: {record['next']}")
     for row in rows:
         words = "; ".join(f"{reason['column']}: {reason['code']}" for reason in row["reasons"])
-        advice = Code(row["codes"][0]).info.sender
-        desk.say(f"{row['feed']}/{row['partition']} row {row['row']}: {words}. {advice}")
+        desk.say(f"{row['feed']}/{row['partition']} row {row['row']}: {words}. {advice(row['codes'][0])}")
     if not held and not rows:
         desk.say("Nothing is held back.")

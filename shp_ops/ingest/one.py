@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,21 +11,29 @@ from uuid import uuid4
 
 import dagster as dg
 import psutil
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.arrive import Arrived, arrive
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_assets.steps import SINK, keep_bytes
 from shp_assets.work import Work
+from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
-from shp_core.errors import ShpError
+from shp_core.errors import Fault, ShpError
+from shp_core.healing.faults import Evidence
 from shp_core.states import State
 from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
-from shp_resources.ledger import Publication
+from shp_resources.ledger import Holder, Publication, StaleState, process_alive
 from shp_resources.outside import Outside
 
+BUSY_SECONDS = 300.0
+"""How long to wait for another worker that has the partition: a platform's run takes seconds, a big file minutes."""
+
+_PAUSE_SECONDS = 0.2
 _QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,13 @@ class Ingestion:
         kit: the feed.
         definitions: the code location, made with the same outside systems.
         outside: the outside systems.
+        busy_seconds: how long to wait for another worker that has a file's partition.
     """
 
     kit: FeedKit
     definitions: dg.Definitions
     outside: Outside
+    busy_seconds: float = BUSY_SECONDS
 
     @cached_property
     def _job(self) -> dg.JobDefinition:
@@ -51,72 +62,135 @@ class Ingestion:
         return dg.DagsterInstance.get()
 
     def take(self, path: Path) -> FileResult:
-        """Deliver one file and process it; whatever is wrong with it is told in the result."""
+        """Deliver one file and process it; whatever is wrong with it is told in the result.
+
+        Raises:
+            KeyboardInterrupt: this process was told to stop; the partition waits as `arrived`, its lease is free.
+        """
         began = time.monotonic()
         try:
             return self._take(path, began)
         except ShpError as error:
             shown = printable(str(path))
             return FileResult(shown, code=str(error.code), message=error.message, seconds=time.monotonic() - began)
+        except DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
 
     def _take(self, path: Path, began: float) -> FileResult:
         arrived = arrive(self.outside.ledger, self.kit, sight(path), "ingest")
         key = (self.kit.name, arrived.arrival.partition)
-        before = self._held(*key)
-        if arrived.refusal is None:
-            self._process(arrived)
+        before = self._number(*key)
+        failure = self._process(arrived) if arrived.refusal is None else None
         record = self.outside.ledger.partitions.get(*key)
         assert record is not None, "an arrival always has a partition"
         arrival = self.outside.ledger.arrivals.get(arrived.arrival.number)
-        delivery = arrival.delivery if arrival else None
-        seconds = time.monotonic() - began
-        return from_record(printable(str(path)), record, delivery, changed=self._held(*key) != before, seconds=seconds)
+        return from_record(
+            printable(str(path)),
+            record,
+            arrival.delivery if arrival else None,
+            changed=self._number(*key) != before,
+            seconds=time.monotonic() - began,
+            failure=failure,
+        )
 
-    def _process(self, arrived: Arrived) -> None:
-        """Start a run, unless the very same publication is held by the sink: an unchanged file writes no row."""
-        run_id = str(uuid4())
-        work = Work(self.kit, arrived.arrival.partition, run_id, "ingest", publishes=True, outside=self.outside)
-        if self._is_held(work):
-            self._settle(work)
-        else:
-            self._run(work)
+    def _process(self, arrived: Arrived) -> ShpError | None:
+        """Start a run, unless the very same publication is held by the sink: an unchanged file writes no row.
+
+        Returns:
+            What kept the run from giving the partition a verdict (another worker), if anything did.
+        """
+        until = time.monotonic() + self.busy_seconds
+        while True:
+            work = Work(self.kit, arrived.arrival.partition, str(uuid4()), "ingest", publishes=True, outside=self.outside)
+            self._wait_for_others(work, until)
+            if self._is_held(work):
+                self._settle(work)
+                return None
+            failure = self._run(work)
+            if failure is None or failure.code is not Code.PARTITION_BUSY or time.monotonic() > until:
+                return failure
+
+    def _wait_for_others(self, work: Work, until: float) -> None:
+        """Wait while a living worker has the partition: it is probably publishing this very file."""
+        while self._has_worker(work) and time.monotonic() < until:
+            time.sleep(_PAUSE_SECONDS)
+
+    def _has_worker(self, work: Work) -> bool:
+        text = self.outside.ledger.leases.holder(*work.key)
+        holder = Holder.parse(text) if text else None
+        if holder is None or holder.host != Holder.here(work.run_id).host:
+            return text is not None
+        return process_alive(holder.pid, holder.started)
 
     def _is_held(self, work: Work) -> bool:
+        """Whether the warehouse holds this delivery, by its own rows and not by what is remembered of them."""
         try:
             kept = keep_bytes(work)
+            known = self.outside.ledger.partitions.get(*work.key)
+            record = self.outside.ledger.publications.sinks(*work.key).get(SINK)
+            wanted = Publication(kept.delivery, self.kit.contract.version, CONVERTER_VERSION)
+            if known is None or known.delivery != kept.delivery or record is None or not record.held == wanted == record.intended:
+                return False
+            held = self.outside.warehouse.read_back(self.kit.target, work.partition)
         except ShpError:
             return False  # the run will say so, in its own words
-        record = self.outside.ledger.publications.sinks(*work.key).get(SINK)
-        wanted = Publication(kept.delivery, self.kit.contract.version, CONVERTER_VERSION)
-        return record is not None and record.held == wanted == record.intended
+        return (held.loaded + held.displaced, held.hash) == (record.rows, record.hash)
 
     def _settle(self, work: Work) -> None:
         """The bytes are the same: the new arrival changes nothing but the state."""
         record = self.outside.ledger.partitions.get(*work.key)
         if record is not None and record.state is State.ARRIVED:
             state = State.PUBLISHED_WITH_REJECTS if record.rows.get("rejected") else State.PUBLISHED
-            self.outside.ledger.partitions.move(*work.key, state, expect_version=record.version)
+            with suppress(StaleState):  # a newer arrival, or a run of the platform: theirs is the word
+                self.outside.ledger.partitions.move(*work.key, state, expect_version=record.version)
 
-    def _run(self, work: Work) -> None:
+    def _run(self, work: Work) -> ShpError | None:
         if self.kit.feed.partition.by == "file":
             self._instance.add_dynamic_partitions(self.kit.dynamic_name, [work.partition])
-        process = psutil.Process()
-        self._job.execute_in_process(
-            instance=self._instance,
-            partition_key=work.partition,
-            run_id=work.run_id,
-            run_config=_QUIET_LOGS,
-            raise_on_error=False,
-            tags={
-                VIA_TAG: "ingest",
-                "shp/feed": self.kit.name,
-                "shp/arrival": str(work.arrival.number),
-                "shp/pid": str(process.pid),
-                "shp/pid_started": f"{process.create_time():.2f}",
-            },
-        )
+        try:
+            result = self._job.execute_in_process(
+                instance=self._instance,
+                partition_key=work.partition,
+                run_id=work.run_id,
+                run_config=_QUIET_LOGS,
+                raise_on_error=False,
+                tags=self._tags(work),
+            )
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+            self._give_back(work)
+            raise
+        return _failure(result)
 
-    def _held(self, feed: str, partition: str) -> int | None:
+    def _tags(self, work: Work) -> dict[str, str]:
+        process = psutil.Process()
+        return {
+            VIA_TAG: "ingest",
+            "shp/feed": self.kit.name,
+            "shp/arrival": str(work.arrival.number),
+            "shp/pid": str(process.pid),
+            "shp/pid_started": f"{process.create_time():.2f}",
+        }
+
+    def _give_back(self, work: Work) -> None:
+        """After an interruption: whatever was not told yet is told, so that nothing looks as if it went on."""
+        under_way = {attempt.run_id for attempt in self.outside.ledger.attempts.under_way(self.kit.name)}
+        if work.run_id in under_way:
+            stopped = Fault(Code.INTERRUPTED, f"{self.kit.name}/{work.partition} was interrupted.", Evidence("worker", text="interrupted"))
+            work.failed(stopped, stopped.evidence)
+        run = self._instance.get_run_by_id(work.run_id)
+        if run is not None and run.status not in _ENDED:
+            self._instance.report_run_canceled(run, message="Interrupted.")
+
+    def _number(self, feed: str, partition: str) -> int | None:
         """Number of the publication the warehouse holds of a partition."""
         record = self.outside.ledger.publications.sinks(feed, partition).get(SINK)
         return record.number if record else None
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> ShpError | None:
+    """The fault or refusal that ended a run, as the guard told Dagster."""
+    for event in result.all_events:
+        told = event.step_failure_data.user_failure_data if event.is_step_failure else None
+        if told is not None and "shp/code" in told.metadata:
+            return ShpError(Code(str(told.metadata["shp/code"].value)), str(told.metadata["shp/message"].value))
+    return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shp_core.codes import Code
+from shp_core.errors import ShpError
 from shp_core.states import PUBLISHED_STATES, State
 from shp_resources.ledger import PartitionRecord
 
@@ -58,16 +59,30 @@ class FileResult:
         }
 
 
-def from_record(path: str, record: PartitionRecord, delivery: str | None, *, changed: bool, seconds: float) -> FileResult:
-    """The outcome as the ledger tells it."""
+def from_record(
+    path: str, record: PartitionRecord, delivery: str | None, *, changed: bool, seconds: float, failure: ShpError | None = None
+) -> FileResult:
+    """The outcome as the ledger tells it.
+
+    Args:
+        path: the file, in printable form.
+        record: its partition.
+        delivery: SHA-256 of its bytes, None when they were not copied.
+        changed: whether the warehouse was changed.
+        seconds: how long it took.
+        failure: what ended the run; it is told where the ledger says nothing, because another worker has the partition.
+    """
+    code, message = record.code, record.message
+    if code is None and failure is not None:
+        code, message = str(failure.code), failure.message
     return FileResult(
         path=path,
         partition=None if record.code == Code.NO_PARTITION else record.partition,
         delivery=delivery,
         state=str(record.state),
         changed=changed,
-        code=record.code,
-        message=record.message,
+        code=code,
+        message=message,
         rows=record.rows if record.state in (*PUBLISHED_STATES, State.QUARANTINED) else {},
         seconds=seconds,
     )

@@ -5,39 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import dagster as dg
-
-from shp_assets.build import build_kits
-from shp_assets.lost import close_lost
-from shp_ops.definitions import build_definitions
-from shp_ops.ingest.one import Ingestion
+from shp_core.feeds.load import Catalogue
+from shp_core.feeds.model import Feed
+from shp_ops.ingest.files import queues
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.workers import Event, Take, take_all
-from shp_ops.installation import catalogue_of, opened, require_feed
+from shp_ops.ingest.workers import Event, MakeTake, Order, Take, take_all
+from shp_ops.installation import opened
 from shp_resources.outside import Outside
 from shp_resources.settings import Settings
 
 
-def ingest(settings: Settings, feed: str, paths: Sequence[Path], on_event: Callable[[Event], None]) -> list[FileResult]:
+def ingest(
+    settings: Settings, catalogue: Catalogue, feed: Feed, files: Sequence[Path], on_event: Callable[[Event], None]
+) -> list[FileResult]:
     """Deliver files of a feed and process them now.
 
     Args:
         settings: the installation.
-        feed: name of the feed.
-        paths: the files.
+        catalogue: its feeds.
+        feed: one of them.
+        files: the files.
         on_event: told what happens.
 
     Returns:
         A result per file, in order.
+
+    Raises:
+        UsageError: the ledger's database does not answer, or the home cannot be written.
     """
-    catalogue = catalogue_of(settings)
-    require_feed(catalogue, feed)
+    with opened(settings) as outside:
+        return take_all(Order(files, queues(feed, files), outside, _graph(catalogue, feed)), on_event)
+
+
+def _graph(catalogue: Catalogue, feed: Feed) -> MakeTake:
+    """What makes, inside a worker, what takes one file; Dagster is imported here, once, after the database answered."""
+    import dagster as dg
+
+    from shp_assets.build import build_kits
+    from shp_assets.lost import close_lost
+    from shp_ops.definitions import build_definitions
+    from shp_ops.ingest.one import Ingestion
+
     kits = build_kits(catalogue)
 
     def make_take(outside: Outside) -> Take:
-        ingestion = Ingestion(kits[feed], build_definitions(catalogue, outside), outside)
-        close_lost(dg.DagsterInstance.get(), {feed: kits[feed]}, outside)
+        ingestion = Ingestion(kits[feed.feed], build_definitions(catalogue, outside), outside)
+        close_lost(dg.DagsterInstance.get(), {feed.feed: kits[feed.feed]}, outside)
         return ingestion.take
 
-    with opened(settings) as outside:
-        return take_all(paths, outside, make_take, on_event)
+    return make_take

@@ -1,14 +1,19 @@
 """Files side by side: one forked worker per core, each with runs of its own; a killed worker costs one file, not all.
 
-Workers are forked before anything connects, after everything is imported. They draw the next file from a shared
-counter and tell results and progress through a pipe of their own.
+Workers are forked before anything connects, after everything is imported. They draw the next queue of files from a
+shared counter and tell results and progress through a pipe of their own.
 """
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -20,6 +25,10 @@ from shp_resources.landing import printable
 from shp_resources.outside import Outside
 
 _FORK = multiprocessing.get_context("fork")
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+_INTERRUPTED = 128 + signal.SIGINT
+_OWN_END_SECONDS, _ASKED_END_SECONDS = 5.0, 30.0
 
 Take = Callable[[Path], FileResult]
 MakeTake = Callable[[Outside], Take]
@@ -42,30 +51,44 @@ class Event:
     result: FileResult | None = None
 
 
-def take_all(
-    paths: Sequence[Path], outside: Outside, make_take: MakeTake, on_event: Callable[[Event], None], workers: int | None = None
-) -> list[FileResult]:
-    """Take all files, side by side.
+@dataclass(frozen=True)
+class Order:
+    """What workers are to do.
 
     Args:
         paths: the files.
+        queues: indices of the files; those of one queue are taken one after the other.
         outside: the outside systems, not yet connected.
         make_take: makes, inside a worker, what takes one file.
+    """
+
+    paths: Sequence[Path]
+    queues: Sequence[Sequence[int]]
+    outside: Outside
+    make_take: MakeTake
+
+
+def take_all(order: Order, on_event: Callable[[Event], None], workers: int | None = None) -> list[FileResult]:
+    """Take all files, side by side.
+
+    Args:
+        order: the files, and how to take one.
         on_event: told what happens, in this process.
-        workers: how many at once; by default one per core, never more than files.
+        workers: how many at once; by default one per core, never more than queues.
 
     Returns:
         A result per file, in order.
     """
-    count = min(len(paths), workers or len(os.sched_getaffinity(0)))
+    count = min(len(order.queues), workers or len(os.sched_getaffinity(0)))
     counter = _FORK.Value("i", 0)
-    started = [_start(paths, outside, make_take, counter) for _ in range(count)]
+    started: list[_Worker] = []
     results: dict[int, FileResult] = {}
     try:
-        _listen(started, paths, results, on_event)
+        started += [_start(order, counter) for _ in range(count)]
+        _listen(started, order.paths, results, on_event)
     finally:
         _end(started)
-    return [results.get(index, _never(path)) for index, path in enumerate(paths)]
+    return [results.get(index, _never(path)) for index, path in enumerate(order.paths)]
 
 
 @dataclass
@@ -75,29 +98,45 @@ class _Worker:
     index: int | None = None
 
 
-def _start(paths: Sequence[Path], outside: Outside, make_take: MakeTake, counter: Any) -> _Worker:
+def _start(order: Order, counter: Any) -> _Worker:
     ours, theirs = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=_work, args=(paths, outside, make_take, counter, theirs))
+    process = _FORK.Process(target=_work, args=(order, counter, theirs, os.getpid()))
     process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
-def _work(paths: Sequence[Path], outside: Outside, make_take: MakeTake, counter: Any, pipe: Connection) -> None:
-    """Inside a worker: draw files until there are none left."""
+def _work(order: Order, counter: Any, pipe: Connection, parent: int) -> None:
+    """Inside a worker: draw queues until there are none left, or until it is told to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))  # whoever kills the command stops its work
+    try:
+        if os.getppid() != parent:
+            return
+        _take_queues(order, counter, pipe)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _take_queues(order: Order, counter: Any, pipe: Connection) -> None:
     current = -1
 
-    def progress(feed: str, partition: str, step: str, rows: int) -> None:
-        pipe.send(Event(current, step, rows))
+    def tell(step: str, rows: int = 0, result: FileResult | None = None) -> None:
+        with suppress(BrokenPipeError):  # the command is gone: what is under way is given back all the same
+            pipe.send(Event(current, step, rows, result))
 
-    take = make_take(replace(outside, progress=progress))
-    while True:
-        with counter.get_lock():
-            current, counter.value = counter.value, counter.value + 1
-        if current >= len(paths):
-            return
-        pipe.send(Event(current, "begun"))
-        pipe.send(Event(current, "done", result=take(paths[current])))
+    take = order.make_take(replace(order.outside, progress=lambda feed, partition, step, rows: tell(step, rows)))
+    while (number := _next(counter)) < len(order.queues):
+        for current in order.queues[number]:
+            tell("begun")
+            tell("done", result=take(order.paths[current]))
+
+
+def _next(counter: Any) -> int:
+    with counter.get_lock():
+        counter.value += 1
+        return int(counter.value) - 1
 
 
 def _listen(workers: list[_Worker], paths: Sequence[Path], results: dict[int, FileResult], on_event: Callable[[Event], None]) -> None:
@@ -121,19 +160,33 @@ def _note_loss(worker: _Worker, paths: Sequence[Path], results: dict[int, FileRe
     worker.process.join()
     if worker.index is None:
         return
-    message = f"The worker that took it ended with status {worker.process.exitcode}."
-    lost = FileResult(printable(str(paths[worker.index])), code=str(Code.WORKER_LOST), message=message)
+    status = worker.process.exitcode
+    code = Code.INTERRUPTED if status == _INTERRUPTED else Code.WORKER_LOST
+    message = f"The worker that took it {f'was killed by signal {-status}' if status < 0 else f'ended with status {status}'}."
+    lost = FileResult(printable(str(paths[worker.index])), code=str(code), message=message)
     results[worker.index] = lost
     on_event(Event(worker.index, "done", result=lost))
 
 
 def _never(path: Path) -> FileResult:
-    return FileResult(printable(str(path)), code=str(Code.WORKER_LOST), message="Every worker was lost before its turn came.")
+    return FileResult(printable(str(path)), code=str(Code.WORKER_LOST), message="Its worker was lost before its turn came.")
 
 
 def _end(workers: list[_Worker]) -> None:
+    """Wait for all workers; after Ctrl-C the terminal has told them already, after anything else they are told here."""
+    if isinstance(sys.exception(), KeyboardInterrupt):
+        _join(workers, _OWN_END_SECONDS)
     for worker in workers:
         worker.pipe.close()
         if worker.process.is_alive():
             worker.process.terminate()
+    _join(workers, _ASKED_END_SECONDS)
+    for worker in workers:
+        worker.process.kill()
         worker.process.join()
+
+
+def _join(workers: list[_Worker], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for worker in workers:
+        worker.process.join(max(0.0, until - time.monotonic()))

@@ -1,0 +1,31 @@
+"""What to do next, in one sentence per code, for the person at the terminal."""
+
+from __future__ import annotations
+
+from shp_core.codes import Code, Scope
+
+_AGAIN = "Then give the same command again; nothing is loaded twice."
+_OF_PLATFORM = {
+    Code.SINK_UNREACHABLE: f"Bring the warehouse's database back (SHP_WAREHOUSE_DSN). {_AGAIN}",
+    Code.SINK_REFUSED: f"Give the warehouse's database the room or the rights it lacks. {_AGAIN}",
+    Code.LEDGER_UNREACHABLE: f"Bring the ledger's database back (SHP_PG_DSN). {_AGAIN}",
+    Code.LEDGER_REFUSED: f"Give the ledger's database the room or the rights it lacks. {_AGAIN}",
+    Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE). {_AGAIN}",
+    Code.PARTITION_BUSY: "Another worker has the partition; wait for it. " + _AGAIN,
+    Code.SUPERSEDED: "Nothing to do: a newer file of the same partition was published meanwhile.",
+}
+_INTERRUPTIONS = frozenset({Code.TRANSIENT, Code.INTERRUPTED, Code.WORKER_LOST, Code.ARTEFACT_DAMAGED, Code.STILL_MOVING})
+
+
+def advice(code: str | None) -> str:
+    """The next step.
+
+    Args:
+        code: a stable code, None when nothing says why.
+    """
+    known = Code(code) if code else Code.CODE_BUG
+    if known in _INTERRUPTIONS:
+        return "Give the same command again; nothing is loaded twice."
+    if known.info.scope in (Scope.ROW, Scope.FILE):
+        return known.info.sender
+    return _OF_PLATFORM.get(known, known.info.operator)
