@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from shp_assets.lost import ATTEMPTS_ON_THE_SAME_BYTES
+from shp_core.codes_page import codes_page
+from shp_core.feeds.schema import feeds_page
 from shp_core.healing.page import Numbers, healing_page
 from shp_resources.ledger.leases import RENEW_SECONDS, TTL_SECONDS
 
@@ -22,6 +24,8 @@ def _healing() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/feeds.md": feeds_page,
+    "docs/codes.md": codes_page,
     "docs/healing.md": _healing,
 }
 """Every generated page, below the checkout, with the function that makes its text."""
