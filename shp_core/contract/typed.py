@@ -44,12 +44,13 @@ def typed_batch(
         fields: for each contract column the dialect fields of these rows.
         digests: row hashes.
     """
-    arrays = [_typed_array(column, values) for column, values in zip(contract.columns, fields, strict=True)]
+    arrays = [fields_to_array(column, values) for column, values in zip(contract.columns, fields, strict=True)]
     arrays = [pa.array(rows, pa.int32()), *arrays, pa.array(digests, pa.binary(HASH_BYTES))]
     return pa.RecordBatch.from_arrays(arrays, schema=typed_schema(contract))
 
 
-def _typed_array(column: ContractColumn, fields: Sequence[str | None]) -> pa.Array:
+def fields_to_array(column: ContractColumn, fields: Sequence[str | None]) -> pa.Array:
+    """The values that dialect fields of a column stand for."""
     texts = pa.array(fields, pa.string())
     if column.optional:
         texts = pc.if_else(pc.equal(texts, NULL), pa.scalar(None, pa.string()), texts)
