@@ -18,6 +18,14 @@ from tests.support.postgres import rows
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changing the user needs root; the other tests ran as a normal user")
 
+needs_setpriv = pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv to change rights and still read this interpreter")
+
+
+def effective_capabilities(pid: int) -> int:
+    """The capabilities a process may use, as bits."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
+
 
 def open_folder() -> Path:
     """A folder that every user may enter (a test's own folder is private to us)."""
@@ -46,9 +54,21 @@ def test_below_a_private_folder_one_capability_is_kept(tmp_path: Path) -> None:
         assert rows(dsn, "select 1") == [(1,)]
         server = EmbeddedServer(private).postmaster
         assert server is not None
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
-        assert effective in (1 << 2, 1 << 1)  # CAP_DAC_READ_SEARCH, else CAP_DAC_OVERRIDE
+        assert effective_capabilities(server.pid) in (1 << 2, 1 << 1)  # CAP_DAC_READ_SEARCH, else CAP_DAC_OVERRIDE
+
+
+@as_root
+@needs_setpriv
+def test_in_a_container_the_other_capability_does(tmp_path: Path) -> None:
+    """Root in a container lacks the first capability: the platform would not start there."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    with holder(private, ("setpriv", "--bounding-set=-dac_read_search", "--inh-caps=-dac_read_search")) as other:
+        assert rows(other.dsn(), "select 1") == [(1,)]
+        server = EmbeddedServer(private).postmaster
+        assert server is not None
+        assert effective_capabilities(server.pid) == 1 << 1  # CAP_DAC_OVERRIDE
+        assert other.let_go() == 0
 
 
 @as_root
@@ -66,7 +86,7 @@ def test_where_nothing_helps_the_closed_folder_is_named(tmp_path: Path, monkeypa
 
 
 @as_root
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv to become a normal user that can read this interpreter")
+@needs_setpriv
 def test_a_normal_user_needs_no_tricks(tmp_path: Path) -> None:
     """Everybody who does not work as root would have no embedded server."""
     nobody = pwd.getpwnam("nobody")

@@ -70,6 +70,15 @@ def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
     assert set(listening) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+def test_the_password_is_never_shown(shared: Home) -> None:
+    """A screenshot or a log of the status would give the database away."""
+    password = (shared.path / "postgres" / "password").read_text()
+    shown = [done.stdout + done.stderr for done in (shared.shp("status"), shared.shp("status", "--json"))]
+    written = [path.read_text() for folder in ("logs", "run") for path in (shared.path / folder).iterdir() if path.is_file()]
+    assert len(written) > 6
+    assert not [text for text in (*shown, *written) if password in text]
+
+
 def test_a_second_up_changes_nothing(shared: Home) -> None:
     """Two supervisors would fight over one home; or a script that makes sure would fail."""
     before = shared.pids()
