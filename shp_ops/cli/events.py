@@ -22,7 +22,7 @@ def event_lines(event: dict[str, Any]) -> Iterator[str]:
 
 def _arrival(event: dict[str, Any]) -> str:
     size = f", {event['size']:,} bytes" if "size" in event else ""
-    return f"#{event['number']} {event.get('name', '(made by hand)')}{size}, seen by {event['via']}"
+    return f"#{event['number']} {event.get('name', '(made by hand)')}{size} via {event['via']}"
 
 
 def _delivery(event: dict[str, Any]) -> str:
@@ -30,7 +30,7 @@ def _delivery(event: dict[str, Any]) -> str:
 
 
 def _attempt(event: dict[str, Any]) -> str:
-    return f"{event['number']} on arrival #{event['arrival']}, asked for by {event['via']}, run {event['run_id'][:_RUN]}"
+    return f"{event['number']} on arrival #{event['arrival']} via {event['via']}, run {event['run_id'][:_RUN]}"
 
 
 def _attempt_end(event: dict[str, Any]) -> str:

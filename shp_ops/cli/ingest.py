@@ -96,9 +96,9 @@ def _words(result: FileResult) -> str:
 
 def _show(desk: Desk, feed: str, results: list[FileResult]) -> None:
     from shp_ops.advice import advice
-    from shp_ops.cli.tables import result_table
+    from shp_ops.cli.tables import result_listing
 
-    desk.console.print(result_table(results))
+    result_listing(results).show(desk.console)
     for result in results:
         if result.code:
             desk.say(f"{_name(Path(result.path))}: {result.code}: {result.message}\n  next: {advice(result.code)}")

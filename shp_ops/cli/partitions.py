@@ -59,12 +59,12 @@ def history(desk: Desk, feed: str, partition: str) -> None:
 
 
 def _show_partitions(desk: Desk, feed: str, records: list[dict[str, Any]]) -> None:
-    from shp_ops.cli.tables import partition_table
+    from shp_ops.cli.tables import partition_listing
 
     if not records:
         desk.say(f"No partition of {feed} is known yet: drop a workbook into {desk.settings.landing / feed}, or use shp ingest.")
         return
-    desk.console.print(partition_table(records))
+    partition_listing(records).show(desk.console)
     for record in records:
         if record["code"]:
-            desk.say(f"{record['partition']}: {record['message'] or record['code']}")
+            desk.say(f"{record['partition']}: {record['code']}: {record['message'] or ''}")

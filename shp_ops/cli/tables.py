@@ -1,58 +1,89 @@
-"""Tables for people: columns that say nothing are left out, so that the rest fits a terminal."""
+"""Listings for people: a table where it fits the terminal, else a few words beneath each name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from shp_ops.ingest.results import FileResult
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded")
 _ALWAYS = ("read", "loaded")
+_LEFT = ("state", "updated (UTC)")
 
 
-def result_table(results: Sequence[FileResult]) -> Table:
+@dataclass(frozen=True)
+class Listing:
+    """Named rows of facts.
+
+    Args:
+        headers: names of the columns; the first one names the row.
+        rows: the cells, as they are shown.
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def show(self, console: Console) -> None:
+        """Print it, as wide as the terminal is."""
+        if self._width() <= console.width:
+            console.print(self._table())
+            return
+        for row in self.rows:
+            console.print(f"{row[0]}\n  {', '.join(self._facts(row))}", markup=False)
+
+    def _facts(self, row: Sequence[str]) -> Iterator[str]:
+        for name, cell in zip(self.headers[1:], row[1:], strict=True):
+            if cell != "0":
+                yield cell if name in _LEFT else f"{name} {cell}"
+
+    def _width(self) -> int:
+        columns = zip(self.headers, *self.rows, strict=True)
+        return sum(max(map(len, column)) + 2 for column in columns) - 2
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for place, name in enumerate(self.headers):
+            table.add_column(name, justify="left" if place == 0 or name in _LEFT else "right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+
+def result_listing(results: Sequence[FileResult]) -> Listing:
     """What became of each file, a line each."""
     counts = shown_counts(result.rows for result in results)
-    table = new_table("file", counts, "state", "seconds")
+    rows = []
     for result in results:
-        state = result.state or "-"
-        if result.published and not result.changed:
-            state += " (unchanged)"
-        table.add_row(Path(result.path).name, *_numbers(result.rows, counts), state, f"{result.seconds:.1f}")
-    return table
+        unchanged = " (unchanged)" if result.published and not result.changed else ""
+        state = f"{result.state or '-'}{unchanged}"
+        rows.append([Path(result.path).name, *_numbers(result.rows, counts), state, f"{result.seconds:.1f}"])
+    return Listing(["file", *counts, "state", "seconds"], rows)
 
 
-def partition_table(records: Sequence[Mapping[str, Any]]) -> Table:
+def partition_listing(records: Sequence[Mapping[str, Any]]) -> Listing:
     """The state of each partition, a line each."""
     counts = shown_counts(record["rows"] for record in records)
-    table = new_table("partition", counts, "state", "attempts", "updated (UTC)")
-    for record in records:
-        updated = f"{record['updated_at']:%Y-%m-%d %H:%M}"
-        state = record["state"] + (f" ({record['code']})" if record["code"] else "")
-        table.add_row(record["partition"], *_numbers(record["rows"], counts), state, str(record["attempts"]), updated)
-    return table
+    rows = [
+        [record["partition"], *_numbers(record["rows"], counts), record["state"], f"{record['updated_at']:%Y-%m-%d %H:%M}"]
+        for record in records
+    ]
+    return Listing(["partition", *counts, "state", "updated (UTC)"], rows)
 
 
 def shown_counts(rows: Iterable[Mapping[str, int]]) -> list[str]:
-    """The counts worth a column: rows read and loaded, and what is not zero somewhere."""
+    """The counts worth a column: rows read and loaded, and what is not zero somewhere and not said by another column."""
     found = list(rows)
-    usual = all(row.get("clean", 0) == row.get("loaded", 0) for row in found)
-    return [name for name in _COUNTS if name in _ALWAYS or (any(row.get(name) for row in found) and not (name == "clean" and usual))]
-
-
-def new_table(first: str, counts: Sequence[str], *others: str) -> Table:
-    """A table without lines: names at the left, numbers at the right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column(first, overflow="fold")
-    for name in counts:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right" if name in ("seconds", "attempts") else "left", overflow="fold")
-    return table
+    said = {"clean"} if all(row.get("clean", 0) == row.get("loaded", 0) for row in found) else set()
+    return [name for name in _COUNTS if name in _ALWAYS or (name not in said and any(row.get(name) for row in found))]
 
 
 def _numbers(rows: Mapping[str, int], names: Sequence[str]) -> list[str]:
