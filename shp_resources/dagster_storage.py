@@ -2,7 +2,7 @@
 
 PostgreSQL when an address is known (`SHP_PG_DSN`, or the embedded server's file under `SHP_HOME`), else a throw-away
 SQLite, so that `dagster definitions validate` and `dagster dev` work with nothing installed and nothing running.
-Must not live here: our own tables. The only file that leans on dagster-postgres' internals is this one.
+Must not live here: our own tables; how the storages work (`pooled_storage`, `event_storage`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ import psycopg2
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
 
-from shp_resources.pooled_storage import PooledStorage
+from shp_resources.pooled_storage import LeanStorage, PooledStorage
 from shp_resources.settings import Settings
 
 _LOG = logging.getLogger("shp.storage")
@@ -66,16 +65,16 @@ def _postgres(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterStora
     return PooledStorage(sqlalchemy_url(dsn), inst_data)
 
 
-def _storage_at(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterPostgresStorage:
+def _storage_at(dsn: str, inst_data: ConfigurableClassData | None) -> LeanStorage:
     try:
         connection = _connect(dsn)
     except psycopg2.OperationalError:  # perhaps just restarting: Dagster's own look at the tables tries for some seconds
-        return DagsterPostgresStorage(sqlalchemy_url(dsn), inst_data=inst_data)
+        return LeanStorage(sqlalchemy_url(dsn), inst_data=inst_data)
     with closing(connection):
         missing = not _all_tables_exist(connection)
         if missing:  # the webserver and the daemon start together; the lock ends with the connection
             connection.cursor().execute("select pg_advisory_lock(%s)", (_CREATION_LOCK,))
-        return DagsterPostgresStorage(sqlalchemy_url(dsn), should_autocreate_tables=missing, inst_data=inst_data)
+        return LeanStorage(sqlalchemy_url(dsn), should_autocreate_tables=missing, inst_data=inst_data)
 
 
 def _connect(dsn: str) -> psycopg2.extensions.connection:

@@ -1,0 +1,60 @@
+"""Dagster's event log in PostgreSQL with one connection and one commit for each event.
+
+dagster-postgres stores an event in up to three transactions, each on a connection of its own, and announces it with a
+NOTIFY to which nobody listens any more (its watcher polls); that one costs a second commit and a lock that all of the
+server's sessions share. Here the event, its place in the list of assets and its check's row are one transaction.
+Must not live here: which connections are kept (`pooled_storage`). `tests/test_upstream.py` pins what this leans on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import sqlalchemy as sa
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+
+
+class LeanEventLogStorage(PostgresEventLogStorage):
+    """Events, each stored whole or not at all; takes the arguments of `PostgresEventLogStorage`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._under_way = threading.local()
+        super().__init__(*args, **options)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event and what other tables keep of it."""
+        with self._one_transaction():
+            SqlEventLogStorage.store_event(self, event)  # the plain form: dagster-postgres' own adds the NOTIFY
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events that belong together (what a run plans to do)."""
+        with self._one_transaction():
+            super().store_event_batch(events)
+
+    def _connect(self) -> AbstractContextManager[sa.Connection]:
+        connection = getattr(self._under_way, "connection", None)
+        return super()._connect() if connection is None else nullcontext(connection)
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """Everything this thread stores in the block is one transaction; inside another block it is part of that one."""
+        if getattr(self._under_way, "connection", None) is not None:
+            yield
+            return
+        with super()._connect() as connection, _transaction(connection) as self._under_way.connection:
+            try:
+                yield
+            finally:
+                self._under_way.connection = None
+
+
+@contextmanager
+def _transaction(connection: sa.Connection) -> Iterator[sa.Connection]:
+    connection = connection.execution_options(isolation_level="READ COMMITTED")  # the engine's own is AUTOCOMMIT
+    with connection.begin():
+        yield connection
