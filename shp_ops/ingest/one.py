@@ -44,22 +44,20 @@ class Ingestion:
         kit: the feed.
         definitions: the code location, made with the same outside systems.
         outside: the outside systems.
+        instance: where Dagster keeps runs and events.
         busy_seconds: how long to wait for another worker that has a file's partition.
     """
 
     kit: FeedKit
     definitions: dg.Definitions
     outside: Outside
+    instance: dg.DagsterInstance
     busy_seconds: float = BUSY_SECONDS
 
     @cached_property
     def _job(self) -> dg.JobDefinition:
         whole = self.definitions.get_repository_def().get_implicit_global_asset_job_def()
         return whole.get_subset(asset_selection=set(self.kit.keys))
-
-    @cached_property
-    def _instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.get()
 
     def take(self, path: Path) -> FileResult:
         """Deliver one file and process it; whatever is wrong with it is told in the result.
@@ -146,19 +144,18 @@ class Ingestion:
 
     def _run(self, work: Work) -> ShpError | None:
         if self.kit.feed.partition.by == "file":
-            self._instance.add_dynamic_partitions(self.kit.dynamic_name, [work.partition])
+            self.instance.add_dynamic_partitions(self.kit.dynamic_name, [work.partition])
         try:
             result = self._job.execute_in_process(
-                instance=self._instance,
+                instance=self.instance,
                 partition_key=work.partition,
                 run_id=work.run_id,
                 run_config=_QUIET_LOGS,
                 raise_on_error=False,
                 tags=self._tags(work),
             )
-        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        finally:
             self._give_back(work)
-            raise
         return _failure(result)
 
     def _tags(self, work: Work) -> dict[str, str]:
@@ -172,14 +169,14 @@ class Ingestion:
         }
 
     def _give_back(self, work: Work) -> None:
-        """After an interruption: whatever was not told yet is told, so that nothing looks as if it went on."""
+        """Whatever an interruption left open is told now (Dagster swallows one between two steps), so that nothing looks alive."""
         under_way = {attempt.run_id for attempt in self.outside.ledger.attempts.under_way(self.kit.name)}
         if work.run_id in under_way:
             stopped = Fault(Code.INTERRUPTED, f"{self.kit.name}/{work.partition} was interrupted.", Evidence("worker", text="interrupted"))
             work.failed(stopped, stopped.evidence)
-        run = self._instance.get_run_by_id(work.run_id)
+        run = self.instance.get_run_by_id(work.run_id)
         if run is not None and run.status not in _ENDED:
-            self._instance.report_run_canceled(run, message="Interrupted.")
+            self.instance.report_run_canceled(run, message="Interrupted.")
 
     def _number(self, feed: str, partition: str) -> int | None:
         """Number of the publication the warehouse holds of a partition."""

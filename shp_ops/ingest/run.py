@@ -39,18 +39,17 @@ def ingest(
 
 def _graph(catalogue: Catalogue, feed: Feed) -> MakeTake:
     """What makes, inside a worker, what takes one file; Dagster is imported here, once, after the database answered."""
-    import dagster as dg
-
     from shp_assets.build import build_kits
     from shp_assets.lost import close_lost
     from shp_ops.definitions import build_definitions
+    from shp_ops.ingest.instance import quiet_instance
     from shp_ops.ingest.one import Ingestion
 
     kits = build_kits(catalogue)
 
     def make_take(outside: Outside) -> Take:
-        ingestion = Ingestion(kits[feed.feed], build_definitions(catalogue, outside), outside)
-        close_lost(dg.DagsterInstance.get(), {feed.feed: kits[feed.feed]}, outside)
-        return ingestion.take
+        instance = quiet_instance()
+        close_lost(instance, {feed.feed: kits[feed.feed]}, outside)
+        return Ingestion(kits[feed.feed], build_definitions(catalogue, outside), outside, instance).take
 
     return make_take

@@ -21,6 +21,7 @@ from typing import Any
 
 from shp_core.codes import Code
 from shp_ops.ingest.results import FileResult
+from shp_ops.ingest.stopping import StopSignal
 from shp_resources.landing import printable
 from shp_resources.outside import Outside
 
@@ -108,18 +109,17 @@ def _start(order: Order, counter: Any) -> _Worker:
 
 def _work(order: Order, counter: Any, pipe: Connection, parent: int) -> None:
     """Inside a worker: draw queues until there are none left, or until it is told to stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stop = StopSignal()
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))  # whoever kills the command stops its work
     try:
         if os.getppid() != parent:
             return
-        _take_queues(order, counter, pipe)
+        _take_queues(order, counter, pipe, stop)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
 
-def _take_queues(order: Order, counter: Any, pipe: Connection) -> None:
+def _take_queues(order: Order, counter: Any, pipe: Connection, stop: StopSignal) -> None:
     current = -1
 
     def tell(step: str, rows: int = 0, result: FileResult | None = None) -> None:
@@ -130,7 +130,9 @@ def _take_queues(order: Order, counter: Any, pipe: Connection) -> None:
     while (number := _next(counter)) < len(order.queues):
         for current in order.queues[number]:
             tell("begun")
-            tell("done", result=take(order.paths[current]))
+            result = take(order.paths[current])
+            stop.check()  # a run that was interrupted ends like one that failed
+            tell("done", result=result)
 
 
 def _next(counter: Any) -> int:
