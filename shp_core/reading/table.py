@@ -73,7 +73,7 @@ class Table:
         if until == _BLANK:
             if row.number > last + 1 or first is None:
                 self.stats.ended_at = last + 1
-        elif first is not None and first.strip() == until:
+        elif first is not None and first.strip() == until.strip():
             self.stats.blank += row.number - last - 1
             self.stats.ended_at = row.number
 
