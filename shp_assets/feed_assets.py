@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 
 from shp_assets.checks import check_results, check_specs, schema_failure
-from shp_assets.guard import guarded
+from shp_assets.guard import caught, guarded
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import column_schema, reject_table
 from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
-from shp_assets.steps import Verdict, keep_bytes, publish_delivery, validate_delivery
+from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
 from shp_core.errors import Refusal
 from shp_resources.outside import Outside
@@ -45,7 +45,7 @@ def _common(kit: FeedKit, layer: str, kind: str) -> dict[str, Any]:
 
 
 def _raw(kit: FeedKit) -> dg.AssetsDefinition:
-    @dg.asset(key=kit.key("raw"), partitions_def=kit.partitions, **_common(kit, "raw", "excel"))
+    @dg.asset(key=kit.key("raw"), partitions_def=kit.partitions, hooks={caught(kit)}, **_common(kit, "raw", "excel"))
     def raw(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "raw") as work:
             kept = keep_bytes(work)
@@ -84,6 +84,7 @@ def _validate(kit: FeedKit) -> dg.AssetsDefinition:
         partitions_def=kit.partitions,
         code_version=contract.version,
         op_tags=_FIRST,
+        hooks={caught(kit)},
     )
     def validate(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> Iterator[Any]:
         with guarded(context, kit, outside, "validated") as work:
@@ -94,11 +95,10 @@ def _validate(kit: FeedKit) -> dg.AssetsDefinition:
                 yield schema_failure(kit, unread)
                 raise
             yield from _kept(kit, verdict)
-            for refusal in verdict.refusals:
-                yield from check_results(kit, verdict)
-                raise refusal
-            yield _validated(kit, verdict)
+            if verdict.sound:
+                yield _validated(kit, verdict)
             yield from check_results(kit, verdict)
+            refuse_unsound(work, verdict)
 
     return validate
 
@@ -145,6 +145,7 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
         metadata={"dagster/column_schema": column_schema(kit.contract), "dagster/table_name": f"warehouse.{kit.feed.table}"},
         freshness_policy=_freshness(kit),
         op_tags=_FIRST,
+        hooks={caught(kit)},
         **_common(kit, "warehouse", "postgres"),
     )
     def warehouse(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:

@@ -1,10 +1,16 @@
-"""The one wrapper round every asset body: whatever goes wrong becomes a verdict in the ledger and a red partition.
+"""The nets round the graph: whatever goes wrong becomes a verdict in the ledger and a red partition.
 
-`guarded` is the named boundary of the graph: the one place with a broad `except`.
+    guarded      round every body of a feed's asset; the one place with a broad `except`
+    caught       a hook on the same assets: what fails in a step but outside its body
+    told         round a mart's body, which has no partition and no verdict
+
+What dies outside any step is found by `lost`. What is told of an exception that nobody named is its type and the
+lines it came through, never its message: foreign messages quote cells.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +24,8 @@ from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.outside import Outside
 
-VIA_TAG = "shp/via"
+VIA_TAG, INGEST = "shp/via", "ingest"
+_STOPPED_BY_PERSON = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 @contextmanager
@@ -28,24 +35,88 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
     Raises:
         dg.Failure: whatever went wrong, with code, kind and next step as metadata; Dagster never retries it.
     """
-    work = Work(kit, context.partition_key, context.run_id, _via(context.run), _publishes(context.run, kit), outside)
+    work = _work(context.run, kit, context.partition_key, outside)
     try:
-        with work.step(step):
+        with told(context, f"step {step} of {kit.name}", work), work.step(step):
             yield work
+    except DagsterExecutionInterruptedError:
+        stopped = interruption(context.instance, work)
+        _tell_ledger(context, work, stopped)
+        raise
+
+
+@contextmanager
+def told(context: dg.AssetExecutionContext, place: str, work: Work | None = None) -> Iterator[None]:
+    """Turn whatever goes wrong into a failure that says what it is and what can be done.
+
+    Args:
+        context: of the asset.
+        place: where this is, for people.
+        work: whose partition is held for it; None where there is none.
+
+    Raises:
+        dg.Failure: with code, kind and next step as metadata; Dagster never retries it.
+    """
+    try:
+        yield
     except ShpError as error:
-        raise _failure(context, work, error, getattr(error, "evidence", None)) from error
-    except DagsterExecutionInterruptedError as error:
-        stopped = Fault(Code.INTERRUPTED, f"{kit.name}/{work.partition} was interrupted.", Evidence("worker", text="interrupted"))
-        _tell_ledger(context, work, stopped, stopped.evidence)
-        raise error
-    except Exception as error:  # boundary: a body must never die without a verdict
-        context.log.exception("A step failed in a way that nobody named.")
-        bug = Fault(Code.CODE_BUG, f"{type(error).__name__} in step {step} of {kit.name}.", Evidence("worker", text=type(error).__name__))
-        raise _failure(context, work, bug, bug.evidence) from error
+        _tell_ledger(context, work, error)
+        raise _failure(error) from error
+    except Exception as error:  # noqa: BLE001 - boundary: a body must never die without a verdict
+        context.log.error("Something that nobody named went wrong in %s:\n%s", place, _path_of(error))
+        bug = unnamed(error, place)
+        _tell_ledger(context, work, bug)
+        raise _failure(bug) from None  # its message may quote a cell
 
 
-def _failure(context: dg.AssetExecutionContext, work: Work, error: ShpError, evidence: Evidence | None) -> dg.Failure:
-    _tell_ledger(context, work, error, evidence)
+def caught(kit: FeedKit) -> dg.HookDefinition:
+    """The hook that gives a verdict where a step failed outside its body: a type check, a blocking check."""
+
+    @dg.failure_hook(name=f"caught_{kit.name}", required_resource_keys={"outside"})
+    def hook(context: dg.HookContext) -> None:
+        run = context.instance.get_run_by_id(context.run_id)
+        partition = run.tags.get("dagster/partition") if run else None
+        if run is None or partition is None:
+            return
+        work = _work(run, kit, partition, context.resources.outside)
+        error = context.op_exception or RuntimeError()
+        _tell_ledger(context, work, unnamed(error, f"step {context.op.name}, outside its body"))
+
+    return hook
+
+
+def interruption(instance: dg.DagsterInstance, work: Work) -> Fault:
+    """What an interrupted run is told as: terminated by a person, who must ask for it again, or stopped with the platform.
+
+    Args:
+        instance: which knows whether somebody asked for the end (a Ctrl-C of `shp ingest` is no such wish).
+        work: the run's work.
+    """
+    run = instance.get_run_by_id(work.run_id)
+    place = f"{work.kit.name}/{work.partition}"
+    if run is not None and run.status in _STOPPED_BY_PERSON and work.via != INGEST:
+        return Fault(Code.TERMINATED, f"The run of {place} was terminated by a person.", Evidence("worker", text="terminated"))
+    return Fault(Code.INTERRUPTED, f"{place} was interrupted.", Evidence("worker", text="interrupted"))
+
+
+def unnamed(error: BaseException, place: str) -> Fault:
+    """The fault that stands for an exception nobody named; only our own exceptions' words are repeated."""
+    name = type(error).__name__
+    words = f"{name}: {error}" if type(error).__module__.startswith("shp_") else name
+    return Fault(Code.CODE_BUG, f"{words[:300]} in {place}.", Evidence("worker", text=name))
+
+
+def publishes(run: dg.DagsterRun, kit: FeedKit) -> bool:
+    """Whether a run is to reach the warehouse."""
+    return not run.asset_selection or kit.key("warehouse") in run.asset_selection
+
+
+def _work(run: dg.DagsterRun, kit: FeedKit, partition: str, outside: Outside) -> Work:
+    return Work(kit, partition, run.run_id, _via(run), publishes(run, kit), outside)
+
+
+def _failure(error: ShpError) -> dg.Failure:
+    evidence: Evidence | None = getattr(error, "evidence", None)
     return dg.Failure(
         description=f"{error.code}: {error.message}",
         metadata={
@@ -59,18 +130,26 @@ def _failure(context: dg.AssetExecutionContext, work: Work, error: ShpError, evi
     )
 
 
-def _tell_ledger(context: dg.AssetExecutionContext, work: Work, error: ShpError, evidence: Evidence | None) -> None:
+def _tell_ledger(context: dg.AssetExecutionContext | dg.HookContext, work: Work | None, error: ShpError) -> None:
+    if work is None:
+        return
     try:
-        work.failed(error, evidence, getattr(error, "summary", None))
+        work.failed(error, getattr(error, "evidence", None), getattr(error, "summary", None))
     except ShpError as silent:  # the ledger is away: Dagster's event log has the verdict
         context.log.warning(f"The ledger was not told of {error.code}: {silent.message}")
+
+
+def _path_of(error: BaseException) -> str:
+    """The types and lines of an exception and of those it came from, without their messages."""
+    chain: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < 5:
+        chain.append("".join(traceback.format_tb(cause.__traceback__)) + type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    return "\ncaused by\n".join(chain)
 
 
 def _via(run: dg.DagsterRun) -> str:
     if "dagster/backfill" in run.tags:
         return "backfill"
     return run.tags.get(VIA_TAG, "ui")
-
-
-def _publishes(run: dg.DagsterRun, kit: FeedKit) -> bool:
-    return not run.asset_selection or kit.key("warehouse") in run.asset_selection

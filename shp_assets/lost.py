@@ -1,11 +1,14 @@
-"""Attempts whose worker is gone: found by process and by run, closed with a verdict."""
+"""Workers that are gone without a word: found by process and by run, closed with a verdict."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import dagster as dg
+import psutil
 
+from shp_assets.guard import INGEST, VIA_TAG, interruption, publishes
 from shp_assets.kit import FeedKit
 from shp_assets.work import Work
 from shp_core.codes import Code
@@ -15,7 +18,10 @@ from shp_resources.ledger import Attempt, Holder, process_alive
 from shp_resources.outside import Outside
 
 ATTEMPTS_ON_THE_SAME_BYTES = 2
-"""A second death on the same bytes holds the partition: the bytes may be what kills."""
+"""A second death in the same step on the same bytes holds the partition: the bytes may be what kills."""
+
+PATIENCE_SECONDS = 60.0
+"""How long a run may be started before it has begun to work; its process may be on another machine."""
 
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
@@ -27,10 +33,11 @@ def close_lost(instance: dg.DagsterInstance, kits: Mapping[str, FeedKit], outsid
         run = instance.get_run_by_id(attempt.run_id)
         if attempt.feed not in kits or not _is_gone(attempt, run):
             continue
-        _end(kits[attempt.feed], attempt, run, outside)
+        _end(instance, kits[attempt.feed], attempt, run, outside)
         if run is not None and run.status not in _ENDED:
             instance.report_run_failed(run, f"The worker (pid {attempt.pid}) is gone.")
         closed.append(attempt)
+    _end_runs_that_never_began(instance, outside)
     return closed
 
 
@@ -42,18 +49,49 @@ def _is_gone(attempt: Attempt, run: dg.DagsterRun | None) -> bool:
     return here and not process_alive(attempt.pid, attempt.pid_started)
 
 
-def _end(kit: FeedKit, attempt: Attempt, run: dg.DagsterRun | None, outside: Outside) -> None:
+def _end(instance: dg.DagsterInstance, kit: FeedKit, attempt: Attempt, run: dg.DagsterRun | None, outside: Outside) -> None:
     if run is not None and run.status is dg.DagsterRunStatus.SUCCESS:  # a run of some steps only, asked for by hand
         outside.ledger.attempts.end(attempt.feed, attempt.partition, attempt.run_id, "ended")
         return
-    work = Work(kit, attempt.partition, attempt.run_id, attempt.via, publishes=True, outside=outside)
+    work = Work(kit, attempt.partition, attempt.run_id, attempt.via, run is None or publishes(run, kit), outside)
+    stopped = interruption(instance, work)
+    if stopped.code is Code.TERMINATED or _did_not_die_alone(attempt):
+        work.failed(stopped, stopped.evidence)
+        return
     text = f"lost in step {attempt.step}"
-    work.lost(Fault(Code.WORKER_LOST, f"The worker was {text}.", Evidence("worker", text=text)), again=_may_try_again(attempt, outside))
+    fault = Fault(Code.WORKER_LOST, f"The worker was {text}.", Evidence("worker", text=text))
+    work.lost(fault, again=_deaths_before(attempt, outside) + 1 < ATTEMPTS_ON_THE_SAME_BYTES)
 
 
-def _may_try_again(attempt: Attempt, outside: Outside) -> bool:
+def _did_not_die_alone(attempt: Attempt) -> bool:
+    """Whether the worker may have been stopped with all else (reboot, `shp down`, `shp ingest` killed).
+
+    Whoever was started after the worker has not seen how it ended; whoever was there before knows that it alone died.
+    """
+    return psutil.Process().create_time() > attempt.pid_started
+
+
+def _deaths_before(attempt: Attempt, outside: Outside) -> int:
+    """How many workers were lost in the same step on the same bytes."""
+    earlier = outside.ledger.attempts.of_partition(attempt.feed, attempt.partition)
+    lost = [other for other in earlier if other.code == Code.WORKER_LOST and other.step == attempt.step]
+    bytes_ = _bytes_of(attempt, outside)
+    return sum(_bytes_of(other, outside) == bytes_ for other in lost)
+
+
+def _bytes_of(attempt: Attempt, outside: Outside) -> str | int:
+    """The delivery that an attempt worked on, or its arrival when it did not come so far."""
     arrival = outside.ledger.arrivals.get(attempt.arrival)
-    if arrival is None or arrival.delivery is None:
-        return True
-    tried = outside.ledger.attempts.count_on_delivery(attempt.feed, attempt.partition, arrival.delivery)
-    return tried < ATTEMPTS_ON_THE_SAME_BYTES
+    return arrival.delivery if arrival and arrival.delivery else attempt.arrival
+
+
+def _end_runs_that_never_began(instance: dg.DagsterInstance, outside: Outside) -> None:
+    """End runs of `shp ingest` whose process died before its first step: the ledger does not know them."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING], tags={VIA_TAG: INGEST})
+    known = {attempt.run_id for attempt in outside.ledger.attempts.under_way()}
+    for record in instance.get_run_records(started):
+        run, pid = record.dagster_run, record.dagster_run.tags.get("shp/pid", "")
+        if run.run_id in known or time.time() - record.create_timestamp.timestamp() < PATIENCE_SECONDS or not pid.isdecimal():
+            continue
+        if not process_alive(int(pid), float(run.tags.get("shp/pid_started", "0"))):
+            instance.report_run_failed(run, f"The worker (pid {pid}) is gone.")

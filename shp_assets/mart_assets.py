@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from shp_assets.guard import told
 from shp_assets.kit import FeedKit
 from shp_core.feeds.marts import Mart
 from shp_core.states import State
@@ -33,18 +34,23 @@ def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
         metadata={"dagster/table_name": f"mart.{mart.mart}"},
     )
     def mart_body(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
-        ledger = outside.ledger
-        watermark = ledger.publications.newest()  # before the data is read: never too high
-        label = completeness(ledger.partitions.list(kit.name))
-        if mart.on_incomplete == "hold" and label["missing"]:
-            context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
-            ledger.publications.set_mart_watermark(mart.mart, watermark)
-            return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
-        outcome = outside.warehouse.refresh_mart(mart, kit.target)
-        ledger.publications.set_mart_watermark(mart.mart, watermark)
-        return dg.MaterializeResult(metadata={**_counts(outcome), **_shown(label)})
+        with told(context, f"mart {mart.mart}"):
+            return _make(context, outside, mart, kit)
 
     return mart_body
+
+
+def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: FeedKit) -> dg.MaterializeResult:
+    ledger = outside.ledger
+    watermark = ledger.publications.newest()  # before the data is read: never too high
+    label = completeness(ledger.partitions.list(kit.name))
+    if mart.on_incomplete == "hold" and label["missing"]:
+        context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
+        ledger.publications.set_mart_watermark(mart.mart, watermark)
+        return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
+    outcome = outside.warehouse.refresh_mart(mart, kit.target)
+    ledger.publications.set_mart_watermark(mart.mart, watermark)
+    return dg.MaterializeResult(metadata={**_counts(outcome), **_shown(label)})
 
 
 def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:

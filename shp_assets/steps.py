@@ -5,15 +5,18 @@ Each step starts from what the one before left in the store, and does nothing wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shp_assets.work import Work
+from shp_assets.work import NotMadeYet, Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
 from shp_core.contract.validate import validate
 from shp_core.errors import Fault, Refusal
+from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_core.reading.textrow import SheetSpec
 from shp_resources import ledger
@@ -34,13 +37,26 @@ class Kept:
     source: str
 
 
+class RefusedWhole(Refusal):
+    """A delivery that was read and breaks a rule about whole deliveries.
+
+    Args:
+        refusal: the rule.
+        summary: the delivery in numbers.
+    """
+
+    def __init__(self, refusal: Refusal, summary: Summary) -> None:
+        super().__init__(refusal.code, refusal.message, refusal.details)
+        self.summary = summary
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A validated delivery and what the rules about whole deliveries say of it."""
 
     delivery: str
     artefacts: Validated
-    refusals: list[Refusal]
+    refusals: list[RefusedWhole]
     usual_rows: float | None
 
     @property
@@ -48,15 +64,19 @@ class Verdict:
         """The delivery in numbers."""
         return self.artefacts.summary
 
+    @property
+    def sound(self) -> bool:
+        """Whether it may be published."""
+        return self.summary.conserved and not self.refusals
+
 
 def keep_bytes(work: Work) -> Kept:
-    """Take a private copy of the arrival's source into the store, unless its bytes are kept already."""
+    """Take a private copy of the arrival's source into the store, unless its bytes are kept already, and whole."""
     arrival, store = work.arrival, work.outside.store
     name = arrival.source.name if arrival.source else "(an earlier delivery)"
-    if arrival.delivery is not None:
-        kept = store.raw(arrival.delivery)
-        if kept is not None:
-            return Kept(arrival.delivery, kept.stat().st_size, name)
+    kept = store.whole_raw(arrival.delivery) if arrival.delivery else None
+    if arrival.delivery and kept is not None:
+        return Kept(arrival.delivery, kept.stat().st_size, name)
     if arrival.source is None:
         raise Fault(Code.ARTEFACT_DAMAGED, "The bytes of an earlier delivery are gone.", Evidence("store", text="no source"))
     with store.scratch() as folder:
@@ -72,37 +92,42 @@ def validate_delivery(work: Work) -> Verdict:
     Raises:
         Refusal: the file cannot be read, or its header does not fit.
     """
-    delivery, contract, outside = work.delivery(), work.kit.contract, work.outside
-    artefacts = outside.store.validated(delivery, contract) or _make_artefacts(work, delivery)
-    usual = outside.ledger.partitions.usual_reads(work.kit.name, but=work.partition)
-    refusals = list(delivery_refusals(contract, artefacts.summary, usual))
-    if refusals:
-        outside.warehouse.publish_rejects(work.kit.target, work.partition, delivery, work.attempt.fence, artefacts.rejects())
-    return Verdict(delivery, artefacts, refusals, usual)
+    delivery = work.delivery()
+    artefacts = work.outside.store.validated(delivery, work.kit.contract) or _make_artefacts(work, delivery)
+    return _judge(work, delivery, artefacts)
 
 
-def _make_artefacts(work: Work, delivery: str) -> Validated:
-    contract, outside = work.kit.contract, work.outside
-    path = outside.store.require_raw(delivery)
-    spec = SheetSpec(contract.sheet, contract.header, contract.until)
-    with outside.reader.open(path, spec) as batches, outside.store.bench(contract, batches.schema) as (bench, folder):
-        summary = validate(contract, batches, bench, lambda rows: outside.progress(*work.key, "validated", rows))
-        return outside.store.keep_validated(bench, folder, delivery, contract, summary)
+def refuse_unsound(work: Work, verdict: Verdict) -> None:
+    """A delivery that is refused, or whose rows do not add up, is never published, whichever steps a run was asked for.
+
+    Raises:
+        RefusedWhole: the first rule about whole deliveries that it breaks; its rejects are shown in the warehouse.
+        Fault: `code_bug`, rows were lost or invented.
+    """
+    if not verdict.summary.conserved:
+        text = "rows read are not clean + rejected + duplicate"
+        raise Fault(Code.CODE_BUG, f"In delivery {verdict.delivery[:12]} {text}.", Evidence("worker", text=text))
+    for refusal in verdict.refusals:
+        rejects = verdict.artefacts.rejects()
+        work.outside.warehouse.publish_rejects(work.kit.target, work.partition, verdict.delivery, work.attempt.fence, rejects)
+        raise refusal
 
 
 def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
     """Make the warehouse hold the delivery: intention to the ledger, rows to the sink, confirmation to the ledger.
 
     Raises:
-        Fault: the artefacts are not there (the run left out a step), or a sink failed.
+        NotMadeYet: the artefacts are not there (the run left out a step).
+        Fault: a sink failed.
     """
     delivery, contract, outside = work.delivery(), work.kit.contract, work.outside
     artefacts = outside.store.validated(delivery, contract)
     if artefacts is None:
-        text = f"the rows of {work.kit.name}/{work.partition} are not validated under the feed's present contract"
-        raise Fault(Code.ARTEFACT_DAMAGED, f"{text}; materialize validated/{work.kit.name} first.", Evidence("store", text=text))
+        text = f"The rows of {work.kit.name}/{work.partition} are not validated under the feed's present contract."
+        raise NotMadeYet(text, f"Materialize validated/{work.kit.name} first.")
     summary = artefacts.summary
-    refuse_unsound(work, artefacts)
+    refuse_unsound(work, _judge(work, delivery, artefacts))
+    _refuse_twin(work, delivery)
     publication = Publication(
         work.partition, delivery, contract.version, CONVERTER_VERSION, work.attempt.fence, summary.clean, summary.hash
     )
@@ -116,12 +141,35 @@ def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
     return publication, outcome, summary
 
 
-def refuse_unsound(work: Work, artefacts: Validated) -> None:
-    """A delivery that was refused is never published, whichever steps a run was asked for.
-
-    Raises:
-        Refusal: the first rule about whole deliveries that it breaks.
-    """
+def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:
     usual = work.outside.ledger.partitions.usual_reads(work.kit.name, but=work.partition)
-    for refusal in delivery_refusals(work.kit.contract, artefacts.summary, usual):
-        raise refusal
+    refusals = [RefusedWhole(refusal, artefacts.summary) for refusal in delivery_refusals(work.kit.contract, artefacts.summary, usual)]
+    return Verdict(delivery, artefacts, refusals, usual)
+
+
+def _make_artefacts(work: Work, delivery: str) -> Validated:
+    contract, outside = work.kit.contract, work.outside
+    path = outside.store.require_raw(delivery)
+    spec = SheetSpec(contract.sheet, contract.header, contract.until)
+    with _reading(), outside.reader.open(path, spec) as batches, outside.store.bench(contract, batches.schema) as (bench, folder):
+        summary = validate(contract, batches, bench, lambda rows: outside.progress(*work.key, "validated", rows))
+        return outside.store.keep_validated(bench, folder, delivery, contract, summary)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """What the operating system refuses here it refuses to the reading process: the store tells its own faults."""
+    try:
+        yield
+    except OSError as error:
+        evidence = Evidence("reader", errno=error.errno, text=type(error).__name__)
+        raise Fault(classify(evidence), f"The reading process could not be used ({error.strerror}).", evidence) from error
+
+
+def _refuse_twin(work: Work, delivery: str) -> None:
+    """Without a key the same bytes under a second partition count everything twice; refused before they are intended."""
+    if work.kit.contract.key:
+        return
+    others = [name for name in work.outside.ledger.arrivals.partitions_of_delivery(work.kit.name, delivery) if name != work.partition]
+    if others:
+        raise Refusal(Code.DUPLICATE_DELIVERY, f"The same bytes are already published as partition {others[0]}.", {"partition": others[0]})

@@ -6,7 +6,7 @@ Must not live here: the steps themselves (`steps`), and Dagster's events (`guard
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from shp_assets.kit import FeedKit
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary
-from shp_core.errors import Fault, ShpError
+from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.healing.faults import Evidence
 from shp_core.healing.hold import held_state
 from shp_core.states import State
@@ -25,6 +25,16 @@ from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
 
 _TRIES = 5
+
+Move = tuple[State, dict[str, Any]]
+"""The state to be in, and what is set beside it."""
+
+
+class NotMadeYet(Fault):
+    """A step was asked for before what it starts from was made; says nothing against the delivery."""
+
+    def __init__(self, message: str, next_step: str) -> None:
+        super().__init__(Code.ARTEFACT_DAMAGED, message, Evidence("store", text=message), next_step)
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,14 @@ class Work:
 
     @cached_property
     def arrival(self) -> Arrival:
-        """The newest arrival when the run began; it decides which delivery is current.
+        """The arrival this run works on: the newest when its first step began, whatever came since.
 
         Raises:
             Fault: `source_missing`, nothing ever came for this partition.
         """
-        found = self.outside.ledger.arrivals.current(self.kit.name, self.partition)
+        ledger = self.outside.ledger
+        begun = next((attempt for attempt in ledger.attempts.of_partition(*self.key) if attempt.run_id == self.run_id), None)
+        found = ledger.arrivals.get(begun.arrival) if begun else ledger.arrivals.current(*self.key)
         if found is None:
             text = f"nothing has arrived for {self.kit.name}/{self.partition}"
             raise Fault(Code.SOURCE_MISSING, f"{text[0].upper()}{text[1:]}.", Evidence("landing", text=text))
@@ -86,7 +98,7 @@ class Work:
             with ledger.transaction():
                 ledger.attempts.note_step(*self.key, self.attempt.run_id, name)
                 if self.publishes:
-                    self._move(State.RUNNING)
+                    self._move(self._begun)
             yield
 
     def name_delivery(self, delivery: str, size: int) -> None:
@@ -97,13 +109,16 @@ class Work:
         """SHA-256 of the bytes the arrival brought.
 
         Raises:
-            Fault: `artefact_damaged`, they were not kept yet (the run left out the first step).
+            NotMadeYet: they were not kept yet (the run left out the first step).
         """
+        found = self._named_delivery()
+        if found is None:
+            raise NotMadeYet(f"The bytes of {self.kit.name}/{self.partition} are not kept yet.", f"Materialize raw/{self.kit.name} first.")
+        return found
+
+    def _named_delivery(self) -> str | None:
         arrival = self.outside.ledger.arrivals.get(self.arrival.number)
-        if arrival is None or arrival.delivery is None:
-            text = f"the bytes of {self.kit.name}/{self.partition} are not kept yet"
-            raise Fault(Code.ARTEFACT_DAMAGED, f"{text}; materialize raw/{self.kit.name} first.", Evidence("store", text=text))
-        return arrival.delivery
+        return arrival.delivery if arrival else None
 
     def published(self, delivery: str, summary: Summary, outcome: Outcome) -> None:
         """Note that the sinks hold the delivery; a newer arrival takes the partition over."""
@@ -113,62 +128,87 @@ class Work:
         with ledger.transaction():
             ledger.attempts.end(*self.key, self.run_id, str(state))
             if self.publishes:
-                self._move(
-                    state,
-                    delivery=delivery,
-                    rows=rows,
-                    contract_version=self.kit.contract.version,
-                    converter_version=CONVERTER_VERSION,
-                )
+                self._move(self._begun)  # whatever a run that gave way made of the state meanwhile
+                self._move(lambda record: self._ended(record, state, {"rows": rows, **self._judged(delivery)}))
 
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
-        """Note why the run did not publish the partition, and where the partition waits now."""
-        state = held_state(error.kind)
+        """Note why the run did not publish the partition, and where the partition waits now; the first verdict stands."""
+        state = held_state(error.kind, error.code)
         ledger = self.outside.ledger
         with ledger.transaction():
-            ledger.attempts.end(
+            first = ledger.attempts.end(
                 *self.key, self.run_id, str(state), code=error.code, kind=error.kind, evidence=evidence, message=error.message
             )
-            if error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
-                return  # another worker answers for the partition
-            fields: dict[str, Any] = {"code": str(error.code), "message": error.message}
-            if summary is not None:
-                fields["rows"] = row_counts(summary)
-            self._move(state, **fields)
+            if not first or not self.publishes:
+                return
+            if isinstance(error, NotMadeYet) or error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
+                self._step_back()
+            else:
+                self._move(lambda record: self._ended(record, state, self._blame(record, error, summary)))
 
     def lost(self, fault: Fault, *, again: bool) -> None:
         """Note that this run's worker died; the partition is given back, or held when that happened before."""
+        state = State.ARRIVED if again else State.QUARANTINED
+        fields = {} if again else {"code": str(fault.code), "message": fault.message}
         ledger = self.outside.ledger
         with ledger.transaction():
-            state = State.ARRIVED if again else State.QUARANTINED
             ended = ledger.attempts.end(
                 *self.key, self.run_id, str(state), code=fault.code, kind=fault.kind, evidence=fault.evidence, message=fault.message
             )
-            if ended:
-                self._move(state, **({} if again else {"code": str(fault.code), "message": fault.message}))
+            if ended and self.publishes:
+                self._move(lambda record: self._ended(record, state, fields))
 
-    def _move(self, to: State, **fields: Any) -> None:
-        """Move the partition; if it changed meanwhile, look again: a newer arrival takes it over."""
-        for last in (False,) * (_TRIES - 1) + (True,):
-            record = self.outside.ledger.partitions.get(*self.key)
+    def _judged(self, delivery: str | None) -> dict[str, Any]:
+        """What the state is about."""
+        return {"delivery": delivery, "contract_version": self.kit.contract.version, "converter_version": CONVERTER_VERSION}
+
+    def _blame(self, record: PartitionRecord, error: ShpError, summary: Summary | None) -> dict[str, Any]:
+        """What is set beside the state of a partition that is held; counts of another delivery do not stay."""
+        delivery = self._named_delivery()
+        told = {"code": str(error.code), "message": error.message, **self._judged(delivery)}
+        if summary is not None:
+            return {**told, "rows": row_counts(summary)}
+        return told if record.delivery == delivery and not isinstance(error, Refusal) else {**told, "rows": {}}
+
+    def _begun(self, record: PartitionRecord) -> Move | None:
+        """A run is under way, unless a newer arrival came: what waits for that one's run is not ours to say."""
+        return None if record.state is State.RUNNING or self._is_newer(record) else (State.RUNNING, {})
+
+    def _ended(self, record: PartitionRecord, state: State, fields: dict[str, Any]) -> Move | None:
+        """The end of a run; a newer arrival takes the partition over, and a state that somebody else decided stands."""
+        if record.state is not State.RUNNING:
+            return None
+        return (State.ARRIVED, {}) if self._is_newer(record) else (state, fields)
+
+    def _step_back(self) -> None:
+        """Leave the partition to the worker that has it; if none has, as it was before this run."""
+        others = [attempt for attempt in self.outside.ledger.attempts.under_way(self.kit.name) if attempt.partition == self.partition]
+        if not others:
+            self._move(lambda record: self._ended(record, *self._as_it_was()))
+
+    def _as_it_was(self) -> Move:
+        """The newest state that was not that of a run."""
+        moves = [event for event in self.outside.ledger.history(*self.key) if event["what"] == "transition"]
+        before = next(event for event in reversed(moves) if event["new"] != State.RUNNING)
+        return State(before["new"]), {"code": before.get("code"), "message": before.get("message")}
+
+    def _is_newer(self, record: PartitionRecord) -> bool:
+        return (record.arrival or 0) > self.arrival.number
+
+    def _move(self, decide: Callable[[PartitionRecord], Move | None]) -> None:
+        """Move the partition as is decided of it; if it changed meanwhile, look and decide again."""
+        partitions = self.outside.ledger.partitions
+        for left in reversed(range(_TRIES)):
+            record = partitions.get(*self.key)
+            move = decide(record) if record is not None else None
+            if record is None or move is None:
+                return
             try:
-                self._move_from(record, to, fields)
+                partitions.move(*self.key, move[0], expect_version=record.version, **move[1])
                 return
             except StaleState:
-                if last:
+                if not left:
                     raise
-
-    def _move_from(self, record: PartitionRecord | None, to: State, fields: dict[str, Any]) -> None:
-        version = record.version if record else 0
-        move = self.outside.ledger.partitions.move
-        if record is not None and record.state is to is State.RUNNING:
-            return  # a later step of the same run
-        if record is not None and to is not State.RUNNING and (record.arrival or 0) > self.arrival.number:
-            move(*self.key, State.ARRIVED, expect_version=version)
-            return
-        if record is not None and record.state is not State.RUNNING and to is not State.RUNNING:
-            version = move(*self.key, State.RUNNING, expect_version=version).version
-        move(*self.key, to, expect_version=version, **fields)
 
 
 def row_counts(summary: Summary) -> dict[str, int]:

@@ -99,6 +99,7 @@ class Code(StrEnum):
     PARTITION_BUSY = "partition_busy"
     SUPERSEDED = "superseded"
     INTERRUPTED = "interrupted"
+    TERMINATED = "terminated"
     WORKER_LOST = "worker_lost"
     SERVICE_FAILED = "service_failed"
     CODE_BUG = "code_bug"
@@ -279,6 +280,9 @@ TABLE: dict[Code, CodeInfo] = {
     Code.PARTITION_BUSY: _platform(FaultKind.TRANSIENT, "Another worker holds the partition's lease."),
     Code.SUPERSEDED: _platform(FaultKind.INTERRUPTED, "A newer arrival of the partition was published meanwhile; this run gave way."),
     Code.INTERRUPTED: _platform(FaultKind.INTERRUPTED, "The work was stopped from outside and can be taken up again."),
+    Code.TERMINATED: _platform(
+        FaultKind.INTERRUPTED, "A person terminated the run; the partition stays as it is until somebody asks for it again."
+    ),
     Code.WORKER_LOST: _platform(FaultKind.WORKER_LOST, "The process that did the work died without a word."),
     Code.SERVICE_FAILED: _platform(
         FaultKind.INTERRUPTED, "One of the platform's own processes does not start or does not answer; the end of its log says why."

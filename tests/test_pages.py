@@ -94,7 +94,7 @@ def test_numbers_come_from_where_they_are_decided() -> None:
     """The page would tell a lease of 30 s when the code has another."""
     assert "renews its lease every 11 s" in PAGE
     assert "ends after 31 s" in PAGE
-    assert "attempt 7 or" in PAGE
+    assert "When 7 workers were lost" in PAGE
 
 
 def test_states_that_nothing_enters_are_named_truly() -> None:

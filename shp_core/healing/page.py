@@ -32,7 +32,7 @@ class Numbers:
     """Numbers that other packages decide about.
 
     Args:
-        attempts: attempts on the same bytes after which a lost worker holds the partition.
+        attempts: how many workers lost in one step on the same bytes hold the partition.
         lease_seconds: how long a lease is valid unless it is renewed.
         renew_seconds: how often a worker renews its lease.
     """
@@ -58,7 +58,7 @@ WORDS: dict[FaultKind, Words] = {
     FaultKind.CODE_BUG: Words("Something nobody named went wrong, or a table does not fit its feed.", _BY_HAND),
 }
 
-NOT_ENTERED = (State.EXPECTED, State.LATE, State.WAIVED)
+NOT_ENTERED = (State.EXPECTED, State.LATE)
 """States that the moves know and nothing enters yet."""
 
 _SCOPES = (Scope.FILE, Scope.PLATFORM)
@@ -94,9 +94,10 @@ artefact that is whole: bytes that were kept are not copied again, rows that wer
 A worker writes down its process and the step it is in before it begins, and renews its lease every {renew:g} s; a lease
 that is not renewed ends after {lease:g} s. The sensor `lost_runs` (in a started platform) and the beginning of every
 `shp ingest` look for attempts whose process is gone. Such an attempt gets the verdict `{lost}`, its run is ended in
-Dagster, and the partition goes back to `{arrived}`, from where it is taken up again. When it was attempt {attempts} or
-a later one on the same bytes, the partition becomes `{quarantined}` instead: the bytes may be what kills. A new
-arrival arms it again.
+Dagster, and the partition goes back to `{arrived}`, from where it is taken up again. When {attempts} workers were lost
+in the same step on the same bytes, the partition becomes `{quarantined}` instead: the bytes may be what kills. A new
+arrival arms it again. A worker that ended with all else (a reboot, `kill -9` of the platform or of `shp ingest`) counts
+as `{interrupted}`, never as lost.
 
 A process of another machine is never judged by its number; there the end of its Dagster run counts.
 
@@ -105,10 +106,13 @@ The reading process is a child of the worker. When only that child dies, nothing
 
 ### Interrupted runs
 
-`shp down`, SIGTERM and *Terminate* in the UI interrupt a run between two instructions. Open transactions are undone,
-the attempt is closed with `{interrupted}`, the partition goes back to `{arrived}`, and the sensor `arrivals` asks for a
-run at its next look. Whoever wants a partition to stay down must take its file out of the landing folder **and** leave
-the platform stopped: a kept delivery is processed to its end.
+`shp down`, SIGTERM and Ctrl-C interrupt a run between two instructions. Open transactions are undone, the attempt is
+closed with `{interrupted}`, the partition goes back to `{arrived}`, and the sensor `arrivals` asks for a run at its next
+look. *Terminate* in the UI is a person's wish: the attempt is closed with `{terminated}`, the partition is
+`{terminated_state}` and stays so until somebody asks for it ([by hand](#by-hand)) or a new arrival comes.
+
+A run that ends without a verdict of its own (its worker never started, the ledger did not answer) is asked for again:
+the first time at once, then after 20 s, 40 s and so on up to an hour.
 
 ## Codes by fault kind
 
@@ -149,6 +153,8 @@ def _after_kinds(numbers: Numbers) -> str:
         timeout=Code.READER_TIMEOUT,
         memory=Code.READER_OUT_OF_MEMORY,
         interrupted=Code.INTERRUPTED,
+        terminated=Code.TERMINATED,
+        terminated_state=held_state(Code.TERMINATED.info.kind, Code.TERMINATED),
         too_many=Code.TOO_MANY_REJECTS,
         attempts=numbers.attempts,
         lease=numbers.lease_seconds,

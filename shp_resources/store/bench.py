@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from shp_core.contract.contract import Contract
 from shp_core.contract.convert import Reject
 from shp_core.contract.typed import typed_schema
+from shp_resources.store.disk import damaged, disk
 
 TEXT, CANDIDATES, CLEAN, REJECTS = "text.parquet", "candidates.parquet", "clean.parquet", "rejects.parquet"
 _ROWS_IN_GROUP = 32_768
@@ -62,6 +64,7 @@ class StoreBench:
         text_schema: schema of the text rows, with the header in its metadata.
     """
 
+    @disk()
     def __init__(self, folder: Path, contract: Contract, text_schema: pa.Schema) -> None:
         self._folder = folder
         self._typed_schema = typed_schema(contract)
@@ -71,10 +74,12 @@ class StoreBench:
             REJECTS: _Writer(folder / REJECTS, REJECT_SCHEMA),
         }
 
+    @disk()
     def put_text(self, batch: pa.RecordBatch) -> None:
         """Keep text rows, in order."""
         self._writers[TEXT].put(batch)
 
+    @disk()
     def put_candidates(self, batch: pa.RecordBatch) -> None:
         """Keep rows that passed the row rules, in order."""
         self._writers[CANDIDATES].put(batch)
@@ -92,6 +97,7 @@ class StoreBench:
             if chosen.num_rows:
                 yield chosen
 
+    @disk()
     def put_clean(self, batches: Iterable[pa.RecordBatch] | None) -> None:
         """Keep the clean rows; None: all candidates are clean."""
         self._close(CANDIDATES)
@@ -103,17 +109,20 @@ class StoreBench:
             writer.put(batch)
         writer.close()
 
+    @disk()
     def put_rejects(self, rejects: Sequence[Reject]) -> None:
         """Keep rejects, in any order."""
         records = [asdict(reject) for reject in rejects]
         self._writers[REJECTS].put(pa.RecordBatch.from_pylist(records, schema=REJECT_SCHEMA))
 
+    @disk()
     def close(self) -> None:
         """Finish all files; candidates that are not clean rows are dropped."""
         for name in list(self._writers):
             self._close(name)
         (self._folder / CANDIDATES).unlink(missing_ok=True)
 
+    @disk()
     def _close(self, name: str) -> None:
         writer = self._writers.pop(name, None)
         if writer is not None:
@@ -121,6 +130,16 @@ class StoreBench:
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The batches of a Parquet file, one row group's worth of memory at a time."""
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=8192)
+    """The batches of a Parquet file, one row group's worth of memory at a time.
+
+    Raises:
+        Fault: `artefact_damaged`, it is gone or is no sound Parquet file; or what the disk says.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=8192)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):  # Arrow's own complaints carry no number
+            with disk():
+                raise
+        raise damaged(f"{path.name} cannot be read") from error

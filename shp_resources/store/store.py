@@ -1,18 +1,19 @@
 """Where artefacts lie, and how they come into place: whole or not at all.
 
 raw/ab/abcd…                         the bytes of a delivery, named by their SHA-256
-validated/ab/abcd…/<version>/        text.parquet, clean.parquet, rejects.parquet, summary.json
-tmp/                                 being made; what a killed process left is swept after a day
+validated/ab/abcd…/<version>/        text.parquet, clean.parquet, rejects.parquet, summary.json; seal.json with their SHA-256
+tmp/                                 being made, or damaged and set aside; swept after a day
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -21,18 +22,16 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
 from shp_core.contract.summary import Summary
-from shp_core.errors import Fault
-from shp_core.healing.classify import classify
-from shp_core.healing.faults import Evidence
 from shp_resources.store.bench import CLEAN, REJECTS, TEXT, StoreBench, read_batches
+from shp_resources.store.disk import damaged, disk
 
 HEADER_KEY = b"shp.header"
 """Where the schema of text rows keeps the header, as a JSON list."""
 
-_SUMMARY = "summary.json"
+_SUMMARY, _SEAL = "summary.json", "seal.json"
+_PARTS = (TEXT, CLEAN, REJECTS, _SUMMARY)
 _STRAY_SECONDS = 24 * 3600
 
 
@@ -84,8 +83,9 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A folder of one's own on the store's file system, gone afterwards unless it was renamed away."""
-        folder = self._root / "tmp" / uuid4().hex
-        with _disk():
+        folder = self._aside()
+        with disk():
+            self.sweep()
             folder.mkdir(parents=True)
         try:
             yield folder
@@ -97,10 +97,22 @@ class Store:
         path = self._raw_path(delivery)
         return path if path.is_file() else None
 
-    def keep_raw(self, copy: Path, delivery: str) -> Path:
-        """Move a private copy into its place; bytes that are there already stay."""
+    def whole_raw(self, delivery: str) -> Path | None:
+        """Where a delivery's bytes lie, after reading them again; None when they are not kept any more.
+
+        Other bytes under its name are set aside, so that the right ones can take their place.
+        """
         path = self._raw_path(delivery)
-        with _disk():
+        with disk():
+            if not path.is_file() or _hash(path) == delivery:
+                return self.raw(delivery)
+            self._set_aside(path)
+        return None
+
+    def keep_raw(self, copy: Path, delivery: str) -> Path:
+        """Move a private copy into its place, over one that is there already."""
+        path = self._raw_path(delivery)
+        with disk():
             path.parent.mkdir(parents=True, exist_ok=True)
             copy.rename(path)
             _sync(path.parent)
@@ -112,49 +124,61 @@ class Store:
         Raises:
             Fault: `artefact_damaged`: they are gone, or are other bytes.
         """
-        path = self.raw(delivery)
+        path = self.whole_raw(delivery)
         if path is None:
-            raise _damaged(f"the bytes of delivery {delivery[:12]} are not in the store")
-        with _disk(), path.open("rb") as file:
-            if file_digest(file, "sha256").hexdigest() != delivery:
-                raise _damaged(f"the stored bytes of delivery {delivery[:12]} are not what was delivered")
+            raise damaged(f"the bytes of delivery {delivery[:12]} are missing or not what was delivered")
         return path
 
     def validated(self, delivery: str, contract: Contract) -> Validated | None:
         """A delivery's artefacts under a contract, None when they are not there or not whole."""
         folder = self._validated_path(delivery, contract)
         try:
-            summary = Summary.from_dict(json.loads((folder / _SUMMARY).read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+            with disk():
+                return _opened(folder)
+        except _NotWhole:
             return None
-        return Validated(folder, summary) if all((folder / name).is_file() for name in (TEXT, CLEAN, REJECTS)) else None
 
     @contextmanager
     def bench(self, contract: Contract, text_schema: pa.Schema) -> Iterator[tuple[StoreBench, Path]]:
         """A workbench in a scratch folder, to be handed to `keep_validated` when its work is done."""
-        with self.scratch() as folder, _disk():
+        with self.scratch() as folder:
             yield StoreBench(folder, contract, text_schema), folder
 
     def keep_validated(self, bench: StoreBench, folder: Path, delivery: str, contract: Contract, summary: Summary) -> Validated:
-        """Move finished artefacts into their place, all at once."""
+        """Move finished artefacts into their place, all at once; equal ones that another process put there stay."""
         place = self._validated_path(delivery, contract)
-        with _disk():
-            bench.close()
-            (folder / _SUMMARY).write_text(json.dumps(summary.as_dict()), encoding="utf-8")
-            for name in (TEXT, CLEAN, REJECTS, _SUMMARY):
-                _sync(folder / name)
+        bench.close()
+        with disk():
+            _seal(folder, summary)
             place.parent.mkdir(parents=True, exist_ok=True)
-            _put(folder, place)
+            while not _renamed(folder, place):
+                standing = self.validated(delivery, contract)
+                if standing is not None:
+                    return standing
+                self._set_aside(place)
             _sync(place.parent)
         return Validated(place, summary)
 
     def sweep(self) -> int:
         """Remove what killed processes left behind more than a day ago; returns the number of folders."""
         before = time.time() - _STRAY_SECONDS
-        strays = [path for path in (self._root / "tmp").glob("*") if path.stat().st_mtime < before]
+        strays = [path for path in (self._root / "tmp").glob("*") if _changed_at(path) < before]
         for path in strays:
             shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # a single file that was set aside
+                path.unlink(missing_ok=True)
         return len(strays)
+
+    def _set_aside(self, path: Path) -> None:
+        """Take a damaged artefact out of its place; it stays for a day, for whoever wants to know why."""
+        aside = self._aside()
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # another process was faster
+            path.rename(aside)
+            os.utime(aside)
+
+    def _aside(self) -> Path:
+        return self._root / "tmp" / uuid4().hex
 
     def _raw_path(self, delivery: str) -> Path:
         return self._root / "raw" / delivery[:2] / delivery
@@ -163,11 +187,56 @@ class Store:
         return self._root / "validated" / delivery[:2] / delivery / f"{contract.version}-{CONVERTER_VERSION}"
 
 
-def _put(folder: Path, place: Path) -> None:
-    """Rename a folder into place; what stands there is not whole (or another process just made the same)."""
-    if place.exists():
-        shutil.rmtree(place, ignore_errors=True)
-    folder.rename(place)
+class _NotWhole(Exception):
+    """Artefacts are missing, or are not what was sealed."""
+
+
+def _opened(folder: Path) -> Validated:
+    """Artefacts as they were sealed.
+
+    Raises:
+        _NotWhole: something is missing or other than it was.
+    """
+    try:
+        seal = json.loads((folder / _SEAL).read_bytes())
+        whole = [_hash(folder / name) == seal[name] for name in _PARTS]
+        if all(whole):
+            return Validated(folder, Summary.from_dict(json.loads((folder / _SUMMARY).read_bytes())))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, LookupError) as error:
+        raise _NotWhole from error
+    raise _NotWhole
+
+
+def _seal(folder: Path, summary: Summary) -> None:
+    """Write down what the finished files are, last, and make all of it survive a power cut."""
+    (folder / _SUMMARY).write_text(json.dumps(summary.as_dict()), encoding="utf-8")
+    (folder / _SEAL).write_text(json.dumps({name: _hash(folder / name) for name in _PARTS}), encoding="utf-8")
+    for name in (*_PARTS, _SEAL):
+        _sync(folder / name)
+    _sync(folder)
+
+
+def _renamed(folder: Path, place: Path) -> bool:
+    """Rename a folder into a free place; whether the place was free."""
+    try:
+        folder.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        return False
+    return True
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process swept it
+        return time.time()
 
 
 def _sync(path: Path) -> None:
@@ -177,18 +246,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """Tell the operating system's errors as faults of the store."""
-    try:
-        yield
-    except OSError as error:
-        text = f"{type(error).__name__}: {error.strerror}"
-        evidence = Evidence(system="store", errno=error.errno, text=text)
-        raise Fault(classify(evidence), f"The artefact store failed: {text}.", evidence) from error
-
-
-def _damaged(message: str) -> Fault:
-    return Fault(Code.ARTEFACT_DAMAGED, f"In the store, {message}.", Evidence(system="store", text=message))
