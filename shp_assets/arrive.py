@@ -10,7 +10,10 @@ from shp_core.errors import Refusal
 from shp_core.partitions import file_key, partition_key, unplaced_key
 from shp_core.states import State
 from shp_resources.landing import Seen, path_of
-from shp_resources.ledger import Arrival, KeyTaken, Ledger, Source
+from shp_resources.ledger import Arrival, KeyTaken, Ledger, PartitionRecord, SeenSource, Source
+
+BEFORE_A_RUN = (Code.NO_PARTITION, Code.AMBIGUOUS_PARTITION)
+"""Why a file is held without having been opened."""
 
 
 @dataclass(frozen=True)
@@ -40,51 +43,91 @@ def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str) -> Arrived:
         seen: the file as it lies there.
         via: who saw it (`sensor`, `ingest`).
     """
-    try:
-        partition = partition_key(kit.feed, seen.source.name)
-        _require_known_day(kit, partition)
-    except Refusal as unplaced:
-        return _hold(ledger, ledger.arrivals.record(kit.name, unplaced_key(seen.source.name), seen.source, via), unplaced)
-    before = ledger.arrivals.current(kit.name, partition)
-    arrival = _record(ledger, kit, partition, seen.source, via)
-    if before is not None and _ambiguous(kit, before, seen.source):
-        other = before.source.name if before.source else ""
-        refusal = Refusal(
-            Code.AMBIGUOUS_PARTITION, f"{seen.source.name} and {other} both stand for {partition}.", {"files": [seen.source.name, other]}
-        )
-        return _hold(ledger, arrival, refusal)
-    return Arrived(arrival)
+    with ledger.transaction():  # an arrival that is to be held is never seen as one that waits for a run
+        try:
+            partition = place_of(kit, seen.source)
+        except Refusal as unplaced:
+            return _hold(ledger, ledger.arrivals.record(kit.name, _unplaced(seen.source), seen.source, via), unplaced)
+        arrival = _record(ledger, kit, partition, seen.source, via)
+        _clear_unplaced(ledger, kit, seen.source)
+        rival = rival_of(ledger, kit, partition, seen.source)
+        if rival is not None:
+            return _hold(ledger, arrival, _ambiguous(partition, seen.source, rival.source))
+        _release(ledger, arrival)
+        return Arrived(arrival)
+
+
+def place_of(kit: FeedKit, source: Source) -> str:
+    """The partition that a file stands for.
+
+    Raises:
+        Refusal: `no_partition`.
+    """
+    partition = partition_key(kit.feed, _name(source))
+    if kit.feed.partition.by == "day" and not kit.partitions.has_partition_key(partition):
+        raise Refusal(Code.NO_PARTITION, f"{partition} in the file's name lies in the future.")
+    return partition
+
+
+def rival_of(ledger: Ledger, kit: FeedKit, partition: str, source: Source) -> SeenSource | None:
+    """A file of another name that is still there and stands for the same period, where that is not allowed."""
+    if kit.feed.partition.by == "file" or kit.feed.partition.many == "newest":
+        return None
+    known = ledger.arrivals.known_sources(kit.name).values()
+    others = (seen for seen in known if seen.partition == partition and seen.source.name != source.name)
+    return next((seen for seen in others if path_of(seen.source.uri).is_file()), None)
 
 
 def _record(ledger: Ledger, kit: FeedKit, partition: str, source: Source, via: str) -> Arrival:
+    """The partition's newest arrival, which is this file: also if it was seen before, and another file since."""
     by_file = kit.feed.partition.by == "file"
     try:
-        return ledger.arrivals.record(kit.name, partition, source, via, sole_owner=by_file)
+        arrival = ledger.arrivals.record(kit.name, partition, source, via, sole_owner=by_file)
     except KeyTaken:
-        return ledger.arrivals.record(kit.name, file_key(source.name, taken=True), source, via, sole_owner=True)
+        arrival = ledger.arrivals.record(kit.name, file_key(_name(source), taken=True), source, via, sole_owner=True)
+    newest = ledger.arrivals.current(kit.name, arrival.partition)
+    if newest is None or newest.number == arrival.number:
+        return arrival
+    return ledger.arrivals.record(kit.name, arrival.partition, source, via, sole_owner=by_file, again=True)
 
 
-def _require_known_day(kit: FeedKit, partition: str) -> None:
-    if kit.feed.partition.by == "day" and not kit.partitions.has_partition_key(partition):
-        raise Refusal(Code.NO_PARTITION, f"{partition} in the file's name lies in the future.")
+def _name(source: Source) -> str:
+    """The file's name with every byte of it; the ledger's is for people."""
+    return path_of(source.uri).name
 
 
-def _ambiguous(kit: FeedKit, before: Arrival, source: Source) -> bool:
-    """Whether another file that is still there stands for the same period."""
-    if kit.feed.partition.by == "file" or kit.feed.partition.many == "newest" or before.source is None:
-        return False
-    return before.source.uri != source.uri and path_of(before.source.uri).is_file()
+def _unplaced(source: Source) -> str:
+    return unplaced_key(_name(source))
+
+
+def _ambiguous(partition: str, source: Source, other: Source) -> Refusal:
+    message = f"{source.name} and {other.name} both stand for {partition}."
+    return Refusal(Code.AMBIGUOUS_PARTITION, message, {"files": [source.name, other.name]})
+
+
+def _clear_unplaced(ledger: Ledger, kit: FeedKit, source: Source) -> None:
+    """A file that has found its place is not missed where it was held without one."""
+    record = ledger.partitions.get(kit.name, _unplaced(source)) if kit.feed.partition.by == "day" else None
+    if record is not None and record.state is State.QUARANTINED:
+        ledger.partitions.move(
+            kit.name, record.partition, State.WAIVED, expect_version=record.version, message="The file has its place now."
+        )
 
 
 def _hold(ledger: Ledger, arrival: Arrival, refusal: Refusal) -> Arrived:
     record = ledger.partitions.get(arrival.feed, arrival.partition)
-    if record is not None and record.state is State.ARRIVED:
-        ledger.partitions.move(
-            arrival.feed,
-            arrival.partition,
-            State.QUARANTINED,
-            expect_version=record.version,
-            code=str(refusal.code),
-            message=f"{arrival.source.name if arrival.source else ''}: {refusal.message}",
-        )
+    if record is not None and record.state in (State.ARRIVED, State.RUNNING):
+        message = f"{arrival.source.name if arrival.source else ''}: {refusal.message}"
+        _move(ledger, record, State.QUARANTINED, code=str(refusal.code), message=message)
     return Arrived(arrival, refusal)
+
+
+def _release(ledger: Ledger, arrival: Arrival) -> None:
+    """What kept the file from being opened is gone."""
+    record = ledger.partitions.get(arrival.feed, arrival.partition)
+    if record is not None and record.state is State.QUARANTINED and record.code in BEFORE_A_RUN:
+        _move(ledger, record, State.ARRIVED)
+
+
+def _move(ledger: Ledger, record: PartitionRecord, to: State, code: str | None = None, message: str | None = None) -> None:
+    ledger.partitions.move(record.feed, record.partition, to, expect_version=record.version, code=code, message=message)

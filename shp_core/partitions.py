@@ -16,7 +16,7 @@ from shp_core.errors import Refusal
 from shp_core.feeds.model import Feed
 
 MAX_KEY = 199
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+|\.{2,}")  # Dagster writes a range of keys as `a...b`
 _DIGITS = 8
 UNPLACED = "unplaced"
 """What stands before the hash in the key of a file that no partition could be found for."""

@@ -53,6 +53,10 @@ def look(folder: Path, match: str) -> list[Seen]:
     """
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if _is_delivery(entry, match))
+    except FileNotFoundError as error:
+        evidence = Evidence(system="landing", errno=error.errno, text="FileNotFoundError: no landing folder")
+        missing = f"The landing folder {printable(str(folder))} is not there."
+        raise Fault(Code.SOURCE_MISSING, missing, evidence, "Make it, or name another place with SHP_LANDING.") from error
     except OSError as error:
         raise _fault(folder, error) from error
     return [seen for name in names for seen in _see(folder / name)]
@@ -72,6 +76,11 @@ def sight(path: Path) -> Seen:
     quiet = abs(time.time() - status.st_ctime) >= QUIET_SECONDS
     source = Source(uri_of(path), printable(path.name), status.st_size, status.st_mtime_ns, status.st_ino)
     return Seen(source, quiet, stat.S_ISREG(status.st_mode))
+
+
+def readable(source: Source) -> bool:
+    """Whether a source is there and this process may read it."""
+    return os.access(path_of(source.uri), os.R_OK)
 
 
 def uri_of(path: Path) -> str:
@@ -104,4 +113,6 @@ def _see(path: Path) -> Iterator[Seen]:
 
 def _fault(path: Path, error: OSError) -> Fault:
     evidence = Evidence(system="landing", errno=error.errno, text=f"{type(error).__name__}: {error.strerror}")
-    return Fault(classify(evidence), f"{printable(path.name)}: {error.strerror}.", evidence)
+    code = classify(evidence)
+    # A path that cannot be looked at (rights, a name that is too long) is for the sender to mend, not a bug.
+    return Fault(Code.SOURCE_MISSING if code is Code.CODE_BUG else code, f"{printable(path.name)}: {error.strerror}.", evidence)

@@ -4,21 +4,30 @@ The ledger remembers, not a cursor: a file that `shp ingest` took up is not take
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice, zip_longest
 
 import dagster as dg
 
-from shp_assets.arrive import arrive
+from shp_assets.arrive import BEFORE_A_RUN, arrive, place_of, rival_of
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
-from shp_core.errors import Fault
+from shp_core.codes import Code
+from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.states import State
-from shp_resources.landing import Seen, look
-from shp_resources.ledger import PartitionRecord, SeenSource
+from shp_resources.landing import Seen, look, readable
+from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
 from shp_resources.outside import Outside
+from shp_sensors.requests import Ended, ended, live
 
 INTERVAL_SECONDS = 5
 FILES_A_TICK = 200
 RUNS_A_TICK = 50
+"""Also how many runs of a feed are queued or under way at most."""
+
+ARRIVAL_TAG = "shp/arrival"
+_SHOWN = 3
+_BY_THE_SOURCE = (Code.SOURCE_MISSING, Code.STILL_MOVING)
 
 
 def arrivals_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
@@ -32,10 +41,8 @@ def arrivals_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def arrivals(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
-        notes: list[str] = []
-        for kit in kits.values():
-            notes += _take_up(context, kit, outside)
-        requests = [request for kit in kits.values() for request in _due(kit, outside)][:RUNS_A_TICK]
+        notes = [note for kit in kits.values() for note in _take_up(context, kit, outside)]
+        requests = _in_turn([_due(context, kit, outside) for kit in kits.values()])
         return dg.SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=[found for kit in kits.values() for found in _new_keys(context, kit, requests)],
@@ -49,41 +56,112 @@ def _take_up(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside
     """Note new and changed files of a feed as arrivals; returns what a reader of the tick should know."""
     try:
         seen = look(outside.settings.landing / kit.name, kit.feed.source.match)
-        news = list(_news(seen, outside.ledger.arrivals.known_sources(kit.name)))
-        for file in [file for file in news if file.quiet][:FILES_A_TICK]:
-            arrived = arrive(outside.ledger, kit, file, "sensor")
-            context.log.info(f"{kit.name}: {file.source.name} arrived as {arrived.arrival.partition}.")
     except Fault as fault:  # one feed's folder never stops the others
         context.log.warning(f"{kit.name}: {fault.message} {fault.next_step}")
         return [f"{kit.name}: {fault.message}"]
-    moving = sum(not file.quiet for file in news)
-    return [f"{kit.name}: {moving} still being written"] if moving else []
+    news = list(_news(kit, outside, seen))
+    quiet = sorted((file for file in news if file.quiet), key=lambda file: (file.source.mtime_ns, file.source.name))
+    notes = [note for file in quiet[:FILES_A_TICK] for note in _take(context, kit, outside, file)]
+    moving = [file.source.name for file in news if not file.quiet]
+    more = f" and {len(moving) - _SHOWN} more" if len(moving) > _SHOWN else ""
+    return [*notes, f"{kit.name}: {', '.join(moving[:_SHOWN])}{more} still being written"] if moving else notes
 
 
-def _news(seen: list[Seen], known: Mapping[str, SeenSource]) -> Iterator[Seen]:
+def _take(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, file: Seen) -> list[str]:
+    try:
+        arrived = arrive(outside.ledger, kit, file, "sensor")
+    except Fault:
+        raise  # the ledger is away: the next tick sees all of it again
+    except ShpError as error:  # one file never stops the others
+        context.log.warning(f"{kit.name}: {file.source.name}: {error.message}")
+        return [f"{kit.name}: {file.source.name}: {error.message}"]
+    if arrived.refusal is None:
+        context.log.info(f"{kit.name}: {file.source.name} arrived as {arrived.arrival.partition}.")
+        return []
+    context.log.warning(f"{kit.name}: {file.source.name} is held: {arrived.refusal.message}")
+    return [f"{kit.name}: {file.source.name} is held ({arrived.refusal.code})"]
+
+
+def _news(kit: FeedKit, outside: Outside, seen: list[Seen]) -> Iterator[Seen]:
+    """Files that are new, or changed, or were held for a reason that is gone."""
+    known = outside.ledger.arrivals.known_sources(kit.name)
+    held = {record.partition: record for record in outside.ledger.partitions.list(kit.name, {State.QUARANTINED, State.WAITING})}
     for file in seen:
         before = known.get(file.source.uri)
         if before is None or before.source != file.source:
             yield file
+        elif before.partition in held:
+            yield from _freed(kit, outside, file, before, held[before.partition])
 
 
-def _due(kit: FeedKit, outside: Outside) -> Iterator[dg.RunRequest]:
-    """A run for each partition that waits for one, oldest arrival first."""
+def _freed(kit: FeedKit, outside: Outside, file: Seen, before: SeenSource, record: PartitionRecord) -> Iterator[Seen]:
+    """A file that was held and need not be any more: it has a place now, its rival is gone, or it can be read again."""
+    if record.code in BEFORE_A_RUN and _has_place(kit, file) and rival_of(outside.ledger, kit, record.partition, file.source) is None:
+        yield file
+    elif record.code in _BY_THE_SOURCE and record.arrival == before.arrival and file.quiet and readable(file.source):
+        _move(outside, record, State.ARRIVED)
+
+
+def _has_place(kit: FeedKit, file: Seen) -> bool:
+    try:
+        place_of(kit, file.source)
+    except Refusal:
+        return False
+    return True
+
+
+def _due(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> Iterator[dg.RunRequest]:
+    """A run for each partition that waits for one and has none, oldest arrival first."""
     waiting = outside.ledger.partitions.list(kit.name, {State.ARRIVED})
-    begun = outside.ledger.attempts.counts(kit.name) if waiting else {}
-    for record in sorted(waiting, key=lambda record: record.arrival or 0):
-        if kit.feed.partition.by == "file" or kit.partitions.has_partition_key(record.partition):
-            yield _request(kit, record, begun.get(record.partition, 0))
+    if not waiting:
+        return
+    under_way = live(context.instance, ARRIVAL_TAG, feed=kit.name)
+    free = [record for record in waiting if str(record.arrival) not in under_way and _is_partition(kit, record.partition)]
+    ordered = sorted(free, key=lambda record: record.arrival or 0)
+    chunks = (ordered[start : start + RUNS_A_TICK] for start in range(0, len(ordered), RUNS_A_TICK))
+    asked = (request for chunk in chunks for request in _ask(context, kit, outside, chunk))
+    yield from islice(asked, max(0, RUNS_A_TICK - len(under_way)))
 
 
-def _request(kit: FeedKit, record: PartitionRecord, begun: int) -> dg.RunRequest:
+def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> Iterator[dg.RunRequest]:
+    before = ended(context.instance, ARRIVAL_TAG, [str(record.arrival) for record in records], feed=kit.name, via="sensor")
+    for record in records:
+        runs = before[str(record.arrival)]
+        if runs.cancelled:
+            _hold_terminated(kit, outside, record)
+        elif runs.may_ask_again:
+            yield _request(kit, record, runs)
+
+
+def _hold_terminated(kit: FeedKit, outside: Outside, record: PartitionRecord) -> None:
+    """A person cancelled the run before it began."""
+    message = f"The run of {kit.name}/{record.partition} was cancelled by a person."
+    _move(outside, record, State.EXHAUSTED, code=str(Code.TERMINATED), message=message)
+
+
+def _move(outside: Outside, record: PartitionRecord, to: State, code: str | None = None, message: str | None = None) -> None:
+    with suppress(StaleState):  # somebody else moved it: the next tick looks again
+        outside.ledger.partitions.move(record.feed, record.partition, to, expect_version=record.version, code=code, message=message)
+
+
+def _is_partition(kit: FeedKit, partition: str) -> bool:
+    return kit.feed.partition.by == "file" or kit.partitions.has_partition_key(partition)
+
+
+def _request(kit: FeedKit, record: PartitionRecord, before: Ended) -> dg.RunRequest:
     """The run key makes a second request for the same arrival and attempt a request for the same run."""
     return dg.RunRequest(
-        run_key=f"{kit.name}|{record.partition}|{record.arrival}|{begun}",
+        run_key=f"{kit.name}|{record.partition}|{record.arrival}|{before.count}",
         partition_key=record.partition,
         asset_selection=kit.keys,
-        tags={VIA_TAG: "sensor", "shp/feed": kit.name, "shp/arrival": str(record.arrival)},
+        tags={VIA_TAG: "sensor", "shp/feed": kit.name, ARRIVAL_TAG: str(record.arrival)},
     )
+
+
+def _in_turn(feeds: list[Iterator[dg.RunRequest]]) -> list[dg.RunRequest]:
+    """One request of each feed, then the next of each: a feed with a thousand files does not keep the others waiting."""
+    turns = (request for turn in zip_longest(*feeds) for request in turn if request is not None)
+    return list(islice(turns, RUNS_A_TICK))
 
 
 def _new_keys(context: dg.SensorEvaluationContext, kit: FeedKit, requests: list[dg.RunRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:

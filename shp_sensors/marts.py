@@ -10,14 +10,9 @@ import dagster as dg
 from shp_assets.mart_assets import mart_key
 from shp_core.feeds.marts import Mart
 from shp_resources.outside import Outside
+from shp_sensors.requests import Ended, ended, live
 
-MART_TAG = "shp/mart"
-_LIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
+MART_TAG, UP_TO_TAG = "shp/mart", "shp/publication"
 
 
 def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
@@ -34,7 +29,7 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
     def marts_(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> Iterator[dg.RunRequest | dg.SkipReason]:
         newest = outside.ledger.publications.newest()
         behind = [mart for mart in found if outside.ledger.publications.mart_watermark(mart.mart) < newest]
-        requests = [_request(mart, newest) for mart in behind if not _is_live(context.instance, mart)]
+        requests = [request for mart in behind for request in _ask(context.instance, mart, newest)]
         if not requests:
             yield dg.SkipReason("Every mart has read everything, or is being made.")
         yield from requests
@@ -42,14 +37,18 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
     return marts_
 
 
-def _request(mart: Mart, newest: int) -> dg.RunRequest:
+def _ask(instance: dg.DagsterInstance, mart: Mart, newest: int) -> Iterator[dg.RunRequest]:
+    """A run, unless one is under way, or failed on the same publications a moment ago."""
+    if live(instance, MART_TAG, mart=mart.mart):
+        return
+    before = ended(instance, UP_TO_TAG, [str(newest)], mart=mart.mart)[str(newest)]
+    if before.may_ask_again:
+        yield _request(mart, newest, before)
+
+
+def _request(mart: Mart, newest: int, before: Ended) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"mart|{mart.mart}|{newest}",
+        run_key=f"mart|{mart.mart}|{newest}|{before.count}",
         asset_selection=[mart_key(mart)],
-        tags={MART_TAG: mart.mart},
+        tags={MART_TAG: mart.mart, UP_TO_TAG: str(newest)},
     )
-
-
-def _is_live(instance: dg.DagsterInstance, mart: Mart) -> bool:
-    live = dg.RunsFilter(statuses=_LIVE, tags={MART_TAG: mart.mart})
-    return bool(instance.get_run_records(live, limit=1))

@@ -89,7 +89,9 @@ class Arrivals:
             seen = connection.execute(sa.select(sources).where(sources.c.feed == feed))
             return {row.uri: SeenSource(_source(row), row.partition, row.arrival) for row in seen}
 
-    def record(self, feed: str, partition: str, source: Source | None, via: str, *, sole_owner: bool = False) -> Arrival:
+    def record(
+        self, feed: str, partition: str, source: Source | None, via: str, *, sole_owner: bool = False, again: bool = False
+    ) -> Arrival:
         """Note that a source was seen new or changed, and move its partition to `arrived`.
 
         The same sight of the same source again gives the arrival it made before. While a run is under way the state
@@ -101,6 +103,7 @@ class Arrivals:
             source: what was seen; None for an arrival that a person makes, which is always new.
             via: who saw it.
             sole_owner: the key belongs to the first file name that comes under it (feeds by file).
+            again: the same sight is a new arrival too: another source stood for the partition since.
 
         Returns:
             The arrival, new or known.
@@ -112,7 +115,7 @@ class Arrivals:
             lock_partition(connection, feed, partition)
             if sole_owner and source:
                 _check_owner(connection, feed, partition, source.name)
-            known = _known(connection, feed, partition, source) if source else None
+            known = _known(connection, feed, partition, source) if source and not again else None
             if known is not None:
                 return known
             arrival = _insert(connection, feed, partition, source, via)

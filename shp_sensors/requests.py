@@ -1,0 +1,87 @@
+"""Runs that sensors asked for: which are under way, and when one may be asked for again.
+
+A run that ended without doing its work (its worker never started, a database was away) leaves things as they were;
+it is asked for again, at once at first, then less and less often. The runs themselves are what is remembered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+LIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_AT_ONCE = 2
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 20.0, 3600.0
+
+
+@dataclass
+class Ended:
+    """Runs for one purpose that have ended.
+
+    Args:
+        count: how many; makes the next run key a new one.
+        last_at: when the last one ended, seconds since 1970.
+        cancelled: whether the last one was cancelled.
+    """
+
+    count: int = 0
+    last_at: float = 0.0
+    cancelled: bool = False
+
+    def note(self, record: dg.RunRecord) -> None:
+        """Count a run."""
+        at = record.end_time or record.update_timestamp.timestamp()
+        self.count += 1
+        if at >= self.last_at:
+            self.last_at, self.cancelled = at, record.dagster_run.status is dg.DagsterRunStatus.CANCELED
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether the pause after so many runs is over."""
+        if self.count < _AT_ONCE:
+            return True
+        pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** (self.count - _AT_ONCE))
+        return time.time() - self.last_at >= pause
+
+
+def live(instance: dg.DagsterInstance, tag: str, **tags: str) -> set[str]:
+    """The values of a tag over all runs with these tags that are queued or under way.
+
+    Args:
+        instance: which knows the runs.
+        tag: the tag, such as `shp/arrival`.
+        **tags: what the runs must carry, `shp/` left out.
+    """
+    found = instance.get_run_records(dg.RunsFilter(statuses=LIVE, tags=_full(tags)))
+    return {record.dagster_run.tags[tag] for record in found if tag in record.dagster_run.tags}
+
+
+def ended(instance: dg.DagsterInstance, tag: str, values: Iterable[str], **tags: str) -> dict[str, Ended]:
+    """The runs that have ended, by the value of a tag.
+
+    Args:
+        instance: which knows the runs.
+        tag: the tag, such as `shp/arrival`.
+        values: the values of interest.
+        **tags: what else the runs must carry, `shp/` left out.
+    """
+    counts = {value: Ended() for value in values}
+    if counts:
+        wanted = {**_full(tags), tag: list(counts)}
+        for record in instance.get_run_records(dg.RunsFilter(tags=wanted)):
+            if record.dagster_run.is_finished:
+                counts[record.dagster_run.tags[tag]].note(record)
+    return counts
+
+
+def _full(tags: Mapping[str, str]) -> dict[str, str | list[str]]:
+    return {f"shp/{name}": value for name, value in tags.items()}
