@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -389,3 +390,64 @@ def test_limits_are_not_shared(large: Path) -> None:
     tight = replace(Limits(), table_cells=10)
     assert refused(large, tight).details["limit"] == "table_cells"
     assert consume(large)[0].num_rows == MANY
+
+
+def test_two_readers_do_not_disturb_each_other(large: Path, tmp_path: Path) -> None:
+    """Partitions that are read side by side would get each other's rows."""
+    other = raw(tmp_path / "w.xlsx", header_row("b") + "".join(text_row(n, f"other {n}") for n in range(2, 5000)))
+    reader = WorkbookReader(Limits(batch_rows=100))
+    with reader.open(large, SheetSpec()) as left, reader.open(other, SheetSpec()) as right:
+        pairs = list(zip(left, right, strict=False))
+    assert (left.header, right.header) == (("n", "t"), ("b",))
+    assert all(first.num_columns == 5 and second.column("c1")[0].as_py().startswith("other") for first, second in pairs)
+    assert len(pairs) == 50
+
+
+def test_leaving_early_is_no_error_and_no_end(large: Path) -> None:
+    """A preview of the first rows would have to read the whole file, or would be taken for all of it."""
+    with WorkbookReader(Limits(batch_rows=10)).open(large, SheetSpec()) as rows:
+        for batch in rows:
+            assert batch.column("c2").to_pylist()[0] == "text 2"
+            break
+        with pytest.raises(RuntimeError):
+            _ = rows.stats
+
+
+def test_a_reader_works_in_a_thread(large: Path) -> None:
+    """A service that works with threads could not read."""
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(consume(large)[0].num_rows))
+    thread.start()
+    thread.join(30)
+    assert found == [MANY]
+
+
+@pytest.mark.parametrize("spec", [{"sheet": 2}, {"sheet": "None"}, {"header": 10**6}, {"sheet": 1, "header": 0}])
+def test_a_table_that_is_not_there_is_drift(large: Path, spec: dict[str, object]) -> None:
+    """A renamed sheet would look like a damaged file, and its sender would send it again and again."""
+    codes = set()
+    for _ in range(2):
+        with pytest.raises(Refusal) as caught:
+            consume(large, **spec)
+        codes.add(caught.value.code)
+    assert codes in ({Code.SHEET_MISSING}, {Code.HEADER_MISSING})
+
+
+def test_a_list_of_very_many_sheets_does_not_block(tmp_path: Path) -> None:
+    """A refusal longer than a pipe holds would stop parent and child for ever."""
+    sheets = [RawSheet("", f"{number:04}" + "ü" * 27) for number in range(3000)]
+    refusal = refused(RawWorkbook(sheets, stored=True).write(tmp_path / "w.xlsx"))
+    assert refusal.code == Code.HEADER_MISSING
+    with pytest.raises(Refusal) as caught:
+        consume(tmp_path / "w.xlsx", sheet="other")
+    assert (caught.value.code, caught.value.details) == (Code.SHEET_MISSING, {"sheets": 3000})
+    assert len(caught.value.message) < 10_000
+
+
+def test_a_wide_header_arrives_whole(tmp_path: Path) -> None:
+    """The widest legal table would be cut off between the processes."""
+    texts = [f"column {number} {'x' * 200}" for number in range(5000)]
+    row = "".join(f'<c t="str"><v>{text}</v></c>' for text in texts)
+    table, rows = consume(raw(tmp_path / "w.xlsx", f'<row r="1">{row}</row><row><c><v>1</v></c></row>'))
+    assert rows.header == tuple(texts)
+    assert (table.num_rows, table.num_columns) == (1, 5003)
