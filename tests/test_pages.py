@@ -74,7 +74,11 @@ def test_every_fault_kind_has_its_line_and_state() -> None:
     rows = table(PAGE, "By fault kind")
     assert set(rows) == {f"`{kind}`" for kind in FaultKind} == {f"`{kind}`" for kind in WORDS}
     for kind in set(FaultKind) - {FaultKind.WORKER_LOST}:
-        assert rows[f"`{kind}`"][1] == f"`{held_state(kind)}`"
+        told = rows[f"`{kind}`"][1]
+        others = {code: held_state(kind, code) for code in TABLE if code.info.kind is kind}
+        special = {f"`{state}` after `{code}`" for code, state in others.items() if state is not held_state(kind)}
+        assert told.split("; ")[0] == f"`{held_state(kind)}`"
+        assert set(told.split("; ")[1:]) == special
 
 
 def test_every_code_that_holds_a_partition_is_listed_once() -> None:

@@ -43,15 +43,19 @@ class Numbers:
 
 
 _BY_HAND = "a person ([by hand](#by-hand)), or a new arrival"
+_PASSING = "a file that was moving: by itself; else a person ([by hand](#by-hand)), or a new arrival"
 _MENDED = "a new arrival: the mended file under the same name; after a change of the feed file, a person ([by hand](#by-hand))"
+_PLACED = f"{_MENDED}; a file without a place, or one of two for a day: by itself, when that is settled"
 
 WORDS: dict[FaultKind, Words] = {
-    FaultKind.TRANSIENT: Words("Something outside failed in passing: a timeout, a reset, a deadlock, a moving file.", _BY_HAND),
-    FaultKind.SOURCE_MISSING: Words("The file went away before it was copied, or nothing ever came.", "the file, when it is there again"),
+    FaultKind.TRANSIENT: Words("Something outside failed in passing: a timeout, a reset, a deadlock, a moving file.", _PASSING),
+    FaultKind.SOURCE_MISSING: Words(
+        "The file went away before it was copied, or nothing ever came.", "by itself, when the file is there and can be read"
+    ),
     FaultKind.SINK_DOWN: Words("A database does not answer or is read-only.", _BY_HAND),
     FaultKind.SINK_REFUSED: Words("A database or the store's disk refuses: rights, disk full.", _BY_HAND),
     FaultKind.DATA_BREACH: Words("The delivery breaks a rule about whole deliveries.", _MENDED),
-    FaultKind.SCHEMA_DRIFT: Words("The sheet, its header or the file's name is not as agreed.", _MENDED),
+    FaultKind.SCHEMA_DRIFT: Words("The sheet, its header or the file's name is not as agreed.", _PLACED),
     FaultKind.CORRUPT_INPUT: Words("The file is no workbook that can be read safely.", _MENDED),
     FaultKind.WORKER_LOST: Words("The process that did the work died without a word.", "by itself, see [lost workers](#lost-workers)"),
     FaultKind.INTERRUPTED: Words("The work was stopped from outside, or gave way to a newer arrival.", "by itself, at the next look"),
@@ -165,8 +169,15 @@ def _after_kinds(numbers: Numbers) -> str:
 def _kinds() -> Iterator[str]:
     yield "\n| fault kind | what happened | the partition is then | taken up again by |\n|---|---|---|---|\n"
     for kind in FaultKind:
-        state = "`arrived` or `quarantined`" if kind is FaultKind.WORKER_LOST else f"`{held_state(kind)}`"
-        yield f"| `{kind}` | {WORDS[kind].meaning} | {state} | {WORDS[kind].again} |\n"
+        yield f"| `{kind}` | {WORDS[kind].meaning} | {_held(kind)} | {WORDS[kind].again} |\n"
+
+
+def _held(kind: FaultKind) -> str:
+    if kind is FaultKind.WORKER_LOST:
+        return f"`{State.ARRIVED}` or `{State.QUARANTINED}`"
+    others = [(code, held_state(kind, code)) for code in Code if code.info.kind is kind]
+    special = [f"; `{state}` after `{code}`" for code, state in others if state is not held_state(kind)]
+    return f"`{held_state(kind)}`" + "".join(special)
 
 
 def _codes() -> Iterator[str]:
