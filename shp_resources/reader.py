@@ -74,7 +74,7 @@ class TextBatches:
         verdict = self._child.end()
         if verdict.get("batches") != count:
             raise _crashed("its rows were cut off")
-        self._stats = SheetStats(**verdict["stats"])
+        self._stats = _stats(verdict)
 
     def _next(self) -> pa.RecordBatch | None:
         try:
@@ -166,14 +166,12 @@ class _Child:
             Refusal: the verdict is one, or there is none.
             Fault: `artefact_damaged`.
         """
-        said = self._verdict.read(_VERDICT_BYTES)
-        verdict = json.loads(said) if said.endswith(b"\n") else {}
+        verdict = _understood(self._verdict.read(_VERDICT_BYTES))
         if "refused" in verdict:
-            refused = verdict["refused"]
-            raise Refusal(Code(refused["code"]), refused["message"], refused["details"])
+            raise _refusal(verdict["refused"])
         if "lost" in verdict:
-            message = f"the private copy of the workbook cannot be read: {verdict['lost']}"
-            raise Fault(Code.ARTEFACT_DAMAGED, message, Evidence("reader", text=verdict["lost"]))
+            lost = str(verdict["lost"])
+            raise Fault(Code.ARTEFACT_DAMAGED, f"the private copy of the workbook cannot be read: {lost}", Evidence("reader", text=lost))
         status = self._patience.wait(self._process)
         if status == 0 and verdict.get("ok"):
             return dict(verdict)
@@ -266,10 +264,33 @@ def _job(path: Path, spec: SheetSpec, limits: Limits, verdict: int) -> bytes:
 def _environment() -> dict[str, str]:
     """Where the child finds its modules, and an Arrow whose memory the limits see; nothing else of ours."""
     return {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place),
         "PYTHONHASHSEED": "0",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
+
+
+def _understood(said: bytes) -> dict[str, Any]:
+    """The verdict, empty if it is none; a child that was taken over may say anything."""
+    try:
+        verdict = json.loads(said) if said.endswith(b"\n") else {}
+    except ValueError:
+        return {}
+    return verdict if isinstance(verdict, dict) else {}
+
+
+def _refusal(refused: Any) -> Refusal:
+    try:
+        return Refusal(Code(refused["code"]), str(refused["message"]), dict(refused["details"]))
+    except (KeyError, TypeError, ValueError):
+        return _crashed("its refusal cannot be understood")
+
+
+def _stats(verdict: dict[str, Any]) -> SheetStats:
+    try:
+        return SheetStats(**verdict["stats"])
+    except (KeyError, TypeError):
+        raise _crashed("its counts cannot be understood") from None
 
 
 def _died(status: int, crashed: str) -> Refusal:

@@ -21,6 +21,7 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.limits import MIB, Limits
 from shp_core.reading.textrow import SheetSpec
+from shp_resources import reader
 from shp_resources.reader import TextBatches, WorkbookReader
 from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, text_row, written
 
@@ -395,8 +396,8 @@ def test_limits_are_not_shared(large: Path) -> None:
 def test_two_readers_do_not_disturb_each_other(large: Path, tmp_path: Path) -> None:
     """Partitions that are read side by side would get each other's rows."""
     other = raw(tmp_path / "w.xlsx", header_row("b") + "".join(text_row(n, f"other {n}") for n in range(2, 5000)))
-    reader = WorkbookReader(Limits(batch_rows=100))
-    with reader.open(large, SheetSpec()) as left, reader.open(other, SheetSpec()) as right:
+    readers = WorkbookReader(Limits(batch_rows=100))
+    with readers.open(large, SheetSpec()) as left, readers.open(other, SheetSpec()) as right:
         pairs = list(zip(left, right, strict=False))
     assert (left.header, right.header) == (("n", "t"), ("b",))
     assert all(first.num_columns == 5 and second.column("c1")[0].as_py().startswith("other") for first, second in pairs)
@@ -451,3 +452,29 @@ def test_a_wide_header_arrives_whole(tmp_path: Path) -> None:
     table, rows = consume(raw(tmp_path / "w.xlsx", f'<row r="1">{row}</row><row><c><v>1</v></c></row>'))
     assert rows.header == tuple(texts)
     assert (table.num_rows, table.num_columns) == (1, 5003)
+
+
+def test_relative_import_paths_are_understood(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform started with a relative path to its own modules could read no workbook."""
+    package = Path(reader.__file__).parent.parent
+    monkeypatch.chdir(package.parent)
+    monkeypatch.setattr(sys, "path", [package.name, *(place for place in sys.path if place != str(package))])
+    assert consume(large)[0].num_rows == MANY
+
+
+def test_a_reader_that_cannot_start_is_a_crash_not_a_hang(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken installation would keep every partition waiting, without a word."""
+    monkeypatch.setattr(sys, "path", [])
+    refusal = refused(large)
+    assert refusal.code == Code.READER_CRASHED
+    assert refusal.details["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    "said", ["not json", "[]", '{"refused": {"code": "no_such_code", "message": "m", "details": {}}}', '{"ok": false}']
+)
+def test_a_verdict_that_makes_no_sense_is_a_crash(large: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """A child that was taken over could make its parent fail in a way that nobody handles."""
+    lie = f"os.close(1); os.write(job['verdict'], {said.encode()!r} + b'\\n')"
+    monkeypatch.setattr("shp_resources.reader._COMMAND", (sys.executable, "-c", LIAR.format(lie=lie)))
+    assert refused(large).code == Code.READER_CRASHED
