@@ -470,11 +470,20 @@ def test_a_reader_that_cannot_start_is_a_crash_not_a_hang(large: Path, monkeypat
     assert refusal.details["exit_code"] == 1
 
 
-@pytest.mark.parametrize(
-    "said", ["not json", "[]", '{"refused": {"code": "no_such_code", "message": "m", "details": {}}}', '{"ok": false}']
-)
+NONSENSE = [
+    "not json",
+    "[]",
+    '{"ok": false}',
+    '{"refused": {"code": "no_such_code", "message": "m", "details": {}}}',
+    '{"refused": "no"}',
+    '{"crashed": "Error: of some kind"}',
+    '{"ok": true, "batches": 0, "stats": {"sheet": "s", "unheard_of": 1}}',
+]
+
+
+@pytest.mark.parametrize("said", NONSENSE)
 def test_a_verdict_that_makes_no_sense_is_a_crash(large: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """A child that was taken over could make its parent fail in a way that nobody handles."""
-    lie = f"os.close(1); os.write(job['verdict'], {said.encode()!r} + b'\\n')"
+    lie = f"rows(0); os.close(1); os.write(job['verdict'], {said.encode()!r} + b'\\n')"
     monkeypatch.setattr("shp_resources.reader._COMMAND", (sys.executable, "-c", LIAR.format(lie=lie)))
     assert refused(large).code == Code.READER_CRASHED
