@@ -29,6 +29,7 @@ _PLAIN_SCALE = 6
 """Up to this scale Arrow prints decimals without an exponent."""
 
 _MAX_MEMO = 65_536
+_MAX_MEMO_CHARACTERS = 4 << 20
 _SYMBOL_OF = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -87,6 +88,7 @@ class _ColumnKernel:
         self._judge = judge
         self._numbers = _NumberKernel(column, contract) if column.numeric else None
         self._memo: dict[tuple[str, str], str] = {}
+        self._characters = 0
 
     def absent(self, rows: int) -> tuple[pa.Array, pa.Array]:
         """An optional column that the sheet does not have."""
@@ -121,10 +123,16 @@ class _ColumnKernel:
             judged = self._judge.judge(kind, text)
             if judged.reasons or judged.field is None:
                 raise Declined
-            if len(self._memo) >= _MAX_MEMO:
-                self._memo.clear()
-            field = self._memo[(kind, text or "")] = judged.field
+            self._remember(kind, text or "", judged.field)
+            return judged.field
         return field
+
+    def _remember(self, kind: str, text: str, field: str) -> None:
+        if len(self._memo) >= _MAX_MEMO or self._characters > _MAX_MEMO_CHARACTERS:
+            self._memo.clear()
+            self._characters = 0
+        self._memo[(kind, text)] = field
+        self._characters += len(text)
 
 
 class _NumberKernel:
@@ -205,7 +213,7 @@ def _patterns(column: ContractColumn, contract: Contract) -> Iterator[tuple[str,
         spelled = f"({point}[0-9]{{1,{column.scale}}})?" if column.scale else ""
         groups = max((digits - 3) // 3, 0)
         whole = (
-            f"([0-9]{{1,{digits}}}|[0-9]{{1,3}}({re.escape(contract.group)}[0-9]{{3}}){{1,{groups}}})"
+            f"([0-9]{{1,{digits}}}|[1-9][0-9]{{0,2}}({re.escape(contract.group)}[0-9]{{3}}){{1,{groups}}})"
             if contract.group and groups
             else f"[0-9]{{1,{digits}}}"
         )

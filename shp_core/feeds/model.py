@@ -46,7 +46,7 @@ class Source(Strict):
     sheet: int | str = Field(1, description="Sheet: number among the visible worksheets, or exact name.")
     header: int = Field(1, ge=1, le=1_048_576, description="Sheet row of the header.")
     until: str | None = Field(
-        None, min_length=1, description="Where the table ends: `blank` (first blank row) or the text of a row's first cell."
+        None, min_length=1, description="Where the table ends: `blank` (first blank row) or the text of a row's first non-blank cell."
     )
 
     @field_validator("sheet")

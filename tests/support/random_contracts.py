@@ -13,7 +13,7 @@ from shp_core.contract.contract import Contract
 from shp_core.feeds.model import Feed
 from tests.support.contracts import ABSENT, Cell
 
-_WORDS = st.sampled_from(["a", "b", "A", "ab", "abc", "ä", "x\ty", "x\\N", "a b", " a "])
+_WORDS = st.sampled_from(["a", "b", "A", "ab", "abc", "ä", "x\ty", "x\\N", "a b", " a ", "abcd", "ä b c"])
 _SMALL = st.integers(-3, 3)
 _AMOUNTS = st.sampled_from(["0", "1", "-1", "1.5", "1.50", "-2.25", "2.255", "0.1", "0.30000000000000004"])
 _DAYS = st.dates(date(2014, 1, 1), date(2014, 1, 6))
