@@ -51,6 +51,11 @@ class ShpStorage(DagsterStorage, ConfigurableClass):
         return _scratch(inst_data) if dsn is None else _postgres(dsn, inst_data)
 
 
+def is_short_lived() -> bool:
+    """Whether this process works for one run, or one command, and ends: then it may keep what it has opened."""
+    return os.environ.get(_POOL) == "1"
+
+
 def sqlalchemy_url(dsn: str) -> str:
     """The address with its driver named: SQLAlchemy 2.1 changes what plain `postgresql://` means."""
     scheme, separator, rest = dsn.partition("://")
@@ -58,7 +63,7 @@ def sqlalchemy_url(dsn: str) -> str:
 
 
 def _postgres(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    if os.environ.get(_POOL) != "1":
+    if not is_short_lived():
         return _storage_at(dsn, inst_data)
     if os.environ.get(_TABLES_ARE_THERE) != "1":  # whoever forked us may have looked already
         _storage_at(dsn, inst_data)

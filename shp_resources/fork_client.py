@@ -1,6 +1,7 @@
-"""The fork server, seen by those who need it: where it listens, what it is asked, which process works for which run.
+"""The fork server, seen by those who need it: where it listens and what it is asked.
 
-Must not live here: the server itself, and Dagster (a process that only asks for the server's health imports little).
+Must not live here: the server itself, which process works for which run (`workers`), and Dagster (a process that only
+asks for the server's health imports little).
 """
 
 from __future__ import annotations
@@ -9,19 +10,17 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shp_resources.processes import ProcessId
-
-_REPLY_SECONDS = 20.0
-_PATIENCE_SECONDS = 60.0
+_PING_SECONDS = 20.0
+_LAUNCH_SECONDS = 60.0
 
 
 class ForkServerAway(Exception):
-    """No fork server answers in this home."""
+    """No fork server starts this run; the message says why."""
 
 
 class ForkClient:
@@ -42,93 +41,55 @@ class ForkClient:
     def ping(self) -> dict[str, Any]:
         """The server's state: `pid`, `version` of what it has imported, `workers` (runs under way).
 
+        A server that is just importing anew is waited for.
+
         Raises:
             ForkServerAway: nobody answers.
         """
-        return self._ask({"op": "ping"}, patience=0.0)
+        deadline = time.monotonic() + _PING_SECONDS
+        while (answer := self._ask({"op": "ping"}, deadline)) is None:
+            self._pause(deadline)
+        return answer
 
-    def launch(self, run_id: str, args: str) -> ProcessId:
+    def launch(self, run_id: str, args: str, wanted: Callable[[], bool] = lambda: True) -> None:
         """Have a worker forked for a run; a server that is just importing anew is waited for.
 
         Args:
             run_id: Dagster's run.
             args: serialized `ExecuteRunArgs`.
+            wanted: asked before the request is repeated, for the first one may have been heard and only its answer lost.
 
         Raises:
-            ForkServerAway: nobody answers.
+            ForkServerAway: nobody answers, or the server declines.
         """
-        answer = self._ask({"op": "launch", "run_id": run_id, "args": args}, patience=_PATIENCE_SECONDS)
-        worker = ProcessId.parse(answer.get("worker"))
-        if worker is None:
-            raise ForkServerAway(str(answer.get("error", "no worker")))
-        return worker
+        deadline = time.monotonic() + _LAUNCH_SECONDS
+        request = {"op": "launch", "run_id": run_id, "args": args}
+        while (answer := self._ask(request, deadline)) is None:
+            self._pause(deadline)
+            if not wanted():
+                return
+        if "worker" not in answer:
+            raise ForkServerAway(str(answer.get("error", "the fork server does not understand")))
 
-    def terminate(self, run_id: str) -> bool:
-        """Interrupt a run's worker, and end it by force if it does not heed; False when there is none."""
-        try:
-            return bool(self._ask({"op": "terminate", "run_id": run_id}, patience=0.0).get("ok"))
-        except ForkServerAway:
-            return False
+    def _pause(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise ForkServerAway("the fork server is importing anew, again and again")
+        time.sleep(0.05)
 
-    def _ask(self, request: dict[str, Any], patience: float) -> dict[str, Any]:
-        """One request, one answer; a connection that ends without an answer means that the server imports anew."""
-        until = time.monotonic() + patience
-        while True:
-            answer = self._ask_once(request)
-            if answer is not None:
-                return answer
-            if time.monotonic() > until:
-                raise ForkServerAway("the fork server is importing anew")
-            time.sleep(0.05)
-
-    def _ask_once(self, request: dict[str, Any]) -> dict[str, Any] | None:
+    def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any] | None:
+        """One request, one answer; None when the connection ends without one: the server has died or imports anew."""
         try:
             with socket.socket(socket.AF_UNIX) as connection, reachable(self.socket_path) as path:
-                connection.settimeout(_REPLY_SECONDS)
+                connection.settimeout(max(1.0, deadline - time.monotonic()))
                 connection.connect(path)
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 return read_message(connection)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             raise ForkServerAway("no fork server listens here") from error
-        except ConnectionError:
-            return None
         except TimeoutError as error:
             raise ForkServerAway("the fork server does not answer") from error
-
-
-class Workers:
-    """Which process works for which run, as files: they outlive the fork server.
-
-    Args:
-        home: the installation's folder.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self._folder = home / "run" / "workers"
-
-    def note(self, run_id: str, worker: ProcessId) -> None:
-        """Remember the worker of a run."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{run_id}"
-        draft.write_text(str(worker), encoding="ascii")
-        draft.replace(self._folder / run_id)
-
-    def of(self, run_id: str) -> ProcessId | None:
-        """The worker of a run, dead or alive; None when there is none, or it ended and was seen to."""
-        try:
-            return ProcessId.parse((self._folder / run_id).read_text(encoding="ascii"))
-        except FileNotFoundError:
+        except ConnectionError:
             return None
-
-    def forget(self, run_id: str) -> None:
-        """The worker has ended."""
-        (self._folder / run_id).unlink(missing_ok=True)
-
-    def all(self) -> dict[str, ProcessId]:
-        """Every noted worker, by run."""
-        names = [path.name for path in self._folder.glob("*")] if self._folder.is_dir() else []
-        found = {name: self.of(name) for name in names if not name.startswith(".")}
-        return {name: worker for name, worker in found.items() if worker is not None}
 
 
 @contextmanager
@@ -146,7 +107,12 @@ def reachable(path: Path) -> Iterator[str]:
 
 
 def read_message(connection: socket.socket) -> dict[str, Any] | None:
-    """One JSON line; None when the other side closes before its end."""
+    """One JSON line; None when the other side closes before its end.
+
+    Raises:
+        ValueError: it is no JSON.
+        TimeoutError: the other side stays silent.
+    """
     data = bytearray()
     while not data.endswith(b"\n"):
         piece = connection.recv(1 << 16)

@@ -5,16 +5,19 @@ Without one it is Dagster's default launcher, so `dagster dev` and a plain deplo
 
 from __future__ import annotations
 
-from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
 
-from shp_resources.fork_client import ForkClient, ForkServerAway, Workers
+from shp_resources.fork_client import ForkClient, ForkServerAway
+from shp_resources.run_health import health
 from shp_resources.settings import Settings
+from shp_resources.workers import Workers
+
+_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 
 
 class ShpRunLauncher(DefaultRunLauncher):
@@ -29,18 +32,20 @@ class ShpRunLauncher(DefaultRunLauncher):
         """Start a run."""
         run = context.dagster_run
         try:
-            self._forks.launch(run.run_id, self._arguments(run))
+            self._forks.launch(run.run_id, self._arguments(run), wanted=lambda: self._has_not_begun(run.run_id))
         except ForkServerAway as away:
-            self._instance.report_engine_event(f"Launched through the code server: {away}.", run, cls=self.__class__)
-            super().launch_run(context)
+            if self._has_not_begun(run.run_id):
+                self._instance.report_engine_event(f"Launched through the code server, which is slower: {away}.", run, cls=self.__class__)
+                super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt a run; its partition is given back or held, as its status says."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished or self._workers.of(run_id) is None:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
-        self._instance.report_run_canceling(run)
-        return self._forks.terminate(run_id)
+        if run.status is not DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceling(run)
+        return self._workers.interrupt(run_id)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -48,20 +53,21 @@ class ShpRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the process that works for a run is there.
+        """Whether the process that works for a run is there."""
+        return health(run, self._workers.of(run.run_id), self._instance)
 
-        A run that the code server or `shp ingest` started has no worker of ours; of those `lost_runs` knows more.
-        """
-        worker = self._workers.of(run.run_id)
-        if worker is None:
-            ours = GRPC_INFO_TAG not in run.tags and "shp/pid" not in run.tags
-            status = WorkerStatus.NOT_FOUND if ours else WorkerStatus.RUNNING
-            return CheckRunHealthResult(status, "no worker is noted for this run" if ours else "")
-        if worker.alive():
-            return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(worker))
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"The worker (pid {worker.pid}) is gone.", run_worker_id=str(worker))
+    def _has_not_begun(self, run_id: str) -> bool:
+        """Whether nobody works, or worked, for a run that was to be launched."""
+        run = self._instance.get_run_by_id(run_id)
+        return run is not None and run.status in _NOT_BEGUN and self._workers.of(run_id) is None
 
     def _arguments(self, run: DagsterRun) -> str:
         origin = run.job_code_origin
         assert origin is not None, "a launched run has the origin of its code"
-        return serialize_value(ExecuteRunArgs(job_origin=origin, run_id=run.run_id, instance_ref=self._instance.get_ref()))
+        args = ExecuteRunArgs(
+            job_origin=origin,
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+            set_exit_code_on_failure=True,  # a worker that ends with 0 has seen its run to its end
+        )
+        return serialize_value(args)

@@ -1,8 +1,10 @@
 """The fork server: one process that has imported everything and forks a worker for each run.
 
-    server    the loop: requests, ended workers, changed files
-    worker    what a forked worker does
-    version   whether what was imported is still what lies on the disk
+    code       everything a run needs, imported
+    version    whether what was imported is still what lies on the disk
+    server     the loop: requests, ended workers, changed files
+    listener   the socket, which survives importing anew
+    worker     what a forked worker does
 
 It has one thread and no connections, so that a fork copies neither locks nor sockets. Start: `python -m shp_ops.forkserver`.
 """

@@ -1,4 +1,7 @@
-"""Start the fork server: import everything, then serve."""
+"""Start the fork server: import everything, then serve.
+
+python -m shp_ops.forkserver [MODULE]      MODULE holds the definitions of the code location it works for
+"""
 
 from __future__ import annotations
 
@@ -11,32 +14,34 @@ from pathlib import Path
 # Before anything that brings a pool of threads along: a fork copies only the thread that calls it.
 for _pool in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ[_pool] = "1"
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # Arrow's allocator starts one at import
+
+OUR_DEFINITIONS = "shp_ops.definitions"
 
 
-def main() -> None:
-    """Import, freeze, serve."""
-    from shp_ops.forkserver.version import version_on_disk
+def main(module: str) -> None:
+    """Import, freeze, serve.
+
+    Args:
+        module: holds the definitions.
+    """
+    from shp_ops.forkserver.version import Version
     from shp_resources.settings import Settings
 
     settings = Settings.load()
-    version = version_on_disk(settings)  # before the imports: a change during them is seen as one
+    version = Version(settings, module)  # before the imports: a change during them is seen as one
     started = time.monotonic()
-    _import_everything()
+    from shp_ops.forkserver.code import import_everything
     from shp_ops.forkserver.server import ForkServer
 
+    import_everything(module)
     gc.collect()
     gc.freeze()
     threads = len(list(Path("/proc/self/task").iterdir()))
-    sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, {threads} threads, version {version}\n")
+    sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, {threads} thread{'s' * (threads != 1)}, version {version}\n")
     sys.stderr.flush()
     ForkServer(settings, version).serve()
 
 
-def _import_everything() -> None:
-    """What a run needs, so that no worker imports it."""
-    import shp_resources.dagster_storage
-    import shp_resources.run_launcher  # noqa: F401
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else OUR_DEFINITIONS)

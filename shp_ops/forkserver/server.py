@@ -1,4 +1,8 @@
-"""The loop of the fork server: requests, ended workers, changed files."""
+"""The loop of the fork server: requests, ended workers, changed files.
+
+All it knows of workers is what `Workers` has noted, so it makes no difference whether a worker is its own child, was
+forked before it imported anew, or is left from a fork server that was killed.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +14,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster._core.code_pointer import CodePointer
-from dagster._core.definitions.reconstruct import reconstruct_repository_def_from_pointer
-from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import deserialize_value
+from dagster._core.code_pointer import ModuleCodePointer
 
 from shp_ops.forkserver import worker
-from shp_ops.forkserver.version import version_on_disk
-from shp_resources.fork_client import ForkClient, Workers, reachable, read_message
-from shp_resources.processes import ProcessId
+from shp_ops.forkserver.code import code_of
+from shp_ops.forkserver.listener import become_new, hung_up, listen
+from shp_ops.forkserver.version import Version
+from shp_resources.fork_client import ForkClient, read_message
+from shp_resources.processes import ProcessId, wait_until
 from shp_resources.settings import Settings
+from shp_resources.workers import Worker, Workers
 
-LISTENER_FD = "SHP_FORKS_FD"
 _TICK_SECONDS = 1.0
-_KILL_AFTER_SECONDS = 20.0
+_REQUEST_SECONDS = 5.0
+_REPORT_SECONDS = 5.0
 _DRAIN_SECONDS = 15.0
 
 
@@ -35,22 +40,18 @@ class ForkServer:
 
     Args:
         settings: the installation.
-        version: of the code and feed files that were imported.
+        version: the code and feed files that were imported.
     """
 
-    def __init__(self, settings: Settings, version: str) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, version: Version) -> None:
         self._version = version
-        self._workers = Workers(settings.home)
-        self._children = {worker_id.pid: run_id for run_id, worker_id in self._workers.all().items()}
-        self._overdue: dict[int, float] = {}
-        self._warm: set[CodePointer] = set()
+        self._client, self._workers = ForkClient(settings.home), Workers(settings.home)
+        self._listener = listen(self._client)
+        self._deaths: dict[str, tuple[str, float]] = {}
         self._stopping = False
-        self._listener = _listener(ForkClient(settings.home))
-        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        self._operations: dict[str, Callable[[dict[str, Any], socket.socket], dict[str, Any]]] = {
             "ping": self._ping,
             "launch": self._launch,
-            "terminate": self._terminate,
         }
 
     def serve(self) -> None:
@@ -60,12 +61,12 @@ class ForkServer:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(waker, selectors.EVENT_READ)
             while not self._stopping:
+                self._look_after()
                 for key, _ in selector.select(_TICK_SECONDS):
                     if key.fileobj is self._listener:
                         self._answer()
                     else:
                         os.read(waker, 4096)
-                self._look_after()
         self._drain()
 
     def _watch_signals(self) -> int:
@@ -76,126 +77,127 @@ class ForkServer:
             signal.signal(number, lambda *_: setattr(self, "_stopping", True))
         return reader
 
-    def _look_after(self) -> None:
-        self._reap()
-        for pid in [pid for pid, when in self._overdue.items() if time.monotonic() > when]:
-            self._overdue.pop(pid)
-            _signal(pid, signal.SIGKILL)
-        if version_on_disk(self._settings) != self._version:
-            self._import_anew()
+    # requests
 
     def _answer(self) -> None:
         connection, _ = self._listener.accept()
-        with connection, contextlib.suppress(OSError, ValueError):
-            connection.settimeout(5.0)
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(_REQUEST_SECONDS)
+            answer = self._answer_to(connection)
+            if answer is not None:
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _answer_to(self, connection: socket.socket) -> dict[str, Any] | None:
+        try:
             request = read_message(connection)
-            if request is None:
-                return
-            if request["op"] == "launch" and version_on_disk(self._settings) != self._version:
-                return  # no answer: the client asks again, and what is forked then is not stale
-            answer = self._operations[request["op"]](request)
-            connection.sendall(json.dumps(answer).encode() + b"\n")
+            return self._operations[request["op"]](request, connection) if request else None
+        except _Stale:
+            return None  # no answer: the client asks again, and what is forked then is not stale
+        except Exception as error:  # noqa: BLE001 - boundary: no request may end the process that all runs hang on
+            traceback.print_exc()
+            return {"error": f"the fork server failed ({type(error).__name__}), its log says why"}
 
-    def _ping(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"ok": True, "pid": os.getpid(), "version": self._version, "workers": len(self._children)}
+    def _ping(self, request: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
+        return {"ok": True, "pid": os.getpid(), "version": str(self._version), "workers": len(self._workers.all())}
 
-    def _launch(self, request: dict[str, Any]) -> dict[str, Any]:
-        known = self._workers.of(request["run_id"])
-        if known is not None and known.alive():  # the answer to the first request was lost
-            return {"worker": str(known)}
-        self._warm_up(request["args"])
+    def _launch(self, request: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
+        run_id, args = request["run_id"], request["args"]
+        known = self._workers.of(run_id)
+        if known is not None:  # the answer to the first request was lost
+            return {"worker": str(known.process)}
+        pointer = code_of(args)
+        if not isinstance(pointer, ModuleCodePointer) or pointer.module != self._version.module:
+            return {"error": f"the fork server works for {self._version.module} only"}
+        if self._version.is_stale:
+            raise _Stale
+        if hung_up(connection):  # who asked has turned to the code server
+            raise ConnectionResetError
+        return {"worker": str(self._fork(run_id, args))}
+
+    def _fork(self, run_id: str, args: str) -> ProcessId:
+        """Fork a worker, note it, let it begin; without a note it never does, so no run is worked at unseen."""
+        gate, latch = os.pipe()
         pid = os.fork()
         if pid == 0:
-            self._listener.close()
-            worker.execute(request["args"])
-        identity = ProcessId.of(pid)
-        if identity is None:
-            return {"error": "the worker died at once"}
-        self._children[pid] = request["run_id"]
-        self._workers.note(request["run_id"], identity)
-        return {"worker": str(identity)}
+            worker.execute(args, gate)
+        os.close(gate)
+        try:
+            process = ProcessId.of(pid)
+            if process is None:
+                raise ChildProcessError(f"the worker (pid {pid}) was killed before it began")
+            self._workers.note(run_id, Worker(process))
+            os.write(latch, b"!")
+        finally:
+            os.close(latch)
+        return process
 
-    def _warm_up(self, args: str) -> None:
-        """Make the definitions ready once, here, so that no worker has to."""
-        origin = deserialize_value(args, ExecuteRunArgs).job_origin
-        pointer = origin.repository_origin.code_pointer
-        if pointer not in self._warm:
-            reconstruct_repository_def_from_pointer(pointer).get_implicit_global_asset_job_def()
-            self._warm.add(pointer)
+    # workers and files
 
-    def _terminate(self, request: dict[str, Any]) -> dict[str, Any]:
-        identity = self._workers.of(request["run_id"])
-        if identity is None or not identity.alive():
-            return {"ok": False}
-        identity.send(signal.SIGINT)
-        self._overdue[identity.pid] = time.monotonic() + _KILL_AFTER_SECONDS
-        return {"ok": True}
+    def _look_after(self) -> None:
+        self._see_to_workers(_reap())
+        if self._version.is_stale:
+            _say("code or feed files changed: importing anew")
+            signal.set_wakeup_fd(-1)
+            become_new(self._listener, self._version.module)
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._ended(pid, os.waitstatus_to_exitcode(status))
+    def _see_to_workers(self, statuses: Mapping[int, int]) -> None:
+        noted = self._workers.all()
+        self._deaths = {run_id: death for run_id, death in self._deaths.items() if run_id in noted}
+        for run_id, known in noted.items():
+            if not known.alive():
+                self._see_to_end(run_id, known, statuses.get(known.process.pid))
+            elif known.overdue:
+                _say(f"the worker of run {run_id} (pid {known.process.pid}) does not heed: ending it by force")
+                known.process.send(signal.SIGKILL)
 
-    def _ended(self, pid: int, status: int) -> None:
-        self._overdue.pop(pid, None)
-        run_id = self._children.pop(pid, None)
-        if run_id is None:  # a reporter
+    def _see_to_end(self, run_id: str, ended: Worker, status: int | None) -> None:
+        """Forget a worker that did its work; have the run of any other one ended, again until that is done."""
+        if status == 0:
+            self._workers.forget(run_id)
             return
-        self._workers.forget(run_id)
-        if status != 0 and os.fork() == 0:
-            self._listener.close()
-            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            worker.report_death(run_id, f"The worker (pid {pid}) {how}.")
-
-    def _import_anew(self) -> None:
-        """Become a fresh process under the same pid, with the same listening socket and the same children."""
-        _say("code or feed files changed: importing anew")
-        os.set_inheritable(self._listener.fileno(), True)
-        os.environ[LISTENER_FD] = str(self._listener.fileno())
-        signal.set_wakeup_fd(-1)
-        os.execv(sys.executable, [sys.executable, "-m", "shp_ops.forkserver"])
+        why, due = self._deaths.get(run_id, (_how_it_ended(ended, status), 0.0))
+        if time.monotonic() < due:
+            return
+        self._deaths[run_id] = (why, time.monotonic() + _REPORT_SECONDS)
+        if os.fork() == 0:
+            worker.end_run(run_id, why, self._workers)
 
     def _drain(self) -> None:
-        """Let workers write down that they were interrupted."""
+        """Let workers write down that they were interrupted, end those that do not, and have their runs ended."""
         self._listener.close()
-        ForkClient(self._settings.home).socket_path.unlink(missing_ok=True)
-        for pid in self._children:
-            _signal(pid, signal.SIGINT)
-        until = time.monotonic() + _DRAIN_SECONDS
-        while self._children and time.monotonic() < until:
-            time.sleep(0.05)
-            self._reap()
-        for pid in self._children:
-            _signal(pid, signal.SIGKILL)
+        self._client.socket_path.unlink(missing_ok=True)
+        for known in self._workers.all().values():
+            known.process.send(signal.SIGINT)
+        if not wait_until(self._is_idle, _DRAIN_SECONDS, 0.05):
+            for known in self._workers.all().values():
+                known.process.send(signal.SIGKILL)
+            wait_until(self._is_idle, _REPORT_SECONDS, 0.05)
+
+    def _is_idle(self) -> bool:
+        self._see_to_workers(_reap())
+        return not self._workers.all()
 
 
-def _listener(client: ForkClient) -> socket.socket:
-    inherited = os.environ.pop(LISTENER_FD, None)
-    if inherited is not None:
-        listener = socket.socket(fileno=int(inherited))
-        listener.set_inheritable(False)
-        return listener
-    client.socket_path.parent.mkdir(parents=True, exist_ok=True)
-    client.socket_path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o177)
-    try:
-        with reachable(client.socket_path) as path:
-            listener.bind(path)
-    finally:
-        os.umask(mask)
-    listener.listen(128)
-    return listener
+class _Stale(Exception):
+    """What was imported is not what lies on the disk."""
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+def _reap() -> dict[int, int]:
+    """The exit statuses of children that have ended, by pid; negative: the signal."""
+    statuses: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return statuses
+        if pid == 0:
+            return statuses
+        statuses[pid] = os.waitstatus_to_exitcode(status)
+
+
+def _how_it_ended(ended: Worker, status: int | None) -> str:
+    how = "is gone" if status is None else f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return f"The worker (pid {ended.process.pid}) {how}."
 
 
 def _say(line: str) -> None:
