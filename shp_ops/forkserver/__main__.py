@@ -38,7 +38,7 @@ def main(module: str) -> None:
     gc.collect()
     gc.freeze()
     threads = len(list(Path("/proc/self/task").iterdir()))
-    sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, {threads} thread{'s' * (threads != 1)}, version {version}\n")
+    sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, version {version}, threads: {threads}\n")
     sys.stderr.flush()
     ForkServer(settings, version).serve()
 
