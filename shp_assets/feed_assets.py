@@ -9,7 +9,7 @@ import dagster as dg
 from shp_assets.checks import check_results, check_specs, schema_failure
 from shp_assets.guard import caught, guarded
 from shp_assets.kit import FeedKit
-from shp_assets.metadata import column_schema, reject_table
+from shp_assets.metadata import column_schema, reject_schema, reject_table, text_schema
 from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
 from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
@@ -62,21 +62,25 @@ def _raw(kit: FeedKit) -> dg.AssetsDefinition:
 
 def _validate(kit: FeedKit) -> dg.AssetsDefinition:
     contract = kit.contract
-    schema = {"dagster/column_schema": column_schema(contract)}
 
-    def out(layer: str, dagster_type: Any = dg.Nothing, metadata: dict[str, Any] | None = None) -> dg.AssetOut:
+    def out(layer: str, schema: dg.TableSchema, dagster_type: Any = dg.Nothing, **metadata: str) -> dg.AssetOut:
         io: dict[str, Any] = {"io_manager_key": PREVIEW_IO} if dagster_type is not dg.Nothing else {}
         # Not required: an output that is not yielded must stay missing, not turn green.
         return dg.AssetOut(
-            key=kit.key(layer), dagster_type=dagster_type, is_required=False, metadata=metadata, **io, **_common(kit, layer, "parquet")
+            key=kit.key(layer),
+            dagster_type=dagster_type,
+            is_required=False,
+            metadata={"dagster/column_schema": schema, **metadata},
+            **io,
+            **_common(kit, layer, "parquet"),
         )
 
     @dg.multi_asset(
         name=f"validate_{kit.name}",
         outs={
-            "text": out("text"),
-            "validated": out("validated", preview_type(contract), schema),
-            "quarantine": out("quarantine"),
+            "text": out("text", text_schema(contract)),
+            "validated": out("validated", column_schema(contract), preview_type(contract)),
+            "quarantine": out("quarantine", reject_schema(), **{"dagster/table_name": f"quarantine.{kit.feed.table}"}),
         },
         deps=[kit.key("raw")],
         internal_asset_deps={layer: {kit.key("raw")} for layer in ("text", "validated", "quarantine")},

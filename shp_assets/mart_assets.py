@@ -6,6 +6,7 @@ import dagster as dg
 
 from shp_assets.guard import told
 from shp_assets.kit import FeedKit
+from shp_assets.metadata import mart_schema
 from shp_core.feeds.marts import Mart
 from shp_core.states import State
 from shp_resources.ledger import PartitionRecord
@@ -31,7 +32,7 @@ def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
         description=mart.description or f"Roll-up of {mart.from_}.",
         tags={"feed": kit.name},
         kinds={"postgres"},
-        metadata={"dagster/table_name": f"mart.{mart.mart}"},
+        metadata={"dagster/table_name": f"mart.{mart.mart}", "dagster/column_schema": mart_schema(mart, kit.contract)},
     )
     def mart_body(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with told(context, f"mart {mart.mart}"):

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.header import column_letters
+from shp_core.feeds.marts import Mart, Month
+from shp_core.feeds.names import clean_header
 
 SAMPLE_ROWS = 20
 MASK = "•••"
@@ -39,6 +41,33 @@ def _column(column: ContractColumn, in_key: bool) -> dg.TableColumn:
         constraints=dg.TableColumnConstraints(nullable=column.optional, unique=in_key, other=other),
         tags={"pii": ""} if column.pii else {},
     )
+
+
+def text_schema(contract: Contract) -> dg.TableSchema:
+    """The text rows' columns: where a row stands, a kind letter per column, and the texts as the sheet has them."""
+    texts = [dg.TableColumn(column.header or "(unnamed)", "text") for column in contract.columns]
+    return dg.TableSchema(columns=[dg.TableColumn("row", "integer"), dg.TableColumn("kinds", "text"), *texts])
+
+
+def reject_schema() -> dg.TableSchema:
+    """The columns of rejects in the warehouse's schema `quarantine`."""
+    columns = {"_row": "integer", "codes": "text[]", "reasons": "jsonb", "kinds": "text", "texts": "text[]"}
+    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns.items()])
+
+
+def mart_schema(mart: Mart, contract: Contract) -> dg.TableSchema:
+    """A mart's columns: what it groups by, its sums, and how many rows each line was made from."""
+    columns = {column.header: column for column in contract.columns}
+    groups = [_group_column(group, columns) for group in mart.group_by]
+    sums = [dg.TableColumn(columns[clean_header(header)].name, "numeric") for header in mart.sum]
+    return dg.TableSchema(columns=[*groups, *sums, dg.TableColumn("source_rows", "bigint")])
+
+
+def _group_column(group: str | Month, columns: dict[str, ContractColumn]) -> dg.TableColumn:
+    if isinstance(group, Month):
+        return dg.TableColumn(f"{columns[clean_header(group.month)].name}_month", "date")
+    column = columns[clean_header(group)]
+    return dg.TableColumn(column.name, type_text(column))
 
 
 def type_text(column: ContractColumn) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shp_resources import landing
+from tests.support import platforms
 from tests.support.homes import Home
 from tests.support.postgres import fresh_database, session_server
 
@@ -24,6 +26,22 @@ def database_dsn(postgres_server: str) -> Iterator[str]:
     """Address of an empty database of this test's own."""
     with fresh_database(postgres_server) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def platform_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a database with the ledger's and Dagster's tables, to be copied."""
+    with fresh_database(postgres_server) as dsn:
+        platforms.prepare(dsn, tmp_path_factory.mktemp("template"))
+        yield dsn.rpartition("/")[2]
+
+
+@pytest.fixture
+def platform(postgres_server: str, platform_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[platforms.Platform]:
+    """An installation with a feed by file, a feed by day and a mart; a file is taken up at once."""
+    monkeypatch.setattr(landing, "QUIET_SECONDS", 0.0)
+    with fresh_database(postgres_server, platform_template) as dsn, platforms.opened(tmp_path, dsn) as platform:
+        yield platform
 
 
 @pytest.fixture
