@@ -14,6 +14,7 @@ from shp_resources.settings import Settings
 
 _PACKAGE = Path(shp_ops.__file__).parent
 LOCATION = "shp"
+_PLANNED_AT_ONCE = "100"  # what a run plans to do is stored in one transaction, not in one for each asset and check
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def environment(settings: Settings, dsn: str | None) -> dict[str, str]:
         settings: the installation.
         dsn: address of the ledger's database, None when it is not known yet.
     """
-    known = settings.as_environment() | {"DAGSTER_HOME": str(Layout(settings.home).dagster_home)}
+    dagster = {"DAGSTER_HOME": str(Layout(settings.home).dagster_home), "DAGSTER_EVENT_BATCH_SIZE": _PLANNED_AT_ONCE}
+    known = settings.as_environment() | dagster
     if dsn is not None:
         known |= {"SHP_PG_DSN": dsn, "SHP_WAREHOUSE_DSN": settings.warehouse_dsn or dsn}
     return known
