@@ -1,7 +1,7 @@
 """Files side by side: one forked worker per core, each with runs of its own; a killed worker costs one file, not all.
 
-Workers are forked before anything connects, after everything is imported. They draw the next queue of files from a
-shared counter and tell results and progress through a pipe of their own.
+Workers are forked before anything connects, after everything is imported. This process hands them one file after the
+other and hears of progress and results, through a pipe per worker; nothing is shared that a killed worker could hold.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -80,115 +81,130 @@ def take_all(order: Order, on_event: Callable[[Event], None], workers: int | Non
     Returns:
         A result per file, in order.
     """
-    count = min(len(order.queues), workers or len(os.sched_getaffinity(0)))
-    counter = _FORK.Value("i", 0)
-    started: list[_Worker] = []
-    results: dict[int, FileResult] = {}
+    crew = _Crew(order, on_event)
     try:
-        started += [_start(order, counter) for _ in range(count)]
-        _listen(started, order.paths, results, on_event)
+        crew.work(min(len(order.queues), workers or len(os.sched_getaffinity(0))))
     finally:
-        _end(started)
-    return [results.get(index, _never(path)) for index, path in enumerate(order.paths)]
+        crew.end()
+    return [crew.results[index] for index in range(len(order.paths))]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
+    """A worker as its parent sees it: process, pipe, and the queue it is at, whose first file it has in hand."""
+
     process: Any
     pipe: Connection
-    index: int | None = None
+    queue: deque[int] = field(default_factory=deque)
 
 
-def _start(order: Order, counter: Any) -> _Worker:
-    ours, theirs = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=_work, args=(order, counter, theirs, os.getpid()))
-    process.start()
-    theirs.close()
-    return _Worker(process, ours)
+class _Crew:
+    """All workers of an order."""
+
+    def __init__(self, order: Order, on_event: Callable[[Event], None]) -> None:
+        self.results: dict[int, FileResult] = {}
+        self._order, self._on_event = order, on_event
+        self._waiting = deque(deque(queue) for queue in order.queues)
+        self._workers: list[_Worker] = []
+
+    def work(self, count: int) -> None:
+        """Take all files with so many workers at once."""
+        for _ in range(count):
+            self._hire()
+        while busy := [worker.pipe for worker in self._workers if worker.queue]:
+            for pipe in wait(busy):
+                self._hear(next(worker for worker in self._workers if worker.pipe is pipe))
+
+    def end(self) -> None:
+        """Wait for all workers; after Ctrl-C the terminal has told them already, after anything else they are told here."""
+        if isinstance(sys.exception(), KeyboardInterrupt):
+            self._join(_OWN_END_SECONDS)
+        for worker in self._workers:
+            worker.pipe.close()
+            if worker.queue and worker.process.is_alive():
+                worker.process.terminate()
+        self._join(_ASKED_END_SECONDS)
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.join()
+
+    def _hire(self) -> None:
+        ours, theirs = _FORK.Pipe()
+        process = _FORK.Process(target=_work, args=(self._order, theirs, ours, os.getpid()))
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        self._hand(worker)
+
+    def _hand(self, worker: _Worker) -> None:
+        """Give a worker its next file; when there is none it has nothing to do, and ends with the others."""
+        if not worker.queue and self._waiting:
+            worker.queue = self._waiting.popleft()
+        if worker.queue:
+            with suppress(BrokenPipeError):  # its end is heard next
+                worker.pipe.send(worker.queue[0])
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            event: Event = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self._lose(worker)
+            return
+        if event.result is not None:
+            self.results[worker.queue.popleft()] = event.result
+        self._on_event(event)
+        if event.result is not None:
+            self._hand(worker)
+
+    def _lose(self, worker: _Worker) -> None:
+        """One file is lost with its worker; another worker goes on with the rest."""
+        worker.process.join()
+        index = worker.queue.popleft()
+        self.results[index] = _lost(self._order.paths[index], worker.process.exitcode)
+        self._on_event(Event(index, "done", result=self.results[index]))
+        if worker.queue:
+            self._waiting.appendleft(worker.queue)
+            worker.queue = deque()
+        if self._waiting:
+            self._hire()
+
+    def _join(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        for worker in self._workers:
+            worker.process.join(max(0.0, until - time.monotonic()))
 
 
-def _work(order: Order, counter: Any, pipe: Connection, parent: int) -> None:
-    """Inside a worker: draw queues until there are none left, or until it is told to stop."""
+def _lost(path: Path, status: int) -> FileResult:
+    code = Code.INTERRUPTED if status == _INTERRUPTED else Code.WORKER_LOST
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return FileResult(printable(str(path)), code=str(code), message=f"The worker that took it {how}.")
+
+
+def _work(order: Order, pipe: Connection, parents: Connection, parent: int) -> None:
+    """Inside a worker: take files until there are none left, or until it is told to stop."""
     stop = StopSignal()
+    parents.close()
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))  # whoever kills the command stops its work
     try:
-        if os.getppid() != parent:
-            return
-        _take_queues(order, counter, pipe, stop)
+        if os.getppid() == parent:
+            _take_files(order, pipe, stop)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
 
-def _take_queues(order: Order, counter: Any, pipe: Connection, stop: StopSignal) -> None:
-    current = -1
+def _take_files(order: Order, pipe: Connection, stop: StopSignal) -> None:
+    index = -1
 
     def tell(step: str, rows: int = 0, result: FileResult | None = None) -> None:
         with suppress(BrokenPipeError):  # the command is gone: what is under way is given back all the same
-            pipe.send(Event(current, step, rows, result))
+            pipe.send(Event(index, step, rows, result))
 
     take = order.make_take(replace(order.outside, progress=lambda feed, partition, step, rows: tell(step, rows)))
-    while (number := _next(counter)) < len(order.queues):
-        for current in order.queues[number]:
+    with suppress(EOFError):  # there is nothing left to take
+        while True:
+            index = pipe.recv()
             tell("begun")
-            result = take(order.paths[current])
+            result = take(order.paths[index])
             stop.check()  # a run that was interrupted ends like one that failed
             tell("done", result=result)
-
-
-def _next(counter: Any) -> int:
-    with counter.get_lock():
-        counter.value += 1
-        return int(counter.value) - 1
-
-
-def _listen(workers: list[_Worker], paths: Sequence[Path], results: dict[int, FileResult], on_event: Callable[[Event], None]) -> None:
-    open_pipes = {worker.pipe: worker for worker in workers}
-    while open_pipes:
-        for pipe in wait(list(open_pipes)):
-            worker = open_pipes[pipe]  # type: ignore[index]
-            try:
-                event: Event = worker.pipe.recv()
-            except EOFError:
-                del open_pipes[worker.pipe]
-                _note_loss(worker, paths, results, on_event)
-                continue
-            worker.index = None if event.step == "done" else event.index
-            if event.result is not None:
-                results[event.index] = event.result
-            on_event(event)
-
-
-def _note_loss(worker: _Worker, paths: Sequence[Path], results: dict[int, FileResult], on_event: Callable[[Event], None]) -> None:
-    worker.process.join()
-    if worker.index is None:
-        return
-    status = worker.process.exitcode
-    code = Code.INTERRUPTED if status == _INTERRUPTED else Code.WORKER_LOST
-    message = f"The worker that took it {f'was killed by signal {-status}' if status < 0 else f'ended with status {status}'}."
-    lost = FileResult(printable(str(paths[worker.index])), code=str(code), message=message)
-    results[worker.index] = lost
-    on_event(Event(worker.index, "done", result=lost))
-
-
-def _never(path: Path) -> FileResult:
-    return FileResult(printable(str(path)), code=str(Code.WORKER_LOST), message="Its worker was lost before its turn came.")
-
-
-def _end(workers: list[_Worker]) -> None:
-    """Wait for all workers; after Ctrl-C the terminal has told them already, after anything else they are told here."""
-    if isinstance(sys.exception(), KeyboardInterrupt):
-        _join(workers, _OWN_END_SECONDS)
-    for worker in workers:
-        worker.pipe.close()
-        if worker.process.is_alive():
-            worker.process.terminate()
-    _join(workers, _ASKED_END_SECONDS)
-    for worker in workers:
-        worker.process.kill()
-        worker.process.join()
-
-
-def _join(workers: list[_Worker], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    for worker in workers:
-        worker.process.join(max(0.0, until - time.monotonic()))
