@@ -1,0 +1,1 @@
+"""States of earlier versions, from which later ones prove their upgrades."""
