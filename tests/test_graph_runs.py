@@ -173,17 +173,6 @@ def test_single_rejects_warn_and_do_not_turn_red(defects: Ran) -> None:
     assert checks["rejects"].passed
 
 
-def _everywhere(platform: Platform) -> Iterator[tuple[str, str]]:
-    """All that Dagster and the ledger have on record, and every file below the home but what was delivered and kept."""
-    tables = platform.sql("select schemaname, tablename from pg_tables where schemaname in ('public', 'shp', 'shp_pub', 'mart')")
-    for schema, table in tables:
-        for (row,) in platform.sql(f'select t::text from "{schema}"."{table}" t'):
-            yield f"{schema}.{table}", row
-    for path in (platform.base / "home").rglob("*"):
-        if path.is_file() and not path.is_relative_to(platform.settings.landing) and not path.is_relative_to(platform.settings.store):
-            yield str(path), path.read_text(encoding="utf-8", errors="replace")
-
-
 @pytest.mark.parametrize("refused", [False, True], ids=["loaded", "refused"])
 def test_personal_data_stays_in_the_table_and_the_artefacts(platform: Platform, capfd: pytest.CaptureFixture[str], refused: bool) -> None:
     """A customer's address would be found in event logs that everybody can read, and that nobody deletes."""
@@ -192,7 +181,7 @@ def test_personal_data_stays_in_the_table_and_the_artefacts(platform: Platform, 
     result = platform.process(platform.drop("a.xlsx", lines))
     assert result.success is not refused
     platform.mart()
-    found = list(_everywhere(platform))
+    found = list(platform.everywhere())
     assert len(found) > 60
     assert [place for place, text in found if "wilhelmina" in text] == []
     out, err = capfd.readouterr()

@@ -97,15 +97,25 @@ class Platform:
     Args:
         base: the folder with `feeds`, `marts` and `home`.
         dsn: address of its database.
+        warehouse_dsn: address of the warehouse's, if that is another one.
     """
 
     base: Path
     dsn: str
+    warehouse_dsn: str | None = None
 
     @cached_property
     def settings(self) -> Settings:
         """Its settings."""
-        return Settings.load({"SHP_FEEDS": str(self.base / "feeds"), "SHP_PG_DSN": self.dsn}, home=self.base / "home")
+        known = {"SHP_FEEDS": str(self.base / "feeds"), "SHP_PG_DSN": self.dsn}
+        settings = Settings.load(known, home=self.base / "home")
+        return replace(settings, warehouse_dsn=self.warehouse_dsn)
+
+    def turn_to(self, warehouse_dsn: str | None) -> None:
+        """Let its warehouse be somewhere else from now on."""
+        self.warehouse_dsn = warehouse_dsn
+        for made in ("settings", "outside", "definitions"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -204,7 +214,7 @@ class Platform:
 
     def tick(self, sensor: str = "arrivals") -> Tick:
         """Evaluate a sensor once."""
-        definition = self.definitions.get_sensor_def(sensor)
+        definition = next(found for found in self.definitions.sensors or () if found.name == sensor)
         with dg.build_sensor_context(instance=self.instance, definitions=self.definitions, resources={"outside": self.outside}) as context:
             answer = definition(context)
             answers = [answer] if isinstance(answer, dg.SensorResult | dg.SkipReason) else list(answer)  # type: ignore[call-overload]
@@ -284,6 +294,17 @@ class Platform:
         """A run's check evaluations by name."""
         return {found.check_name: found for found in result.get_asset_check_evaluations()}  # type: ignore[misc]
 
+    def everywhere(self) -> Iterator[tuple[str, str]]:
+        """All that Dagster and the ledger have on record, and every file below the home but what was delivered and kept."""
+        tables = self.sql("select schemaname, tablename from pg_tables where schemaname in ('public', 'shp', 'shp_pub', 'mart')")
+        for schema, table in tables:
+            for (row,) in self.sql(f'select t::text from "{schema}"."{table}" t'):
+                yield f"{schema}.{table}", row
+        delivered = (self.settings.landing, self.settings.store)
+        for path in (self.base / "home").rglob("*"):
+            if path.is_file() and not any(path.is_relative_to(folder) for folder in delivered):
+                yield str(path), path.read_text(encoding="utf-8", errors="replace")
+
     def close(self) -> None:
         """Close connections."""
         self.outside.ledger.close()
@@ -306,6 +327,10 @@ def _tick(answers: list[Any]) -> Tick:
             for request in answer.dynamic_partitions_requests or ():
                 tick.keys.setdefault(request.partitions_def_name, []).extend(request.partition_keys)
     return tick
+
+
+NOBODY = "postgresql://shp@127.0.0.1:1/nobody?connect_timeout=2"
+"""An address at which nothing answers."""
 
 
 @contextmanager
