@@ -30,7 +30,7 @@ def _column(column: ContractColumn, in_key: bool) -> dg.TableColumn:
         "at most": high,
         "one of": ", ".join(column.allowed) if column.allowed else None,
         "matches": column.pattern,
-        "at most characters": column.max_length,
+        "max_length": column.max_length,
         "currency": column.currency,
     }
     other = [f"{name} {value}" for name, value in rules.items() if value is not None]

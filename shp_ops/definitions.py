@@ -11,8 +11,9 @@ import logging
 import dagster as dg
 
 from shp_assets.build import build_assets, build_kits
+from shp_core.errors import UsageError
 from shp_core.feeds.load import Catalogue, load_catalogue
-from shp_resources.outside import Outside
+from shp_resources.outside import Outside, outside_of
 from shp_resources.settings import Settings
 from shp_sensors.build import build_sensors
 
@@ -36,7 +37,15 @@ def load_definitions() -> dg.Definitions:
     catalogue = load_catalogue(settings.feeds, settings.marts)
     for error in catalogue.errors:
         _log.warning("%s The other feeds are in force. Run: shp feeds check", error)
-    return build_definitions(catalogue, Outside(settings, pooled=True))
+    return build_definitions(catalogue, _outside(settings))
+
+
+def _outside(settings: Settings) -> Outside:
+    try:
+        return outside_of(settings, pooled=True)
+    except UsageError as error:  # a slip in shp.yaml must not take every feed down; `shp feeds check` is red meanwhile
+        _log.warning("%s The defaults are in force. Run: shp feeds check", error.message)
+        return Outside(settings, pooled=True)
 
 
 defs = load_definitions()

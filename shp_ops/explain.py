@@ -17,7 +17,7 @@ from shp_core.reading.textrow import SheetSpec
 from shp_ops.installation import catalogue_of, require_feed
 from shp_resources.intake import private_copy
 from shp_resources.landing import printable
-from shp_resources.outside import Outside
+from shp_resources.outside import outside_of
 from shp_resources.settings import Settings
 from shp_resources.store import Store, Validated
 
@@ -54,7 +54,7 @@ def explain(settings: Settings, name: str, path: Path) -> dict[str, Any]:
 
 def _judge(settings: Settings, feed: Feed, path: Path, found: dict[str, Any]) -> list[Refusal]:
     contract = compile_contract(feed)
-    outside = Outside(settings)
+    outside = outside_of(settings)
     with TemporaryDirectory(prefix="shp-explain-") as scratch:
         store = Store(Path(scratch))
         copied = private_copy(path, Path(scratch), outside.limits)

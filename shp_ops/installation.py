@@ -14,6 +14,7 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, UsageError
 from shp_core.feeds.load import Catalogue, load_catalogue
 from shp_core.feeds.model import Feed
+from shp_core.feeds.platform import load_platform
 from shp_ops.supervisor.layout import Layout, environment
 from shp_resources.settings import Settings
 
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 
 def catalogue_of(settings: Settings) -> Catalogue:
-    """The installation's feeds and marts, with the errors of broken files."""
-    return load_catalogue(settings.feeds, settings.marts)
+    """The installation's feeds and marts, with the errors of broken files, `shp.yaml` among them."""
+    catalogue = load_catalogue(settings.feeds, settings.marts)
+    try:
+        load_platform(settings.platform_file)
+    except UsageError as error:
+        catalogue.errors.extend(error.message.splitlines())
+    return catalogue
 
 
 def require_feed(settings: Settings, catalogue: Catalogue, name: str) -> Feed:
@@ -69,9 +75,9 @@ def opened(settings: Settings) -> Iterator[Outside]:
         _bring_up_to_date(dsn)
         _write_dagster_home(settings)
         with _environ({**environment(settings, dsn), "SHP_DB_POOL": "1"}):  # this process is short-lived
-            from shp_resources.outside import Outside  # takes a second to import
+            from shp_resources.outside import outside_of  # takes a second to import
 
-            yield Outside(settings, pooled=True)
+            yield outside_of(settings, pooled=True)
 
 
 @contextmanager

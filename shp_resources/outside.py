@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from shp_core.feeds.platform import load_platform
 from shp_core.limits import Limits
 from shp_resources.ledger import Ledger
 from shp_resources.reader import WorkbookReader
@@ -22,6 +23,15 @@ Progress = Callable[[str, str, str, int], None]
 
 def _silent(feed: str, partition: str, step: str, rows: int) -> None:
     """Nobody is watching."""
+
+
+def outside_of(settings: Settings, *, pooled: bool = False) -> Outside:
+    """The outside systems of an installation, with the limits that its `shp.yaml` sets.
+
+    Raises:
+        UsageError: `shp.yaml` has errors.
+    """
+    return Outside(settings, pooled, load_platform(settings.platform_file).intake_limits())
 
 
 @dataclass(frozen=True)

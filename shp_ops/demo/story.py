@@ -16,7 +16,7 @@ from shp_ops.bundle_files import bundled
 from shp_ops.demo.proof import Line, prove
 from shp_ops.demo.watch import Dropped, Sight, look, watch
 from shp_ops.supervisor.platform import Platform
-from shp_resources.outside import Outside
+from shp_resources.outside import Outside, outside_of
 from shp_resources.settings import Settings
 
 PATIENCE_SECONDS = 300.0
@@ -72,7 +72,7 @@ def play(
     kits = build_kits(catalogue)
     with Platform(settings, tell=say).running() as platform:
         say(f"The platform is up: {platform.ui_url}")
-        outside = Outside(settings, pooled=True)
+        outside = outside_of(settings, pooled=True)
         files = list(_drop(settings, kits))
         on_files(files)
         before = {file for file, sight in look(outside.ledger, files).items() if sight.record and sight.record.state.is_published}
