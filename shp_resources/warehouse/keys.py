@@ -16,12 +16,16 @@ _LEAVING = sql.Identifier("pg_temp", "leaving")
 """Keys that are to be given to the best displaced row; gone with the transaction."""
 
 
-def follow_preference(cur: cursor, target: Target) -> None:
-    """Give every contested key to its new owner if the feed prefers the other end than it did when they were settled."""
+def follow_preference(cur: cursor, target: Target) -> bool:
+    """Give every contested key to its new owner if the feed prefers the other end than it did when they were settled.
+
+    Returns:
+        Whether that was needed.
+    """
     cur.execute(sql.SQL("SELECT _partition, _winner FROM {} LIMIT 1").format(target.displaced))
     row = cur.fetchone()
     if row is None or _beats(target, row[1], row[0]):
-        return
+        return False
     fill = _fill(target)
     cur.execute(sql.SQL("CREATE TEMP TABLE {leaving} ON COMMIT DROP AS SELECT DISTINCT {key} FROM {displaced}").format(**fill))
     cur.execute(
@@ -32,10 +36,15 @@ def follow_preference(cur: cursor, target: Target) -> None:
     )
     _promote(cur, fill)
     cur.execute(sql.SQL("DROP TABLE {leaving}").format(**fill))
+    return True
 
 
-def vacate(cur: cursor, target: Target, partition: str) -> None:
-    """Take the partition's rows out; a key that it owned and does not bring again goes to the best displaced row."""
+def vacate(cur: cursor, target: Target, partition: str) -> int:
+    """Take the partition's rows out; a key that it owned and does not bring again goes to the best displaced row.
+
+    Returns:
+        How many incoming keys the partition owned already: nobody can contest these.
+    """
     fill = _fill(target)
     cur.execute(sql.SQL("DELETE FROM {displaced} WHERE _partition = %s").format(**fill), (partition,))
     cur.execute(
@@ -47,8 +56,10 @@ def vacate(cur: cursor, target: Target, partition: str) -> None:
     )
     dropped_keys = cur.rowcount
     cur.execute(sql.SQL("DELETE FROM {loaded} WHERE _partition = %s").format(**fill), (partition,))
+    owned_keys = cur.rowcount
     if dropped_keys:
         _promote(cur, fill)
+    return owned_keys - dropped_keys
 
 
 def contest(cur: cursor, target: Target, partition: str, delivery: str) -> int:

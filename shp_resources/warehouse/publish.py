@@ -63,13 +63,12 @@ def publish(
         Refusal: `duplicate_delivery`.
     """
     take_fence(cur, target, publication.partition, publication.fence)
-    if target.contract.key:
-        keys.follow_preference(cur, target)
+    turned = bool(target.contract.key) and keys.follow_preference(cur, target)
     recorded = _recorded_rejects(cur, target, publication)
     standing = _standing(cur, target, publication.partition)
     if recorded is not None and sum(standing) == publication.rows:
         restored = _restore_rejects(cur, target, publication, recorded, rejects)
-        return Outcome(restored, *standing, recorded)
+        return Outcome(turned or restored, *standing, recorded)
     _refuse_twin_delivery(cur, target, publication)
     return _replace(cur, target, publication, clean, rejects)
 
@@ -155,8 +154,9 @@ def _replace(
     columns = _stage(cur, target, publication, clean)
     displaced = 0
     if target.contract.key:
-        keys.vacate(cur, target, publication.partition)
-        displaced = keys.contest(cur, target, publication.partition, publication.delivery)
+        kept = keys.vacate(cur, target, publication.partition)
+        if kept < publication.rows:
+            displaced = keys.contest(cur, target, publication.partition, publication.delivery)
     else:
         cur.execute(sql.SQL("DELETE FROM {} WHERE _partition = %s").format(target.loaded), (publication.partition,))
     loaded = _load(cur, target, publication)

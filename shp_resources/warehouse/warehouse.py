@@ -46,8 +46,15 @@ class Warehouse:
                 "Start it with: shp up (or set SHP_WAREHOUSE_DSN or SHP_PG_DSN).",
             )
         if self._known is None or self._known[0] != dsn:
+            self.close()
             self._known = (dsn, make_engine(dsn, pooled=self._pooled))
         return self._known[1]
+
+    def close(self) -> None:
+        """Let the kept connections go; the next use connects anew."""
+        known, self._known = self._known, None
+        if known is not None:
+            known[1].dispose()
 
     @contextmanager
     def transaction(self, isolation: str = "READ COMMITTED", *, readonly: bool = False) -> Iterator[Any]:
