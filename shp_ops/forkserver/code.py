@@ -41,7 +41,7 @@ def import_everything(module: str) -> None:
     for name in _LATE:
         import_module(name)
     repository = reconstruct_repository_def_from_pointer(ModuleCodePointer(module, ATTRIBUTE, str(Path.cwd())))
-    repository.get_implicit_global_asset_job_def()
+    repository.get_all_jobs()
 
 
 def code_of(args: str) -> CodePointer:
