@@ -80,7 +80,7 @@ def test_the_memory_of_cells_is_bounded() -> None:
 
 
 @given(sheets(keyed=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_pandera_schema_names_the_same_rows(sheet: Sheet) -> None:
     """Two independent judges agree on every row rule; a bug in one of them cannot load or reject a row silently."""
     if not sheet.rows:

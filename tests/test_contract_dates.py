@@ -203,10 +203,10 @@ def test_no_text_crashes(cell: str, column: str) -> None:
 def test_many_different_wrong_texts_cost_little() -> None:
     """A file full of wrong dates is refused quickly: forms are compiled once, whatever else is parsed in between."""
     column = '{type: date, formats: ["%m/%d/%Y", "%d.%m.%y", "%Y-%m-%d", "%d %b %Y"]}'
-    before = time.perf_counter()
+    before = time.process_time()
     for number_of in range(2_000):
         assert outcome(column, text(f"wrong {number_of}")) == "invalid_date"
-    assert time.perf_counter() - before < 3
+    assert time.process_time() - before < 3
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 30)), st.integers(0, 999_999))

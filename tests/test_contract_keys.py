@@ -102,7 +102,7 @@ class TestKeys:
         assert summary.failures == {"a+b:duplicate_key": 2}
 
     @given(sheets(keyed=True), st.integers(1, 6))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_keys_agree_with_a_plain_grouping(self, sheet: Sheet, batch_rows: int) -> None:
         """The compact index finds exactly what comparing every row with every other would find."""
         summary, bench = validated(sheet.contract, sheet.rows, batch_rows=batch_rows)

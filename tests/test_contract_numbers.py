@@ -260,10 +260,10 @@ def test_dates_and_booleans_are_no_numbers(kind: str, column: str, code: str) ->
 @pytest.mark.parametrize("cell", ["1" * 32_000 + "+", "+" + " " * 32_000 + "+-", "1" + " " * 32_000 + "+", "$" * 32_000, "1,111" * 6_000])
 def test_a_hostile_text_costs_no_time(cell: str) -> None:
     """One crafted cell cannot keep the platform busy for hours (catastrophic backtracking)."""
-    before = time.perf_counter()
+    before = time.process_time()
     assert outcome(DOLLARS, text(cell)) == "invalid_number"
     assert outcome(DECIMAL, text(cell)) == "invalid_number"
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
 
 
 @given(st.decimals(min_value=-(10**12), max_value=10**12, places=2, allow_nan=False, allow_infinity=False))

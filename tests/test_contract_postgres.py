@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.cells import CellJudge
@@ -83,7 +83,7 @@ _CELLS: dict[str, st.SearchStrategy[Cell]] = {
 
 @pytest.mark.parametrize("column", SQL_TYPES)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_a_field_comes_back_as_it_went_in(column: str, echo: Echo, data: st.DataObject) -> None:
     """Reading a partition back to compare hashes never finds a difference that is only one of spelling."""
     type_ = column.removeprefix("{type: ").split(",")[0].rstrip("}")

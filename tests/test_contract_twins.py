@@ -50,7 +50,7 @@ _SPELLED = st.text(alphabet="01239,.-+$€' \u2019\u00a0", max_size=10) | st.fro
 @given(_SPELLED, st.sampled_from("sn"), st.sampled_from(_NUMERIC), st.sampled_from([".,", ",.", ".", ".'", ", "]))
 @example("0,123", "s", "{type: integer}", ".,")
 @example("-0", "n", "{type: decimal}", ".,")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_spelled_numbers(spelled: str, kind: str, column: str, notation: str) -> None:
     """An amount never depends on how many other rows its file has."""
     assert_twins_agree(column, notation, (kind, spelled))

@@ -22,7 +22,7 @@ from tests.support.random_contracts import Sheet, sheets
 
 
 @given(sheets(), st.integers(1, 7))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_no_row_is_lost_or_invented(sheet: Sheet, batch_rows: int) -> None:
     """Read = clean + rejected + duplicate, and the artefacts hold what the numbers say."""
     summary, bench = validated(sheet.contract, sheet.rows, batch_rows=batch_rows)
@@ -35,7 +35,7 @@ def test_no_row_is_lost_or_invented(sheet: Sheet, batch_rows: int) -> None:
 
 
 @given(sheets(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_hash_is_of_the_clean_rows_and_of_nothing_else(sheet: Sheet, shuffle: random.Random) -> None:
     """Anyone can recompute a partition's hash from its rows, in whatever order they stand."""
     summary, bench = validated(sheet.contract, sheet.rows, batch_rows=3)
@@ -108,7 +108,7 @@ def test_every_rule_is_reported_zeros_too() -> None:
 
 
 @given(sheets())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_failure_is_missing_from_the_report(sheet: Sheet) -> None:
     """Every reject shows up in the counts of exactly one check, under a rule that was foreseen."""
     summary, _ = validated(sheet.contract, sheet.rows)

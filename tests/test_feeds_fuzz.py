@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.compile import compile_contract
@@ -133,7 +133,7 @@ def test_the_base_is_sound(folder: Path) -> None:
 
 
 @given(st.sampled_from(PATHS), _VALUES, st.booleans())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_one_odd_value_anywhere(folder: Path, path: tuple[Any, ...], value: Any, remove: bool) -> None:
     """Any value in any place of a feed file is either told in a sentence or can be worked with."""
     feed, errors = told(changed(path, value, remove), folder)
@@ -147,7 +147,7 @@ def test_one_odd_value_anywhere(folder: Path, path: tuple[Any, ...], value: Any,
 
 
 @given(st.sampled_from([path for path in PATHS if path[0] != "feed"]), st.sampled_from([path for path in PATHS if path[0] != "feed"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_two_wrong_values_are_both_told(folder: Path, first: tuple[Any, ...], second: tuple[Any, ...]) -> None:
     """An error is not hidden by another one in a different part of the file."""
     if first[0] == second[0] and (first[0] != "columns" or len(first) < 2 or len(second) < 2 or first[1] == second[1]):
@@ -170,7 +170,7 @@ def _names(error: str, path: tuple[Any, ...]) -> bool:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_told(folder: Path, content: str) -> None:
     """A file that is no feed at all gives at least one sentence."""
     feed, errors = told(content.replace("\r", ""), folder)
@@ -179,7 +179,7 @@ def test_any_text_is_told(folder: Path, content: str) -> None:
 
 
 @given(st.integers(0, 2000), st.sampled_from("\t\0:[]{}'\"&*!|>%@`#-,?\n xé"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_slip_of_the_finger(folder: Path, place: int, typed: str) -> None:
     """One wrong character in a good file is told or harmless."""
     whole = yaml.safe_dump(BASE, sort_keys=False)
