@@ -35,10 +35,13 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
     Raises:
         dg.Failure: whatever went wrong, with code, kind and next step as metadata; Dagster never retries it.
     """
-    work = _work(context.run, kit, context.partition_key, outside)
+    last = _last_step(context.job_def, kit)
+    work = Work(kit, context.partition_key, context.run.run_id, _via(context.run), last == "warehouse", outside)
     try:
         with told(context, f"step {step} of {kit.name}", work), work.step(step):
             yield work
+            if step == last and not work.publishes:
+                work.ended()
     except DagsterExecutionInterruptedError:
         stopped = interruption(context.instance, work)
         _tell_ledger(context, work, stopped)
@@ -78,7 +81,7 @@ def caught(kit: FeedKit) -> dg.HookDefinition:
         partition = run.tags.get("dagster/partition") if run else None
         if run is None or partition is None:
             return
-        work = _work(run, kit, partition, context.resources.outside)
+        work = Work(kit, partition, run.run_id, _via(run), publishes(run, kit), context.resources.outside)
         error = context.op_exception or RuntimeError()
         _tell_ledger(context, work, unnamed(error, f"step {context.op.name}, outside its body"))
 
@@ -107,12 +110,16 @@ def unnamed(error: BaseException, place: str) -> Fault:
 
 
 def publishes(run: dg.DagsterRun, kit: FeedKit) -> bool:
-    """Whether a run is to reach the warehouse."""
+    """Whether a run is to reach the warehouse; of a run in some process of its own, which names no assets, it is assumed."""
     return not run.asset_selection or kit.key("warehouse") in run.asset_selection
 
 
-def _work(run: dg.DagsterRun, kit: FeedKit, partition: str, outside: Outside) -> Work:
-    return Work(kit, partition, run.run_id, _via(run), publishes(run, kit), outside)
+def _last_step(job: dg.JobDefinition, kit: FeedKit) -> str:
+    """The step with which a run's work on a feed ends."""
+    layers = {key.path[0] for key in job.asset_layer.selected_asset_keys if key in kit.keys}
+    if "warehouse" in layers:
+        return "warehouse"
+    return "validated" if layers & {"text", "validated", "quarantine"} else "raw"
 
 
 def _failure(error: ShpError) -> dg.Failure:

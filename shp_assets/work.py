@@ -98,7 +98,7 @@ class Work:
             with ledger.transaction():
                 ledger.attempts.note_step(*self.key, self.attempt.run_id, name)
                 if self.publishes:
-                    self._move(self._begun)
+                    self._move(self._begin_of_run)
             yield
 
     def name_delivery(self, delivery: str, size: int) -> None:
@@ -128,8 +128,12 @@ class Work:
         with ledger.transaction():
             ledger.attempts.end(*self.key, self.run_id, str(state))
             if self.publishes:
-                self._move(self._begun)  # whatever a run that gave way made of the state meanwhile
-                self._move(lambda record: self._ended(record, state, {"rows": rows, **self._judged(delivery)}))
+                self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
+                self._move(lambda record: self._end_of_run(record, state, {"rows": rows, **self._judged(delivery)}))
+
+    def ended(self) -> None:
+        """Note that the run did what it was asked for, which was not to publish."""
+        self.outside.ledger.attempts.end(*self.key, self.run_id, "ended")
 
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
         """Note why the run did not publish the partition, and where the partition waits now; the first verdict stands."""
@@ -144,7 +148,7 @@ class Work:
             if isinstance(error, NotMadeYet) or error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
                 self._step_back()
             else:
-                self._move(lambda record: self._ended(record, state, self._blame(record, error, summary)))
+                self._move(lambda record: self._end_of_run(record, state, self._blame(record, error, summary)))
 
     def lost(self, fault: Fault, *, again: bool) -> None:
         """Note that this run's worker died; the partition is given back, or held when that happened before."""
@@ -156,7 +160,7 @@ class Work:
                 *self.key, self.run_id, str(state), code=fault.code, kind=fault.kind, evidence=fault.evidence, message=fault.message
             )
             if ended and self.publishes:
-                self._move(lambda record: self._ended(record, state, fields))
+                self._move(lambda record: self._end_of_run(record, state, fields))
 
     def _judged(self, delivery: str | None) -> dict[str, Any]:
         """What the state is about."""
@@ -170,11 +174,11 @@ class Work:
             return {**told, "rows": row_counts(summary)}
         return told if record.delivery == delivery and not isinstance(error, Refusal) else {**told, "rows": {}}
 
-    def _begun(self, record: PartitionRecord) -> Move | None:
+    def _begin_of_run(self, record: PartitionRecord) -> Move | None:
         """A run is under way, unless a newer arrival came: what waits for that one's run is not ours to say."""
         return None if record.state is State.RUNNING or self._is_newer(record) else (State.RUNNING, {})
 
-    def _ended(self, record: PartitionRecord, state: State, fields: dict[str, Any]) -> Move | None:
+    def _end_of_run(self, record: PartitionRecord, state: State, fields: dict[str, Any]) -> Move | None:
         """The end of a run; a newer arrival takes the partition over, and a state that somebody else decided stands."""
         if record.state is not State.RUNNING:
             return None
@@ -184,7 +188,7 @@ class Work:
         """Leave the partition to the worker that has it; if none has, as it was before this run."""
         others = [attempt for attempt in self.outside.ledger.attempts.under_way(self.kit.name) if attempt.partition == self.partition]
         if not others:
-            self._move(lambda record: self._ended(record, *self._as_it_was()))
+            self._move(lambda record: self._end_of_run(record, *self._as_it_was()))
 
     def _as_it_was(self) -> Move:
         """The newest state that was not that of a run."""

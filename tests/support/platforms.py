@@ -67,6 +67,7 @@ sum: [Amount]
 """
 
 _SHORT_LIVED = {"SHP_DB_POOL": "1"}
+_QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 HEADER = ("Order", "Country", "Day", "Amount", "Contact")
 FEED, DAYS = "orders", "counts"
 
@@ -192,6 +193,7 @@ class Platform:
             instance=self.instance,
             partition_key=partition,
             run_id=run_id or str(uuid4()),
+            run_config=_QUIET_LOGS,
             raise_on_error=False,
             tags=dict(tags or {}),
         )
@@ -236,6 +238,7 @@ class Platform:
             instance=self.instance,
             partition_key=request.partition_key,
             run_id=str(uuid4()),
+            run_config=_QUIET_LOGS,
             raise_on_error=False,
             tags={**request.tags, RUN_KEY_TAG: str(request.run_key), SENSOR_NAME_TAG: sensor},
         )
