@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shp_core.contract.contract import Contract
 from shp_core.contract.convert import Reject
+from shp_core.contract.keys import among
 from shp_core.contract.typed import typed_schema
 from shp_resources.store.disk import damaged, disk
 
@@ -93,7 +93,7 @@ class StoreBench:
         """The text rows with these sheet row numbers; none can be added afterwards."""
         self._close(TEXT)
         for batch in read_batches(self._folder / TEXT):
-            chosen = batch.filter(pc.is_in(batch.column("row"), value_set=rows))
+            chosen = batch.filter(among(batch.column("row"), rows))
             if chosen.num_rows:
                 yield chosen
 
