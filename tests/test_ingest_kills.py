@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from tests.support.commands import VISITS, Place, visit, visits
-from tests.support.kill_points import NEVER, Order, Server, serving
+from tests.support.kill_points import NEVER, Points
 from tests.support.postgres import fresh_database, rows
 from tests.support.warehouse import Desk, Poller, target_of
+from tests.support.warm import Order, warm
 
 SHARES = {"shp": 9, "dagster": 3}  # side effects to die at, beside those around the warehouse's commits
 EVERY = os.environ.get("SHP_EVERY_KILL_POINT") == "1"
@@ -38,7 +39,6 @@ class Stage:
 
     Args:
         place: folder with feeds.
-        server: the warm process.
         postgres: address of the database server.
         template: name of the database before the ingestion.
         store: the artefact store before it.
@@ -46,16 +46,15 @@ class Stage:
     """
 
     place: Place
-    server: Server
     postgres: str
     template: str
     store: Path
     files: list[Path]
 
-    def order(self, dsn: str, home: Path, stop_at: int = NEVER, log: Path | None = None, files: list[Path] | None = None) -> Order:
+    def order(self, dsn: str, home: Path, files: list[Path] | None = None, **points: Any) -> Order:
         """The ingestion, in a home of its own."""
         words = ["ingest", "visits", *map(str, files or self.files), "--home", str(home)]
-        return Order(words, {"SHP_PG_DSN": dsn}, str(home), stop_at, log=str(log or os.devnull))
+        return Order(words, self.place.environment(SHP_PG_DSN=dsn), str(self.place.base), points=Points(str(home), **points))
 
     def home(self, name: str) -> Path:
         """A copy of the home before the ingestion."""
@@ -70,11 +69,11 @@ def stage(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     place = Place.make(tmp_path_factory.mktemp("kills"), feeds={"visits": VISITS})
     drop = place.base / "drop"
     bad = visit(90, day="31.02.2026")
-    with fresh_database(postgres_server) as dsn, serving(place.environment(SHP_FEEDS=str(place.base / "feeds"))) as server:
+    with fresh_database(postgres_server) as dsn:
         before = [visits(drop / "a.xlsx", range(1, 51)), visits(drop / "b.xlsx", range(41, 71))]
         home = place.base / "homes" / "before"
-        made = Stage(place, server, postgres_server, dsn.rpartition("/")[2], home / "store", [])
-        assert server.run(made.order(dsn, home, files=before)) == 0
+        made = Stage(place, postgres_server, dsn.rpartition("/")[2], home / "store", [])
+        assert warm().run(made.order(dsn, home, files=before)) == 0
         made.files = [visits(drop / "a.xlsx", range(1, 46), visit(46, fee="?")), visits(drop / "c.xlsx", range(31, 81), bad, visit(31))]
         yield made
 
@@ -90,7 +89,7 @@ def contents(dsn: str) -> dict[str, Any]:
 
 def kept(home: Path) -> set[str]:
     """The artefacts in a store, without what a killed process was making."""
-    return {str(path.relative_to(home)) for path in (home / "store").rglob("*") if "tmp" not in path.parts}
+    return {str(path.relative_to(home)) for path in (home / "store").rglob("*") if (home / "store" / "tmp") not in path.parents}
 
 
 def sampled(log: Path) -> list[tuple[int, str]]:
@@ -117,15 +116,15 @@ def test_kill_9_at_any_point_then_again_gives_the_same_tables(stage: Stage, tmp_
     with fresh_database(stage.postgres, stage.template) as dsn:
         home = stage.home("undisturbed")
         whole = {views(dsn)}
-        assert stage.server.run(stage.order(dsn, home, files=stage.files[:1])) == 0
+        assert warm().run(stage.order(dsn, home, files=stage.files[:1])) == 0
         whole.add(views(dsn))
-        assert stage.server.run(stage.order(dsn, home)) == 0
+        assert warm().run(stage.order(dsn, home)) == 0
         whole.add(views(dsn))
         wanted, artefacts = contents(dsn), kept(home)
     assert len(whole) == 3
     assert [len(wanted[name]) for name in ("loaded", "displaced", "rejects", "publications")] == [80, 45, 2, 3]
     with fresh_database(stage.postgres, stage.template) as dsn:
-        assert stage.server.run(stage.order(dsn, stage.home("counted"), log=log)) == 0
+        assert warm().run(stage.order(dsn, stage.home("counted"), log=str(log))) == 0
         assert contents(dsn) == wanted
     points = sampled(log)
     assert len(points) >= 15 and sum(what == "commit of the warehouse" for _, what in points) == 2
@@ -138,8 +137,8 @@ def die_and_repeat(stage: Stage, number: int, what: str, wanted: dict[str, Any],
     home = stage.home(f"at_{number}")
     with fresh_database(stage.postgres, stage.template) as dsn:
         with Poller(dsn, LOOK).polling() as poller:
-            killed = stage.server.run(stage.order(dsn, home, number))
-            again = stage.server.run(stage.order(dsn, home))
+            killed = warm().run(stage.order(dsn, home, stop_at=number))
+            again = warm().run(stage.order(dsn, home))
         assert (killed, again) == (-9, 0), f"killed at {number}: {what}"
         assert poller.seen <= whole, f"a reader saw half a partition, killed at {number}: {what}"
         assert contents(dsn) == wanted, f"killed at {number}: {what}"
@@ -152,15 +151,15 @@ def test_a_killed_worker_costs_one_file_and_says_so(stage: Stage, tmp_path: Path
     """A file that kills its reader would take the others of the same command down, or be reported as loaded."""
     log, out = tmp_path / "points", tmp_path / "out"
     with fresh_database(stage.postgres, stage.template) as dsn:
-        assert stage.server.run(stage.order(dsn, stage.home("whole"), log=log)) == 0
+        assert warm().run(stage.order(dsn, stage.home("whole"), log=str(log))) == 0
     first = next(number for number, what in sampled(log) if what == "commit of the warehouse")
     with fresh_database(stage.postgres, stage.template) as dsn:
-        order = stage.order(dsn, stage.home("alone"), first)
-        order = replace(order, words=[*order.words, "--json"], alone=True, out=str(out))
-        assert stage.server.run(order) == 1
+        order = stage.order(dsn, stage.home("alone"), stop_at=first, alone=True)
+        order = replace(order, words=[*order.words, "--json"], out=str(out))
+        assert warm().run(order) == 1
         lost, other = json.loads(out.read_text())["files"]
         assert (lost["code"], lost["state"], other["code"], other["state"]) == ("worker_lost", None, None, "published_with_rejects")
-        assert stage.server.run(replace(order, stop_at=NEVER)) == 0
+        assert warm().run(replace(order, points=Points("/nowhere", NEVER))) == 0
         assert rows(dsn, "select state, code from shp.partitions where partition = 'a'") == [("published_with_rejects", None)]
 
 
@@ -168,6 +167,6 @@ def test_what_is_compared_can_differ(stage: Stage) -> None:
     """The comparison above would hold for any tables."""
     with fresh_database(stage.postgres, stage.template) as dsn:
         before = contents(dsn)
-        assert stage.server.run(stage.order(dsn, stage.home("other"), files=stage.files[1:])) == 0
+        assert warm().run(stage.order(dsn, stage.home("other"), files=stage.files[1:])) == 0
         after = contents(dsn)
     assert all(before[name] != after[name] for name in ("loaded", "displaced", "rejects", "publications", "states"))

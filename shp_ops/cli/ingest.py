@@ -40,8 +40,10 @@ def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
     catalogue = catalogue_of(desk.settings)
     model = require_feed(desk.settings, catalogue, feed)
     files = files_of(model, paths)
+    for error in catalogue.errors:
+        desk.say(f"warning: {error} The other feeds are in force.")
     with _progress(desk, files) as on_event:
-        results = run(desk.settings, catalogue, model, files, on_event)
+        results = run(desk.settings, model, files, on_event)
     desk.answer({"feed": feed, "files": [result.as_dict() for result in results]})
     if not desk.json:
         _show(desk, feed, results)

@@ -14,14 +14,14 @@ import psutil
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.arrive import Arrived, arrive
-from shp_assets.guard import VIA_TAG
+from shp_assets.guard import INGEST, VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_assets.steps import SINK, keep_bytes
 from shp_assets.work import Work
-from shp_core.codes import Code
+from shp_core.codes import Code, Scope
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.errors import Fault, ShpError
-from shp_core.healing.faults import Evidence
+from shp_core.healing.faults import Evidence, FaultKind
 from shp_core.states import State
 from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
@@ -33,6 +33,17 @@ BUSY_SECONDS = 300.0
 
 _PAUSE_SECONDS = 0.2
 _QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_ABOUT_BYTES = (FaultKind.DATA_BREACH, FaultKind.SCHEMA_DRIFT, FaultKind.CORRUPT_INPUT)
+_FOR_GOOD = frozenset(code for code in Code if code.info.scope is Scope.FILE and code.info.kind in _ABOUT_BYTES) - {
+    Code.DUPLICATE_DELIVERY,
+    Code.AMBIGUOUS_PARTITION,
+    Code.VOLUME_OUT_OF_RANGE,
+    Code.READER_CRASHED,
+    Code.READER_TIMEOUT,
+    Code.READER_OUT_OF_MEMORY,
+}
+"""Refusals that depend on nothing but bytes and contract: not on other partitions, not on how busy this machine is."""
+
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -42,7 +53,7 @@ class Ingestion:
 
     Args:
         kit: the feed.
-        definitions: the code location, made with the same outside systems.
+        definitions: the feed's assets, made with the same outside systems.
         outside: the outside systems.
         instance: where Dagster keeps runs and events.
         busy_seconds: how long to wait for another worker that has a file's partition.
@@ -75,7 +86,7 @@ class Ingestion:
             raise KeyboardInterrupt from error
 
     def _take(self, path: Path, began: float) -> FileResult:
-        arrived = arrive(self.outside.ledger, self.kit, sight(path), "ingest")
+        arrived = arrive(self.outside.ledger, self.kit, sight(path), INGEST)
         key = (self.kit.name, arrived.arrival.partition)
         before = self._number(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
@@ -99,14 +110,30 @@ class Ingestion:
         """
         until = time.monotonic() + self.busy_seconds
         while True:
-            work = Work(self.kit, arrived.arrival.partition, str(uuid4()), "ingest", publishes=True, outside=self.outside)
+            work = Work(self.kit, arrived.arrival.partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
             self._wait_for_others(work, until)
-            if self._is_held(work):
-                self._settle(work)
-                return None
-            failure = self._run(work)
+            failure = self._do(work)
             if failure is None or failure.code is not Code.PARTITION_BUSY or time.monotonic() > until:
                 return failure
+
+    def _do(self, work: Work) -> ShpError | None:
+        try:
+            with self.outside.ledger.leases.held(*work.key, work.holder, alive=process_alive):
+                if self._is_done(work):
+                    return None
+        except Fault as fault:
+            if fault.code is not Code.PARTITION_BUSY:
+                raise
+            return fault
+        return self._run(work)
+
+    def _is_done(self, work: Work) -> bool:
+        if self._was_refused(work):
+            return True
+        if not self._is_held(work):
+            return False
+        self._settle(work)
+        return True
 
     def _wait_for_others(self, work: Work, until: float) -> None:
         """Wait while a living worker has the partition: it is probably publishing this very file."""
@@ -119,6 +146,15 @@ class Ingestion:
         if holder is None or holder.host != Holder.here(work.run_id).host:
             return text is not None
         return process_alive(holder.pid, holder.started)
+
+    def _was_refused(self, work: Work) -> bool:
+        """Whether these very bytes were refused by this very contract: asking again every hour must not cost runs."""
+        record = self.outside.ledger.partitions.get(*work.key)
+        if record is None or record.state is not State.QUARANTINED or record.code is None:
+            return False
+        judged = (record.delivery, record.contract_version, record.converter_version)
+        now = (work.arrival.delivery, self.kit.contract.version, CONVERTER_VERSION)
+        return judged == now and record.delivery is not None and Code(record.code) in _FOR_GOOD
 
     def _is_held(self, work: Work) -> bool:
         """Whether the warehouse holds this delivery, by its own rows and not by what is remembered of them."""
@@ -161,7 +197,7 @@ class Ingestion:
     def _tags(self, work: Work) -> dict[str, str]:
         process = psutil.Process()
         return {
-            VIA_TAG: "ingest",
+            VIA_TAG: INGEST,
             "shp/feed": self.kit.name,
             "shp/arrival": str(work.arrival.number),
             "shp/pid": str(process.pid),

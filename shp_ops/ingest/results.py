@@ -83,6 +83,6 @@ def from_record(
         changed=changed,
         code=code,
         message=message,
-        rows=record.rows if record.state in (*PUBLISHED_STATES, State.QUARANTINED) else {},
+        rows=record.rows if record.delivery == delivery and record.state in (*PUBLISHED_STATES, State.QUARANTINED) else {},
         seconds=seconds,
     )

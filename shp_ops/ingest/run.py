@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
@@ -11,19 +12,18 @@ from shp_ops.ingest.files import queues
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, take_all
 from shp_ops.installation import opened
-from shp_resources.outside import Outside
 from shp_resources.settings import Settings
 
+if TYPE_CHECKING:
+    from shp_resources.outside import Outside
 
-def ingest(
-    settings: Settings, catalogue: Catalogue, feed: Feed, files: Sequence[Path], on_event: Callable[[Event], None]
-) -> list[FileResult]:
+
+def ingest(settings: Settings, feed: Feed, files: Sequence[Path], on_event: Callable[[Event], None]) -> list[FileResult]:
     """Deliver files of a feed and process them now.
 
     Args:
         settings: the installation.
-        catalogue: its feeds.
-        feed: one of them.
+        feed: one of its feeds.
         files: the files.
         on_event: told what happens.
 
@@ -34,22 +34,22 @@ def ingest(
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
     with opened(settings) as outside:
-        return take_all(Order(files, queues(feed, files), outside, _graph(catalogue, feed)), on_event)
+        return take_all(Order(files, queues(feed, files), outside, _graph(feed)), on_event)
 
 
-def _graph(catalogue: Catalogue, feed: Feed) -> MakeTake:
+def _graph(feed: Feed) -> MakeTake:
     """What makes, inside a worker, what takes one file; Dagster is imported here, once, after the database answered."""
-    from shp_assets.build import build_kits
+    from shp_assets.build import build_assets, build_kits
     from shp_assets.lost import close_lost
-    from shp_ops.definitions import build_definitions
     from shp_ops.ingest.instance import quiet_instance
     from shp_ops.ingest.one import Ingestion
 
-    kits = build_kits(catalogue)
+    alone = Catalogue({feed.feed: feed}, {}, [])
+    kits = build_kits(alone)
 
     def make_take(outside: Outside) -> Take:
         instance = quiet_instance()
-        close_lost(instance, {feed.feed: kits[feed.feed]}, outside)
-        return Ingestion(kits[feed.feed], build_definitions(catalogue, outside), outside, instance).take
+        close_lost(instance, kits, outside)
+        return Ingestion(kits[feed.feed], build_assets(alone, kits, outside), outside, instance).take
 
     return make_take

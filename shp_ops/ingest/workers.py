@@ -18,13 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shp_core.codes import Code
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.stopping import StopSignal
 from shp_resources.landing import printable
-from shp_resources.outside import Outside
+
+if TYPE_CHECKING:
+    from shp_resources.outside import Outside
 
 _FORK = multiprocessing.get_context("fork")
 _LIBC = ctypes.CDLL(None)
@@ -33,7 +35,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 _OWN_END_SECONDS, _ASKED_END_SECONDS = 5.0, 30.0
 
 Take = Callable[[Path], FileResult]
-MakeTake = Callable[[Outside], Take]
+MakeTake = Callable[["Outside"], Take]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.holders import REPOSITORY
+from tests.support.warm import warm
 from tests.support.workbooks import written
 
 SHP = (sys.executable, "-m", "shp_ops.cli.main")
@@ -126,7 +127,11 @@ class Place:
         return {**bare, "PYTHONPATH": str(REPOSITORY), **self.environ, **more}
 
     def shp(self, *words: str | Path, **more: str) -> Answer:
-        """Run a command and wait for it."""
+        """Run a command and wait for it; in a process of its own that is forked from a warm one."""
+        return Answer(*warm().call([str(word) for word in words], self.environment(**more), self.base))
+
+    def cold(self, *words: str | Path, **more: str) -> Answer:
+        """Run a command as a shell does, and wait for it."""
         return self.call([*SHP, *words], **more)
 
     def call(self, command: Sequence[str | Path], **more: str) -> Answer:
