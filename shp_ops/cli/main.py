@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("shp_ops.cli.platform", "status", "Show whether the platform is up and healthy."),
     "demo": Entry("shp_ops.cli.demo", "demo", "Load sample workbooks through a platform of its own, and prove what was loaded."),
     "ingest": Entry("shp_ops.cli.ingest", "ingest", "Deliver files to a feed and process them now."),
+    "inspect": Entry("shp_ops.cli.inspect", "inspect", "Look into workbooks: sound or refused, what their sheets hold."),
     "feeds": Entry("shp_ops.cli.feeds", "feeds", "Check feed files, try a workbook against one, print their schema."),
     "partitions": Entry("shp_ops.cli.partitions", "partitions", "Show the state of every partition of a feed."),
     "history": Entry("shp_ops.cli.partitions", "history", "Show everything that happened to one partition."),

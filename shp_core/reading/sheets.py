@@ -1,0 +1,88 @@
+"""Every worksheet of a workbook, cell by cell, hidden ones too: what a file says, before any feed has a say.
+
+Lives here: the walk over all sheets, and their counts. Must not live here: tables (`table`), and which reader is
+fastest; this is the plain reference. Standard library only, Python 3.8 syntax.
+"""
+
+# ruff: noqa: B905 (Python 3.8 knows no `zip(strict=)`)
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shp_core.limits import Limits
+from shp_core.reading.cells import Cells
+from shp_core.reading.container import Container
+from shp_core.reading.gate import open_container, verify
+from shp_core.reading.markup import events
+from shp_core.reading.order import RowOrder, in_order
+from shp_core.reading.package import Sheet, Workbook, read_package
+from shp_core.reading.reference import SheetRow, sheet_rows
+from shp_core.reading.strings import shared_strings
+from shp_core.reading.textrow import ABSENT, ERROR, TEXT
+
+
+class SheetCount(NamedTuple):
+    """What one sheet holds.
+
+    Args:
+        name: its name.
+        hidden: whether it is hidden.
+        rows: rows with a cell that is not blank.
+        cells: cells that hold something (every kind but `-`).
+        error_cells: those of kind `e`.
+    """
+
+    name: str
+    hidden: bool
+    rows: int
+    cells: int
+    error_cells: int
+
+
+def read_sheets(path: Path, limits: Limits, hear: Callable[[Sheet, SheetRow], object] | None = None) -> Iterator[SheetCount]:
+    """Read every worksheet of a workbook, in the order of the tabs.
+
+    Args:
+        path: the private copy.
+        limits: what is accepted.
+        hear: who wants to see the rows, with their blank cells.
+
+    Yields:
+        The counts of one sheet after the other; they and the rows are provisional until the iteration has ended.
+
+    Raises:
+        Unreadable: the workbook is refused, with a code.
+        OSError: the copy cannot be read.
+    """
+    with open_container(path, limits) as container:
+        workbook = read_package(container, limits)
+        orders = {sheet.part: RowOrder() for sheet in workbook.sheets}
+        verify(container, limits, dict(orders))
+        cells = _cells(container, workbook, limits)
+        for sheet in workbook.sheets:
+            stream = events(container.pieces(sheet.part), sheet.part, limits)
+            rows = sheet_rows(stream, sheet.part, cells, limits)
+            yield _count(sheet, in_order(rows, orders[sheet.part].certain, sheet.part, limits), hear)
+
+
+def _cells(container: Container, workbook: Workbook, limits: Limits) -> Cells:
+    strings = shared_strings(container, workbook.strings, limits) if workbook.strings else []
+    return Cells(strings, workbook.dated, workbook.date1904, limits)
+
+
+def _count(sheet: Sheet, rows: Iterator[SheetRow], hear: Callable[[Sheet, SheetRow], object] | None) -> SheetCount:
+    spoken = cells = errors = 0
+    for row in rows:
+        spoken += _says_something(row)
+        cells += len(row.kinds) - row.kinds.count(ABSENT)
+        errors += row.kinds.count(ERROR)
+        if hear is not None:
+            hear(sheet, row)
+    return SheetCount(sheet.name, sheet.hidden, spoken, cells, errors)
+
+
+def _says_something(row: SheetRow) -> bool:
+    """Whether a cell is not blank; white space alone is blank, zero and errors are not."""
+    return any(kind not in (TEXT, ABSENT) or (kind == TEXT and text and not text.isspace()) for kind, text in zip(row.kinds, row.texts))

@@ -1,0 +1,148 @@
+"""The process that forks readers: `python -m shp_resources.inspection.process PARENT`, its standard input a socket.
+
+Starting Python costs more than reading a small file. So this process starts once, imports what reading needs, and
+forks for every job; it never touches a file itself. Each fork reads one file under limits of its own and ends, so
+nothing that one file does can reach the next one, and two runs give the same answers.
+
+A job is one packet: JSON (`path`, `limits`, `cells`), and the writing end of a pipe, into which the fork writes lines
+
+    ["rows", "sheet", 7, [[1, "s", "text"], …]]   some cells of a row, if `cells` is wanted
+    ["sheet", {"name": …}]                        a sheet is read to its end
+    {"ok": true, "sheets": 2}                     the verdict, always last; else "refused", "lost" or "crashed"
+
+and this process answers with its exit status. Must not live here: decisions about any of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shp_core.limits import Limits
+from shp_core.reading.package import Sheet
+from shp_core.reading.problem import Unreadable
+from shp_core.reading.reference import SheetRow
+from shp_core.reading.sheets import SheetCount, read_sheets
+from shp_core.reading.textrow import ABSENT
+
+JOB_BYTES = 1 << 16
+"""No job is longer; a path has at most 4,096 bytes."""
+NAME_CHARS = 255
+"""A sheet's name is told up to here; the format allows 31 characters."""
+
+_PR_SET_PDEATHSIG = 1
+_STDIN, _STDOUT = 0, 1
+_LINE_CHARS = 1 << 16
+_CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
+
+
+def main(parent: int) -> None:
+    """Fork for one job after the other, until the parent closes the socket."""
+    _stay_with(parent)
+    for codec in _CODECS:
+        codecs.lookup(codec)
+    gc.freeze()
+    with socket.socket(fileno=_STDIN) as channel:
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(channel, JOB_BYTES, 1)
+            if not packet:
+                return
+            channel.send(json.dumps({"status": _forked(channel, json.loads(packet), descriptors[0])}).encode())
+
+
+def _stay_with(parent: int) -> None:
+    """Die with the parent, however it dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _forked(channel: socket.socket, job: dict[str, Any], pipe: int) -> int:
+    """Do a job in a fork; its exit status, negative for a signal."""
+    ours = os.getpid()
+    pid = os.fork()
+    if not pid:
+        _stay_with(ours)
+        channel.close()
+        os.dup2(pipe, _STDOUT)
+        os.close(pipe)
+        _work(job)
+        os._exit(0)
+    os.close(pipe)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _work(job: dict[str, Any]) -> None:
+    with os.fdopen(_STDOUT, "w", encoding="ascii", closefd=False) as out:
+
+        def tell(line: Any) -> None:
+            out.write(json.dumps(line) + "\n")
+
+        tell(_verdict(job, tell))
+
+
+def _verdict(job: dict[str, Any], tell: Callable[[Any], None]) -> dict[str, Any]:
+    limits = Limits(**job["limits"])
+    try:
+        _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
+        return {"ok": True, "sheets": _read(Path(os.fsdecode(bytes.fromhex(job["path"]))), limits, job["cells"], tell)}
+    except Unreadable as problem:
+        return {"refused": problem.as_dict()}
+    except MemoryError:
+        message = f"reading needs more memory than child_memory_bytes = {limits.child_memory_bytes}"
+        return {"refused": {"code": "reader_out_of_memory", "message": message, "details": {}}}
+    except OSError as error:
+        return {"lost": f"{type(error).__name__}: {os.strerror(error.errno or 0)}"}
+    except Exception as error:  # noqa: BLE001  the process's outermost boundary: the parent must hear of it in any case
+        return {"crashed": f"{type(error).__name__}: {error}"[:300]}
+
+
+def _limit(memory: int, cpu: int) -> None:
+    """Limit this process; it can open one file, the workbook, and write none."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
+    os.close(workbook)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))
+
+
+def _read(path: Path, limits: Limits, cells: bool, tell: Callable[[Any], None]) -> int:
+    count = 0
+    for sheet in read_sheets(path, limits, (lambda sheet, row: _tell_cells(sheet, row, tell)) if cells else None):
+        tell(["sheet", _told(sheet)])
+        count += 1
+    return count
+
+
+def _told(sheet: SheetCount) -> dict[str, Any]:
+    return {**sheet._asdict(), "name": sheet.name[:NAME_CHARS]}
+
+
+def _tell_cells(sheet: Sheet, row: SheetRow, tell: Callable[[Any], None]) -> None:
+    """Tell the cells that hold something, in lines of bounded length."""
+    name, held, chars = sheet.name[:NAME_CHARS], [], 0
+    for column, kind, text in zip(row.columns, row.kinds, row.texts, strict=True):
+        if kind != ABSENT:
+            held.append((column, kind, text))
+            chars += len(text or "") + 16
+        if chars > _LINE_CHARS:
+            tell(["rows", name, row.number, held])
+            held, chars = [], 0
+    if held:
+        tell(["rows", name, row.number, held])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
