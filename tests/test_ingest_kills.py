@@ -22,7 +22,8 @@ from tests.support.postgres import fresh_database, rows
 from tests.support.warehouse import Desk, Poller, target_of
 from tests.support.warm import Order, warm
 
-SHARES = {"shp": 9, "dagster": 3}  # side effects to die at, beside those around the warehouse's commits
+SHARES = {"shp": 6, "dagster": 3}  # side effects to die at, beside those around the warehouse's commits
+AROUND = (0, 1, 5, 10)  # before and after the warehouse's commit, after the ledger's confirmation, before the lease is given back
 EVERY = os.environ.get("SHP_EVERY_KILL_POINT") == "1"
 # One answer, whole: which partition holds how many rows of which delivery, and what they add up to.
 LOOK = "select _partition, _delivery, count(*), sum(fee) from warehouse.visits group by 1, 2 order by 1, 2"
@@ -95,7 +96,7 @@ def kept(home: Path) -> set[str]:
 def sampled(log: Path) -> list[tuple[int, str]]:
     """The side effects to die at: evenly over ours and over Dagster's, and all around the commits of the warehouse."""
     points = [(int(number), owner, what) for number, owner, what in (line.split("\t") for line in log.read_text().splitlines())]
-    near = {number + step for number, _, what in points for step in (0, 1) if what == "commit of the warehouse"}
+    near = {number + step for number, _, what in points for step in AROUND if what == "commit of the warehouse"}
     chosen = near.union(*(evenly([n for n, whose, _ in points if whose == owner], count) for owner, count in SHARES.items()))
     return [(number, what) for number, _, what in points if EVERY or number in chosen]
 

@@ -160,15 +160,21 @@ class Ingestion:
         """Whether the warehouse holds this delivery, by its own rows and not by what is remembered of them."""
         try:
             kept = keep_bytes(work)
-            known = self.outside.ledger.partitions.get(*work.key)
+            if not self._was_published(work, kept.delivery):
+                return False
             record = self.outside.ledger.publications.sinks(*work.key).get(SINK)
             wanted = Publication(kept.delivery, self.kit.contract.version, CONVERTER_VERSION)
-            if known is None or known.delivery != kept.delivery or record is None or not record.held == wanted == record.intended:
+            if record is None or not record.held == wanted == record.intended:
                 return False
             held = self.outside.warehouse.read_back(self.kit.target, work.partition)
         except ShpError:
             return False  # the run will say so, in its own words
         return (held.loaded + held.displaced, held.hash) == (record.rows, record.hash)
+
+    def _was_published(self, work: Work, delivery: str) -> bool:
+        """Whether the ledger followed to the end; a worker may have died between the sink's word and the ledger's."""
+        known = self.outside.ledger.partitions.get(*work.key)
+        return known is not None and known.delivery == delivery and "loaded" in known.rows
 
     def _settle(self, work: Work) -> None:
         """The bytes are the same: the new arrival changes nothing but the state."""
