@@ -243,8 +243,8 @@ class Platform:
             tags={**request.tags, RUN_KEY_TAG: str(request.run_key), SENSOR_NAME_TAG: sensor},
         )
 
-    def queue(self, request: dg.RunRequest, status: dg.DagsterRunStatus = dg.DagsterRunStatus.QUEUED) -> dg.DagsterRun:
-        """Put a requested run on record without running it."""
+    def queue(self, request: dg.RunRequest, status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED) -> dg.DagsterRun:
+        """Put a requested run on record, as a queue does, without running it."""
         tags = {**request.tags, RUN_KEY_TAG: str(request.run_key)}
         if request.partition_key:
             tags["dagster/partition"] = request.partition_key
