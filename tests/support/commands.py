@@ -124,7 +124,7 @@ class Place:
     def environment(self, **more: str) -> dict[str, str]:
         """A stranger's environment: nothing of SHP or Dagster but what this place says."""
         bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return {**bare, "PYTHONPATH": str(REPOSITORY), **self.environ, **more}
+        return {**bare, "PWD": str(self.base), "PYTHONPATH": str(REPOSITORY), **self.environ, **more}
 
     def shp(self, *words: str | Path, **more: str) -> Answer:
         """Run a command and wait for it; in a process of its own that is forked from a warm one."""
