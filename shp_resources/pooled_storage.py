@@ -57,6 +57,10 @@ class PooledRunStorage(PostgresRunStorage):
         """The column is there."""
         return True
 
+    def dispose(self) -> None:
+        """Let go of the connections; the other parts have the same."""
+        self._engine.dispose()
+
 
 class PooledEventLogStorage(LeanEventLogStorage):
     """Events; see `PooledRunStorage`."""
