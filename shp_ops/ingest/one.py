@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +15,15 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from shp_assets.arrive import Arrived, arrive
 from shp_assets.guard import INGEST, VIA_TAG
 from shp_assets.kit import FeedKit
-from shp_assets.steps import SINK, keep_bytes
+from shp_assets.steps import SINK
 from shp_assets.work import Work
-from shp_core.codes import Code, Scope
-from shp_core.contract.contract import CONVERTER_VERSION
+from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
-from shp_core.healing.faults import Evidence, FaultKind
-from shp_core.states import State
+from shp_core.healing.faults import Evidence
+from shp_ops.ingest.before import has_worker, is_done
 from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
-from shp_resources.ledger import Holder, Publication, StaleState, process_alive
+from shp_resources.ledger import process_alive
 from shp_resources.outside import Outside
 
 BUSY_SECONDS = 300.0
@@ -33,17 +31,6 @@ BUSY_SECONDS = 300.0
 
 _PAUSE_SECONDS = 0.2
 _QUIET_LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_ABOUT_BYTES = (FaultKind.DATA_BREACH, FaultKind.SCHEMA_DRIFT, FaultKind.CORRUPT_INPUT)
-_FOR_GOOD = frozenset(code for code in Code if code.info.scope is Scope.FILE and code.info.kind in _ABOUT_BYTES) - {
-    Code.DUPLICATE_DELIVERY,
-    Code.AMBIGUOUS_PARTITION,
-    Code.VOLUME_OUT_OF_RANGE,
-    Code.READER_CRASHED,
-    Code.READER_TIMEOUT,
-    Code.READER_OUT_OF_MEMORY,
-}
-"""Refusals that depend on nothing but bytes and contract: not on other partitions, not on how busy this machine is."""
-
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -103,7 +90,7 @@ class Ingestion:
         )
 
     def _process(self, arrived: Arrived) -> ShpError | None:
-        """Start a run, unless the very same publication is held by the sink: an unchanged file writes no row.
+        """Start a run, unless there is nothing to do: an unchanged file writes no row.
 
         Returns:
             What kept the run from giving the partition a verdict (another worker), if anything did.
@@ -111,15 +98,19 @@ class Ingestion:
         until = time.monotonic() + self.busy_seconds
         while True:
             work = Work(self.kit, arrived.arrival.partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
-            self._wait_for_others(work, until)
-            failure = self._do(work)
+            while has_worker(work) and time.monotonic() < until:
+                time.sleep(_PAUSE_SECONDS)  # it is probably publishing this very file
+            try:
+                failure = self._do(work)
+            finally:
+                self._give_back(work)
             if failure is None or failure.code is not Code.PARTITION_BUSY or time.monotonic() > until:
                 return failure
 
     def _do(self, work: Work) -> ShpError | None:
         try:
             with self.outside.ledger.leases.held(*work.key, work.holder, alive=process_alive):
-                if self._is_done(work):
+                if is_done(work):
                     return None
         except Fault as fault:
             if fault.code is not Code.PARTITION_BUSY:
@@ -127,77 +118,17 @@ class Ingestion:
             return fault
         return self._run(work)
 
-    def _is_done(self, work: Work) -> bool:
-        if self._was_refused(work):
-            return True
-        if not self._is_held(work):
-            return False
-        self._settle(work)
-        return True
-
-    def _wait_for_others(self, work: Work, until: float) -> None:
-        """Wait while a living worker has the partition: it is probably publishing this very file."""
-        while self._has_worker(work) and time.monotonic() < until:
-            time.sleep(_PAUSE_SECONDS)
-
-    def _has_worker(self, work: Work) -> bool:
-        text = self.outside.ledger.leases.holder(*work.key)
-        holder = Holder.parse(text) if text else None
-        if holder is None or holder.host != Holder.here(work.run_id).host:
-            return text is not None
-        return process_alive(holder.pid, holder.started)
-
-    def _was_refused(self, work: Work) -> bool:
-        """Whether these very bytes were refused by this very contract: asking again every hour must not cost runs."""
-        record = self.outside.ledger.partitions.get(*work.key)
-        if record is None or record.state is not State.QUARANTINED or record.code is None:
-            return False
-        judged = (record.delivery, record.contract_version, record.converter_version)
-        now = (work.arrival.delivery, self.kit.contract.version, CONVERTER_VERSION)
-        return judged == now and record.delivery is not None and Code(record.code) in _FOR_GOOD
-
-    def _is_held(self, work: Work) -> bool:
-        """Whether the warehouse holds this delivery, by its own rows and not by what is remembered of them."""
-        try:
-            kept = keep_bytes(work)
-            if not self._was_published(work, kept.delivery):
-                return False
-            record = self.outside.ledger.publications.sinks(*work.key).get(SINK)
-            wanted = Publication(kept.delivery, self.kit.contract.version, CONVERTER_VERSION)
-            if record is None or not record.held == wanted == record.intended:
-                return False
-            held = self.outside.warehouse.read_back(self.kit.target, work.partition)
-        except ShpError:
-            return False  # the run will say so, in its own words
-        return (held.loaded + held.displaced, held.hash) == (record.rows, record.hash)
-
-    def _was_published(self, work: Work, delivery: str) -> bool:
-        """Whether the ledger followed to the end; a worker may have died between the sink's word and the ledger's."""
-        known = self.outside.ledger.partitions.get(*work.key)
-        return known is not None and known.delivery == delivery and "loaded" in known.rows
-
-    def _settle(self, work: Work) -> None:
-        """The bytes are the same: the new arrival changes nothing but the state."""
-        record = self.outside.ledger.partitions.get(*work.key)
-        if record is not None and record.state is State.ARRIVED:
-            state = State.PUBLISHED_WITH_REJECTS if record.rows.get("rejected") else State.PUBLISHED
-            with suppress(StaleState):  # a newer arrival, or a run of the platform: theirs is the word
-                self.outside.ledger.partitions.move(*work.key, state, expect_version=record.version)
-
     def _run(self, work: Work) -> ShpError | None:
         if self.kit.feed.partition.by == "file":
             self.instance.add_dynamic_partitions(self.kit.dynamic_name, [work.partition])
-        try:
-            result = self._job.execute_in_process(
-                instance=self.instance,
-                partition_key=work.partition,
-                run_id=work.run_id,
-                run_config=_QUIET_LOGS,
-                raise_on_error=False,
-                tags=self._tags(work),
-            )
-        finally:
-            self._give_back(work)
+        result = self._job.execute_in_process(
+            instance=self.instance,
+            partition_key=work.partition,
+            run_id=work.run_id,
+            run_config=_QUIET_LOGS,
+            raise_on_error=False,
+            tags=self._tags(work),
+        )
         return _failure(result)
 
     def _tags(self, work: Work) -> dict[str, str]:
@@ -212,10 +143,11 @@ class Ingestion:
 
     def _give_back(self, work: Work) -> None:
         """Whatever an interruption left open is told now (Dagster swallows one between two steps), so that nothing looks alive."""
-        under_way = {attempt.run_id for attempt in self.outside.ledger.attempts.under_way(self.kit.name)}
-        if work.run_id in under_way:
+        ledger = self.outside.ledger
+        if work.run_id in {attempt.run_id for attempt in ledger.attempts.under_way(self.kit.name)}:
             stopped = Fault(Code.INTERRUPTED, f"{self.kit.name}/{work.partition} was interrupted.", Evidence("worker", text="interrupted"))
             work.failed(stopped, stopped.evidence)
+        ledger.leases.release(*work.key, work.holder)
         run = self.instance.get_run_by_id(work.run_id)
         if run is not None and run.status not in _ENDED:
             self.instance.report_run_canceled(run, message="Interrupted.")

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -207,6 +208,17 @@ def _take_files(order: Order, pipe: Connection, stop: StopSignal) -> None:
         while True:
             index = pipe.recv()
             tell("begun")
-            result = take(order.paths[index])
+            result = _safely(take, order.paths[index])
             stop.check()  # a run that was interrupted ends like one that failed
             tell("done", result=result)
+
+
+def _safely(take: Take, path: Path) -> FileResult:
+    try:
+        return take(path)
+    except Exception as error:  # noqa: BLE001 - boundary: what nobody named costs one file and is told, not a worker
+        if os.environ.get("SHP_DEBUG") == "1":
+            traceback.print_exc()
+        first_line = str(error).partition("\n")[0][:200]
+        message = f"{type(error).__name__}: {first_line} (SHP_DEBUG=1 shows where.)"
+        return FileResult(printable(str(path)), code=str(Code.CODE_BUG), message=message)
