@@ -44,7 +44,7 @@ def file_key(name: str, *, taken: bool = False) -> str:
     """
     stem = PurePosixPath(name).stem
     safe = _UNSAFE.sub("_", stem).strip(".")
-    if safe == stem and len(safe) <= MAX_KEY and not taken:
+    if safe and safe == stem and len(safe) <= MAX_KEY and not taken:
         return safe
     return with_hash(safe, name)
 
