@@ -34,7 +34,7 @@ def _attempt(event: dict[str, Any]) -> str:
 
 
 def _attempt_end(event: dict[str, Any]) -> str:
-    step = f" in step {event['step']}" if "code" in event and "step" in event else ""
+    step = f" in {event['step']}" if "code" in event and "step" in event else ""
     return f"{event['number']}: {event['outcome']}{_code(event)}{step}"
 
 

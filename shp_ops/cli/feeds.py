@@ -37,19 +37,20 @@ Example:  shp feeds explain sales ~/Downloads/november.xlsx
 @feeds.command(cls=Taught, epilog=_CHECK_HELP)
 @with_output
 def check(desk: Desk) -> int:
-    """Check all feed and mart files: every error of every file at once."""
+    """Check all feed and mart files, and shp.yaml: every error of every file at once."""
     from shp_core.contract.compile import compile_contract
     from shp_ops.installation import catalogue_of
 
     catalogue = catalogue_of(desk.settings)
+    errors = [*catalogue.errors, *_platform_errors(desk)]
     sound = [
         {"feed": name, "table": f"warehouse.{feed.table}", "contract": compile_contract(feed).version}
         for name, feed in catalogue.feeds.items()
     ]
-    desk.answer({"ok": not catalogue.errors, "feeds": sound, "marts": list(catalogue.marts), "errors": catalogue.errors})
+    desk.answer({"ok": not errors, "feeds": sound, "marts": list(catalogue.marts), "errors": errors})
     if not desk.json:
-        _tell_check(desk, sound, list(catalogue.marts), catalogue.errors)
-    return 1 if catalogue.errors else 0
+        _tell_check(desk, sound, list(catalogue.marts), errors)
+    return 1 if errors else 0
 
 
 @feeds.command(cls=Taught, epilog=_SCHEMA_HELP)
@@ -79,6 +80,17 @@ def explain(desk: Desk, feed: str, file: Path) -> int:
     if not desk.json:
         _tell_explanation(desk, found)
     return 0 if found["verdict"] == "ok" else 1
+
+
+def _platform_errors(desk: Desk) -> list[str]:
+    from shp_core.errors import UsageError
+    from shp_core.feeds.platform import load_platform
+
+    try:
+        load_platform(desk.settings.platform_file)
+    except UsageError as error:
+        return error.message.splitlines()
+    return []
 
 
 def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], errors: list[str]) -> None:
