@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test lint types imports docs bench clean
+.PHONY: help setup demo up down status test test-slow fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,15 @@ status: setup  ## ask the platform how it is
 	$(BIN)/shp status
 
 test: setup  ## all tests that need only Python
-	@echo 'Left out here: tests marked hadoop (need Java and Maven) and browser (need Chromium).'
-	$(BIN)/python -m pytest -m 'not hadoop and not browser' $(PYTEST_ARGS)
+	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) and browser (need Chromium).'
+	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' $(PYTEST_ARGS)
+
+test-slow: setup  ## the largest workbooks that the format allows
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+fuzz: setup  ## many random workbooks written and read, many real ones damaged at random
+	SHP_FUZZ_EXAMPLES=10000 SHP_FUZZ_ROUNDS=4000 $(BIN)/python -m pytest --timeout 7200 $(PYTEST_ARGS) \
+	  tests/test_reading_witness.py::test_whatever_is_written_is_read tests/test_reading_mutations.py
 
 lint: setup  ## style and docstrings
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from datetime import date, datetime, time
 from pathlib import Path
@@ -15,6 +16,10 @@ from hypothesis import strategies as st
 
 from shp_core.reading.numbers import number_text
 from tests.support.workbooks import read, written
+
+CI_EXAMPLES = 300
+EXAMPLES = int(os.environ.get("SHP_FUZZ_EXAMPLES", CI_EXAMPLES))
+"""Workbooks written and read; `make fuzz` asks for more, and for other ones every time."""
 
 DATED = st.dates(min_value=date(1900, 3, 1), max_value=date(9999, 12, 31))
 MOMENTS = st.datetimes(min_value=datetime(1900, 3, 1), max_value=datetime(9999, 12, 30)).map(
@@ -40,7 +45,9 @@ def meant(value: Any) -> tuple[str, str | None]:
 
 
 @given(rows=st.lists(st.lists(VALUES, min_size=4, max_size=4), min_size=1, max_size=6), inline=st.booleans(), date1904=st.booleans())
-@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES, derandomize=EXAMPLES == CI_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_whatever_is_written_is_read(tmp_path: Path, rows: list[list[Any]], inline: bool, date1904: bool) -> None:
     """Some text, number or date that nobody thought of would arrive changed."""
     options = {"constant_memory": inline, "default_date_format": "", "date_1904": date1904}
