@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shp_assets.kit import FeedKit
@@ -50,7 +51,7 @@ def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str) -> Arrived:
             return _hold(ledger, ledger.arrivals.record(kit.name, _unplaced(seen.source), seen.source, via), unplaced)
         arrival = _record(ledger, kit, partition, seen.source, via)
         _clear_unplaced(ledger, kit, seen.source)
-        rival = rival_of(ledger, kit, partition, seen.source)
+        rival = rival_of(kit, partition, seen.source, ledger.arrivals.known_sources(kit.name).values()) if _one_file_a_day(kit) else None
         if rival is not None:
             return _hold(ledger, arrival, _ambiguous(partition, seen.source, rival.source))
         _release(ledger, arrival)
@@ -69,13 +70,21 @@ def place_of(kit: FeedKit, source: Source) -> str:
     return partition
 
 
-def rival_of(ledger: Ledger, kit: FeedKit, partition: str, source: Source) -> SeenSource | None:
-    """A file of another name that is still there and stands for the same period, where that is not allowed."""
-    if kit.feed.partition.by == "file" or kit.feed.partition.many == "newest":
-        return None
-    known = ledger.arrivals.known_sources(kit.name).values()
+def rival_of(kit: FeedKit, partition: str, source: Source, known: Iterable[SeenSource]) -> SeenSource | None:
+    """A file of another name that is still there and stands for the same period, where that is not allowed.
+
+    Args:
+        kit: the feed.
+        partition: the period.
+        source: the file.
+        known: the feed's sources as they were last seen.
+    """
     others = (seen for seen in known if seen.partition == partition and seen.source.name != source.name)
-    return next((seen for seen in others if path_of(seen.source.uri).is_file()), None)
+    return next((seen for seen in others if _one_file_a_day(kit) and path_of(seen.source.uri).is_file()), None)
+
+
+def _one_file_a_day(kit: FeedKit) -> bool:
+    return kit.feed.partition.by == "day" and kit.feed.partition.many is None
 
 
 def _record(ledger: Ledger, kit: FeedKit, partition: str, source: Source, via: str) -> Arrival:

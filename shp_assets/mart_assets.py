@@ -43,11 +43,10 @@ def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
 
 def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: FeedKit) -> dg.MaterializeResult:
     ledger = outside.ledger
-    watermark = ledger.publications.newest()  # before the data is read: never too high
+    watermark = ledger.publications.newest(kit.name)  # before the data is read: never too high
     label = completeness(ledger.partitions.list(kit.name))
     if mart.on_incomplete == "hold" and label["missing"]:
         context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
-        ledger.publications.set_mart_watermark(mart.mart, watermark)
         return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
     outcome = outside.warehouse.refresh_mart(mart, kit.target)
     ledger.publications.set_mart_watermark(mart.mart, watermark)

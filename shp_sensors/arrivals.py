@@ -90,16 +90,24 @@ def _news(kit: FeedKit, outside: Outside, seen: list[Seen]) -> Iterator[Seen]:
         before = known.get(file.source.uri)
         if before is None or before.source != file.source:
             yield file
-        elif before.partition in held:
-            yield from _freed(kit, outside, file, before, held[before.partition])
+            continue
+        record = held.get(before.partition)
+        if record is not None and _is_free(kit, file, known, record):
+            yield file
+        elif record is not None and _is_back(file, before, record):
+            _move(outside, record, State.ARRIVED)
 
 
-def _freed(kit: FeedKit, outside: Outside, file: Seen, before: SeenSource, record: PartitionRecord) -> Iterator[Seen]:
-    """A file that was held and need not be any more: it has a place now, its rival is gone, or it can be read again."""
-    if record.code in BEFORE_A_RUN and _has_place(kit, file) and rival_of(outside.ledger, kit, record.partition, file.source) is None:
-        yield file
-    elif record.code in _BY_THE_SOURCE and record.arrival == before.arrival and file.quiet and readable(file.source):
-        _move(outside, record, State.ARRIVED)
+def _is_free(kit: FeedKit, file: Seen, known: Mapping[str, SeenSource], record: PartitionRecord) -> bool:
+    """Whether a file was held without having been opened, and need not be: it has a place now, or its rival is gone."""
+    unopened = record.code in BEFORE_A_RUN and _has_place(kit, file)
+    return unopened and rival_of(kit, record.partition, file.source, known.values()) is None
+
+
+def _is_back(file: Seen, before: SeenSource, record: PartitionRecord) -> bool:
+    """Whether a file that could not be copied can be now."""
+    waits = record.code in _BY_THE_SOURCE and record.arrival == before.arrival
+    return waits and file.quiet and readable(file.source)
 
 
 def _has_place(kit: FeedKit, file: Seen) -> bool:

@@ -27,9 +27,10 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def marts_(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        newest = outside.ledger.publications.newest()
-        behind = [mart for mart in found if outside.ledger.publications.mart_watermark(mart.mart) < newest]
-        requests = [request for mart in behind for request in _ask(context.instance, mart, newest)]
+        publications = outside.ledger.publications
+        newest = {mart.mart: publications.newest(mart.from_) for mart in found}
+        behind = [mart for mart in found if publications.mart_watermark(mart.mart) < newest[mart.mart]]
+        requests = [request for mart in behind for request in _ask(context.instance, mart, newest[mart.mart])]
         if not requests:
             yield dg.SkipReason("Every mart has read everything, or is being made.")
         yield from requests

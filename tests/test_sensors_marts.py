@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from shp_assets import mart_assets
+from shp_core.states import State
 from shp_sensors import requests
-from tests.support.platforms import MART, Platform, order
+from tests.support.platforms import DAYS, MART, Platform, order
 
 
 def totals(platform: Platform) -> list[tuple[Any, ...]]:
@@ -39,6 +40,14 @@ def test_the_same_publication_again_is_no_reason(platform: Platform) -> None:
     platform.process(path)
     platform.fulfil(platform.tick("marts"), "marts")
     assert platform.run("a").success
+    assert platform.tick("marts").requests == []
+
+
+def test_another_feeds_publication_is_no_reason(platform: Platform) -> None:
+    """Every file of every feed would cost a run of every mart."""
+    platform.process(platform.drop("a.xlsx", [order(1)]))
+    platform.fulfil(platform.tick("marts"), "marts")
+    platform.process(platform.drop_count("counts_2026-02-01.xlsx", [("a", 1)]), DAYS)
     assert platform.tick("marts").requests == []
 
 
@@ -119,6 +128,18 @@ def test_a_mart_that_is_told_to_hold_keeps_its_last_whole_result(platform: Platf
     platform.process(platform.drop("bad.xlsx", [order(3)]))
     platform.fulfil(platform.tick("marts"), "marts")
     assert totals(platform)[0][3] == 3
+
+
+def test_a_mart_that_holds_goes_on_when_the_missing_partition_is_waived(platform: Platform) -> None:
+    """A report would stay old for ever because a file was declared to be never coming."""
+    platform.feed_file("amounts", MART + "on_incomplete: hold\n", folder="marts")
+    platform.process(platform.drop("bad.xlsx", [order("x")]))
+    platform.process(platform.drop("a.xlsx", [order(1)]))
+    platform.fulfil(platform.tick("marts"), "marts")
+    record = platform.record("bad")
+    platform.outside.ledger.partitions.move("orders", "bad", State.WAIVED, expect_version=record.version)
+    platform.fulfil(platform.tick("marts"), "marts")
+    assert totals(platform)[0][3] == 1
 
 
 def test_the_watermark_never_passes_what_was_read(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,10 +150,15 @@ class Publications:
                 found.setdefault(row.partition, {})[row.sink] = _record(row)
         return found
 
-    def newest(self) -> int:
-        """Number of the newest publication in any sink, 0 before the first; never goes back."""
+    def newest(self, feed: str | None = None) -> int:
+        """Number of the newest publication in any sink, 0 before the first; never goes back.
+
+        Args:
+            feed: only those of this feed.
+        """
+        query = sa.select(sa.func.coalesce(sa.func.max(publications.c.number), 0))
         with self._transactions.begin() as connection:
-            return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(publications.c.number), 0))).scalar_one())
+            return int(connection.execute(query if feed is None else query.where(publications.c.feed == feed)).scalar_one())
 
     def mart_watermark(self, mart: str) -> int:
         """How far a mart has read, 0 before its first run."""
