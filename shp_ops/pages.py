@@ -13,6 +13,7 @@ from shp_assets.lost import ATTEMPTS_ON_THE_SAME_BYTES
 from shp_core.codes_page import codes_page
 from shp_core.feeds.schema import feeds_page
 from shp_core.healing.page import Numbers, healing_page
+from shp_core.limits_page import limits_page
 from shp_resources.ledger.leases import RENEW_SECONDS, TTL_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/feeds.md": feeds_page,
     "docs/codes.md": codes_page,
     "docs/healing.md": _healing,
+    "docs/limits.md": limits_page,
 }
 """Every generated page, below the checkout, with the function that makes its text."""
 
