@@ -40,7 +40,10 @@ class TextBatches:
 
     Attributes:
         header: the header's texts, one per column; columns without a header are called "".
+        reader: who read, `scan` or `reference`; None before the end.
     """
+
+    reader: str | None = None
 
     def __init__(self, child: _Child) -> None:
         self._child = child
@@ -75,6 +78,7 @@ class TextBatches:
         if verdict.get("batches") != count:
             raise _crashed("its rows were cut off")
         self._stats = _stats(verdict)
+        self.reader = "scan" if verdict.get("reader") == "scan" else "reference"
 
     def _next(self) -> pa.RecordBatch | None:
         try:
@@ -91,10 +95,12 @@ class WorkbookReader:
 
     Args:
         limits: what is accepted.
+        kernels: folder for the fast reader's compiled kernels, should the installation have none and not be writable.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, kernels: Path | None = None) -> None:
         self._limits = limits
+        self._kernels = kernels
 
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
@@ -113,7 +119,7 @@ class WorkbookReader:
             Refusal: the workbook is refused, or its reader died or used up its memory or time.
             Fault: `artefact_damaged`, the private copy cannot be read.
         """
-        child = _Child(path, spec, self._limits)
+        child = _Child(path, spec, self._limits, self._kernels)
         try:
             yield TextBatches(child)
         finally:
@@ -123,7 +129,7 @@ class WorkbookReader:
 class _Child:
     """One reading process and its two pipes: rows, and the verdict."""
 
-    def __init__(self, path: Path, spec: SheetSpec, limits: Limits) -> None:
+    def __init__(self, path: Path, spec: SheetSpec, limits: Limits, kernels: Path | None) -> None:
         verdict, verdict_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -144,7 +150,7 @@ class _Child:
         self._patience = _Patience(limits.child_wait_seconds)
         self._rows = _Pipe(_taken(self._process.stdout), self._patience)
         self._verdict = _Pipe(verdict, self._patience)
-        self._send(_job(path, spec, limits, verdict_end))
+        self._send(_job(path, spec, limits, kernels, verdict_end))
 
     def _send(self, job: bytes) -> None:
         assert self._process.stdin is not None
@@ -256,9 +262,10 @@ def _taken(stream: Any) -> int:
         return os.dup(stream.fileno())
 
 
-def _job(path: Path, spec: SheetSpec, limits: Limits, verdict: int) -> bytes:
-    job = {"path": str(path.absolute()), "spec": asdict(spec), "limits": asdict(limits), "verdict": verdict, "parent": os.getpid()}
-    return json.dumps(job).encode()
+def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: Path | None, verdict: int) -> bytes:
+    what = {"path": str(path.absolute()), "spec": asdict(spec), "limits": asdict(limits)}
+    how = {"kernels": str(kernels.absolute()) if kernels else None, "verdict": verdict, "parent": os.getpid()}
+    return json.dumps({**what, **how}).encode()
 
 
 def _environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ Must not live here: addresses and markup (`reference`). Standard library only, P
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shp_core.limits import Limits
@@ -47,7 +47,7 @@ class Cells:
         limits: `text_chars` is looked at.
     """
 
-    def __init__(self, strings: list[str], dated: dict[str, str], date1904: bool, limits: Limits) -> None:
+    def __init__(self, strings: Sequence[str], dated: dict[str, str], date1904: bool, limits: Limits) -> None:
         self._strings = strings
         self._limits = limits
         self._dated = dated

@@ -3,7 +3,7 @@
 It reads one job (JSON) from standard input, limits itself, reads one table and writes an Arrow stream to standard
 output; then it closes that and writes its verdict, one JSON line, to the descriptor that the job names:
 
-    {"ok": true, "stats": {…}, "batches": 3}      the stream was whole
+    {"ok": true, "stats": {…}, "batches": 3, …}   the stream was whole
     {"refused": {"code", "message", "details"}}   the workbook is refused
     {"lost": "what"}                              the private copy cannot be read
     {"crashed": "what"}                           anything else
@@ -26,6 +26,7 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1
 _CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 _STDOUT = 1
+_SCAN_FROM_BYTES = 1 << 16  # a smaller workbook has no sheet that is worth loading the fast reader for
 
 
 def main() -> None:
@@ -67,22 +68,31 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
     import pyarrow as pa
 
     from shp_core.limits import Limits
-    from shp_core.reading.batches import batch_schema, batches
+    from shp_core.reading.scan.tables import open_batches
     from shp_core.reading.textrow import SheetSpec
-    from shp_core.reading.workbook import open_table
 
     limits = Limits(**job["limits"])
+    path = Path(job["path"])
+    library = _kernels(path, job["kernels"])
     _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-    with open_table(Path(job["path"]), SheetSpec(**job["spec"]), limits) as table:
-        schema = batch_schema(table.header)
+    with open_batches(path, SheetSpec(**job["spec"]), limits, library) as table:
         count = 0
-        with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, schema) as stream:
+        with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
             out.flush()
-            for batch in batches(iter(table), schema, limits):
+            for batch in table:
                 stream.write_batch(batch)
                 out.flush()
                 count += 1
-        return {"ok": True, "stats": table.stats.as_dict(), "batches": count}
+        return {"ok": True, "stats": table.stats.as_dict(), "batches": count, "reader": table.reader, "declined": table.declined}
+
+
+def _kernels(path: Path, folder: str | None) -> Any:
+    """The fast reader's kernels, if this workbook may be large enough for them; they are loaded before the limits."""
+    if path.stat().st_size < _SCAN_FROM_BYTES:
+        return None
+    from shp_core.reading.scan import library, sheet  # noqa: F401  files can be opened now, not later
+
+    return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
 
 
 def _limit(memory: int, cpu: int) -> None:

@@ -1,7 +1,7 @@
 """From a private copy to the text rows of one of its tables: gate, package, reference reader, table.
 
-The one function that puts the reading modules together, in whatever process. A faster reader comes in here, beside
-`reference`, and either gives the same rows or leaves the sheet to it. Standard library only, Python 3.8 syntax.
+The one place that puts the reading modules together, in whatever process. The fast reader stands beside it (`scan.tables`).
+Standard library only, Python 3.8 syntax.
 """
 
 from __future__ import annotations
@@ -41,14 +41,28 @@ def open_table(path: Path, spec: SheetSpec, limits: Limits) -> Iterator[Table]:
         OSError: the copy cannot be read.
     """
     with open_container(path, limits) as container:
-        workbook = read_package(container, limits)
-        sheet = workbook.find(spec.sheet)
-        order = RowOrder()
-        verify(container, limits, {sheet.part: order} if sheet else None)
-        if sheet is None:
-            raise _sheet_missing(spec, workbook)
-        rows = in_order(_rows(container, workbook, sheet, limits), order.certain, sheet.part, limits)
-        yield Table(rows, spec, SheetStats(sheet.name, sheet.hidden), limits)
+        yield read_table(container, read_package(container, limits), spec, limits)
+
+
+def read_table(container: Container, workbook: Workbook, spec: SheetSpec, limits: Limits) -> Table:
+    """The table of an open workbook, as the reference reads it; every part's checksum is verified before the first row.
+
+    Args:
+        container: the open workbook.
+        workbook: what it consists of.
+        spec: which table.
+        limits: what is accepted.
+
+    Raises:
+        Unreadable: as `open_table`.
+    """
+    sheet = workbook.find(spec.sheet)
+    order = RowOrder()
+    verify(container, limits, {sheet.part: order} if sheet else None)
+    if sheet is None:
+        raise _sheet_missing(spec, workbook)
+    rows = in_order(_rows(container, workbook, sheet, limits), order.certain, sheet.part, limits)
+    return Table(rows, spec, SheetStats(sheet.name, sheet.hidden), limits)
 
 
 def _rows(container: Container, workbook: Workbook, sheet: Sheet, limits: Limits) -> Iterator[SheetRow]:

@@ -1,0 +1,170 @@
+"""The texts of ordinary numbers and days, written over the digits they come from.
+
+A kernel decides only what is certain; the rest goes to `shp_core.reading.numbers` and `dates`, which define it. In place
+is possible because a rounded number is never longer than its digits, and behind the digits of a day there are at least
+eight bytes of markup that were read already.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from shp_core.reading.scan.kernels.base import inner
+
+INTEGER, AS_SPELLED, REWRITTEN, OPEN_NUMBER = 0, 1, 2, 3
+_LONGEST = 300
+_EXACT = 15  # as many digits survive the way to a double and back
+_WHOLE = 1 << 53  # below, every integer is a double
+_SPLIT = 134217729.0  # 2^27 + 1
+_CLOSEST = 0.4999  # no other decimal with as many digits is nearer to the double
+_SLACK = 1e-9
+_NEAR = 1e-14
+
+POWERS = 10 ** np.arange(19, dtype=np.int64)
+_EPOCH_1900, _EPOCH_1904 = 693899, 695361  # days from 0000-03-01 to 1899-12-30 and 1904-01-01
+FIRST_DAY = 61
+LAST_1900, LAST_1904 = 2958465, 2957003
+
+
+@inner
+def number(b: Any, at: int, end: int) -> tuple[int, int, int]:
+    """The text of a number.
+
+    Returns:
+        How it was decided (`INTEGER`, `AS_SPELLED`, `REWRITTEN`, `OPEN_NUMBER`), the text's new end, and the number's
+        significant digits as an integer, for those that have at most 18.
+    """
+    i = at + 1 if b[at] == 45 else at
+    first = i
+    digits, significant = 0, 0
+    while i < end and 48 <= b[i] <= 57:
+        if significant or b[i] != 48:
+            significant += 1
+            if significant <= 18:
+                digits = digits * 10 + (b[i] - 48)
+        i += 1
+    zero = b[first] == 48
+    if i == first or (zero and i - first > 1) or end - at > _LONGEST:
+        return OPEN_NUMBER, end, 0
+    if i == end:
+        return (OPEN_NUMBER if zero and first > at else INTEGER), end, digits
+    if b[i] != 46 or i + 1 == end or b[end - 1] == 48:
+        return OPEN_NUMBER, end, 0
+    places = end - i - 1
+    i += 1
+    while i < end and 48 <= b[i] <= 57:
+        if significant or b[i] != 48:
+            significant += 1
+            if significant <= 18:
+                digits = digits * 10 + (b[i] - 48)
+        i += 1
+    if i < end or places > 18:
+        return OPEN_NUMBER, end, 0
+    if significant <= _EXACT:
+        return AS_SPELLED, end, digits
+    return rounded(b, at, end, digits, significant - _EXACT, places)
+
+
+@inner
+def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> tuple[int, int, int]:
+    """A number of 16 or 17 digits: 15 of them, if they lie within 2 ulp of the double.
+
+    The double lies within half an ulp of what is spelled; where that is too near to the point at which rounding turns,
+    the number stays open. Below 2^53 dividing gives the very doubles. Above, the distance of two doubles is a whole
+    number of ulps, and it is below 2.5 if that of the decimals is below 1.5.
+    """
+    if drop > 2 or places < drop:
+        return OPEN_NUMBER, end, 0
+    base, over = POWERS[drop], digits % POWERS[drop]
+    up = 2 * over > base
+    kept = digits // base + (1 if up else 0)
+    value = np.float64(digits) / np.float64(POWERS[places])
+    ulp = ulp_of(value)
+    units = ulp * np.float64(POWERS[places])
+    if near_power(value) or abs(2 * over - base) <= units * (1 + _SLACK):
+        return OPEN_NUMBER, end, 0
+    if digits < _WHOLE:
+        again = np.float64(kept) / np.float64(POWERS[places - drop])
+        if abs(again - value) > 2 * ulp:
+            return (AS_SPELLED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), end, 0
+    elif (base - over if up else over) > 1.5 * units * (1 - _SLACK):
+        return OPEN_NUMBER, end, 0
+    return REWRITTEN, write_decimal(b, at + 1 if b[at] == 45 else at, kept, places - drop), 0
+
+
+@inner
+def ulp_of(value: float) -> float:
+    """Distance of a double to the next one."""
+    return np.int64(((np.float64(value).view(np.int64) >> 52) - 52) << 52).view(np.float64)
+
+
+@inner
+def near_power(value: float) -> bool:
+    """Whether an error in the last digits may lead to another power of two, and so to another ulp."""
+    above, below = np.float64(value * (1 + _NEAR)), np.float64(value * (1 - _NEAR))
+    return bool(above.view(np.int64) >> 52 != below.view(np.int64) >> 52)
+
+
+@inner
+def residue(value: float, digits: int, places: int) -> float:
+    """What is spelled minus the double, in units of the last place; exact, by splitting both factors in halves."""
+    power = np.float64(POWERS[places])
+    product = value * power
+    value_high = _SPLIT * value - (_SPLIT * value - value)
+    power_high = _SPLIT * power - (_SPLIT * power - power)
+    value_low, power_low = value - value_high, power - power_high
+    error = ((value_high * power_high - product) + value_high * power_low + value_low * power_high) + value_low * power_low
+    return (np.float64(digits) - product) - error
+
+
+@inner
+def write_decimal(b: Any, at: int, digits: int, places: int) -> int:
+    """Write `digits` with a point before the last `places` of them, without zeros at the end; the text's end."""
+    while places > 0 and digits % 10 == 0:
+        digits //= 10
+        places -= 1
+    whole, fraction = digits // POWERS[places], digits % POWERS[places]
+    at = write_digits(b, at, whole, width_of(whole))
+    if places > 0:
+        b[at] = 46
+        at = write_digits(b, at + 1, fraction, places)
+    return at
+
+
+@inner
+def width_of(value: int) -> int:
+    """Number of digits of an integer that is not negative."""
+    width = 1
+    while width < 19 and value >= POWERS[width]:
+        width += 1
+    return width
+
+
+@inner
+def write_digits(b: Any, at: int, value: int, width: int) -> int:
+    """Write an integer with so many digits; the position behind it."""
+    for k in range(width):
+        b[at + width - 1 - k] = 48 + value % 10
+        value //= 10
+    return at + width
+
+
+@inner
+def write_day(b: Any, at: int, serial: int, date1904: int) -> int:
+    """Write the ISO date of a whole serial number from `FIRST_DAY` on; the position behind it."""
+    day = serial + (_EPOCH_1904 if date1904 else _EPOCH_1900)
+    era = day // 146097  # 400 years that begin with March
+    left = day - era * 146097
+    year = (left - left // 1460 + left // 36524 - left // 146096) // 365
+    left -= 365 * year + year // 4 - year // 100
+    month = (5 * left + 2) // 153  # from March
+    date = left - (153 * month + 2) // 5 + 1
+    year += era * 400 + (1 if month >= 10 else 0)
+    month += 3 if month < 10 else -9
+    at = write_digits(b, at, year, 4)
+    b[at] = 45
+    at = write_digits(b, at + 1, month, 2)
+    b[at] = 45
+    return write_digits(b, at + 1, date, 2)

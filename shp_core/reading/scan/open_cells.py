@@ -1,0 +1,59 @@
+"""Cells that the kernel leaves open: the reference's own functions say what they mean.
+
+Must not live here: what a value means (`shp_core.reading.cells`).
+"""
+
+from __future__ import annotations
+
+from shp_core.reading.cells import Cells
+from shp_core.reading.scan.grid import Grid
+from shp_core.reading.scan.status import ASIDE, INK, OPEN, TYPES, UNSURE
+from shp_core.reading.scan.windows import Window
+from shp_core.reading.textrow import TEXT
+
+_MOST_BYTES = 1 << 20
+
+
+class OpenCells:
+    """Finds out what open cells mean, and keeps their texts beside the window.
+
+    Attributes:
+        texts: the texts; entries of a grid point into them until `settle` is called again.
+
+    Args:
+        cells: the meaning of values in this workbook.
+    """
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self.texts = bytearray()
+        self._known: dict[tuple[int, int, bytes], tuple[str, str, int, int]] = {}
+
+    def settle(self, grid: Grid, window: Window) -> None:
+        """Settle all open cells of a grid.
+
+        Raises:
+            Malformed: a value is none; the reference says so better.
+            Unreadable: a limit is reached.
+        """
+        if len(self.texts) > _MOST_BYTES:
+            self.texts, self._known = bytearray(), {}
+        known, kinds, sources, starts, lengths, data = self._known, grid.kinds, grid.sources, grid.starts, grid.lengths, window.data
+        count = grid.state[OPEN]
+        for cell, kind, style in zip(grid.open_cells[:count], grid.open_types[:count], grid.open_styles[:count], strict=True):
+            start = starts[cell]
+            key = (kind, style, bytes(data[start : start + lengths[cell]]))
+            letter, text, at, length = known.get(key) or self._learn(key)
+            kinds[cell], sources[cell], starts[cell], lengths[cell] = ord(letter), ASIDE, at, length
+            row = cell // grid.width
+            if grid.holds[row] == UNSURE and (letter != TEXT or (text and not text.isspace())):
+                grid.holds[row] = INK
+
+    def _learn(self, key: tuple[int, int, bytes]) -> tuple[str, str, int, int]:
+        kind, style, spelled = key
+        letter, text = self._cells.meaning(TYPES[kind], str(style), spelled.decode())
+        assert text is not None  # only cells without a value have no text, and those are never open
+        stored = text.encode()
+        found = self._known[key] = (letter, text, len(self.texts), len(stored))
+        self.texts += stored
+        return found

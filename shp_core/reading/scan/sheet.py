@@ -1,0 +1,149 @@
+"""A sheet's rows, from its bytes to Arrow batches.
+
+Lives here: the loop over windows and grids. Must not live here: which reader reads a sheet (`shp_core.reading.scan.tables`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from shp_core.limits import Limits
+from shp_core.reading.batches import batch_schema
+from shp_core.reading.cells import Cells, Malformed
+from shp_core.reading.container import Container
+from shp_core.reading.markup import NAMES, events
+from shp_core.reading.order import in_order
+from shp_core.reading.package import Sheet, Workbook
+from shp_core.reading.problem import Unreadable
+from shp_core.reading.reference import sheet_rows
+from shp_core.reading.scan.columns import Columns
+from shp_core.reading.scan.declined import Declined
+from shp_core.reading.scan.facts import facts
+from shp_core.reading.scan.frame import Frame
+from shp_core.reading.scan.grid import Grid
+from shp_core.reading.scan.library import KernelFailed, Library
+from shp_core.reading.scan.open_cells import OpenCells
+from shp_core.reading.scan.status import CELLS, END, FULL, LAST_HELD, MORE, POSITION
+from shp_core.reading.scan.strings import read_strings
+from shp_core.reading.scan.windows import Window
+from shp_core.reading.table import Table
+from shp_core.reading.textrow import SheetSpec, SheetStats
+
+DECLINES = (Declined, Unreadable, Malformed, KernelFailed, MemoryError)
+"""Whatever goes wrong in a scan: the reference reads the sheet and tells what is wrong with it, if anything is."""
+
+
+class SheetScan:
+    """One sheet, scanned; iterate once.
+
+    Iterating raises one of `DECLINES` where the scan does not know on. What it gave before is right, if rows do not
+    turn out to be out of order; counts are complete at the end.
+
+    Attributes:
+        header: the header's texts.
+        schema: of the batches.
+        stats: what was counted.
+
+    Args:
+        container: the open workbook; its other parts are verified.
+        workbook: what reading the sheet needs to know of it.
+        sheet: the sheet.
+        spec: where its table begins; `until` must be None.
+        limits: what is accepted.
+        library: the kernels.
+
+    Raises:
+        DECLINES: the sheet is not for it.
+    """
+
+    def __init__(self, container: Container, workbook: Workbook, sheet: Sheet, spec: SheetSpec, limits: Limits, library: Library) -> None:
+        self._part = sheet.part
+        self._container = container
+        self._limits = limits
+        self._library = library
+        self._date1904 = workbook.date1904
+        self._strings = read_strings(container, workbook.strings, limits, library)
+        self._cells = Cells(self._strings, workbook.dated, workbook.date1904, limits)
+        self._dated = _dated_table(workbook.dated)
+        self._top = self._read_top(spec, SheetStats(sheet.name, sheet.hidden))
+        self._header_row = spec.header
+        self.header = self._top.header
+        self.schema = batch_schema(self.header)
+        self.stats = self._top.stats
+        self._grid = Grid(len(self.header), limits.batch_rows)
+
+    def _read_top(self, spec: SheetSpec, stats: SheetStats) -> Table:
+        """The reference reads the beginning, up to the header."""
+        stream = events(self._container.pieces(self._part), self._part, self._limits)
+        rows = sheet_rows(stream, self._part, self._cells, self._limits)
+        return Table(in_order(rows, True, self._part, self._limits), spec, stats, self._limits)
+
+    @property
+    def cells_seen(self) -> int:
+        """Cells and rows so far, as `order.in_order` counts them."""
+        return int(self._grid.state[CELLS])
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches; when the iteration has ended, the part's size and CRC are verified."""
+        window = Window(self._container.pieces(self._part))
+        frame = Frame(window, b"sheetData", (NAMES["worksheet"], NAMES["sheetData"]), self._part, self._limits)
+        grid, opened = self._grid, OpenCells(self._cells)
+        columns = Columns(grid, self.schema, self.stats, self._limits, self._library, self._strings)
+        grid.state[POSITION], grid.state[LAST_HELD] = frame.start, self._header_row
+        status = MORE
+        while status != END:
+            status = self._scan(window, frame.prefixes)
+            opened.settle(grid, window)
+            yield from columns.batches(window, opened.texts)
+            self._check_cells()
+            grid.clear()
+            if status == MORE:
+                self._go_on(window)
+        frame.close(window.rest(grid.state[POSITION]))
+        self.stats.blank = grid.state[LAST_HELD] - self._header_row - self.stats.rows
+
+    def _scan(self, window: Window, prefixes: bytes) -> int:
+        """Fill the grid."""
+        grid = self._grid
+        known = self._facts(prefixes)
+        status = self._library.scan_rows(
+            *(window.address, window.size, window.cut(b"row"), ctypes.addressof(grid.state), ctypes.addressof(known)),
+            *(self._dated, prefixes, self._strings.starts_at, self._strings.ink, *grid.places()),
+        )
+        if status not in (FULL, MORE, END):
+            raise Declined(f"something at byte {grid.state[POSITION]} of a window")
+        return int(status)
+
+    def _facts(self, prefixes: bytes) -> Any:
+        return facts(
+            self._limits,
+            width=self._grid.width,
+            most_rows=self._grid.rows,
+            header=self._header_row,
+            dated=len(self._dated),
+            strings=len(self._strings),
+            date1904=self._date1904,
+            prefixes=len(prefixes),
+        )
+
+    def _go_on(self, window: Window) -> None:
+        state = self._grid.state
+        if not window.advance(state[POSITION]):
+            raise Declined("a row that ends nowhere, or is longer than a window")
+        state[POSITION] = 0
+
+    def _check_cells(self) -> None:
+        if self.stats.rows * self._grid.width > self._limits.table_cells:
+            raise Declined("too many cells")
+
+
+def _dated_table(dated: dict[str, str]) -> bytes:
+    """By style number, whether its format shows a date."""
+    table = bytearray(max(map(int, dated), default=-1) + 1)
+    for style in dated:
+        table[int(style)] = 1
+    return bytes(table)
