@@ -46,7 +46,7 @@ def _command(status: str) -> str:
 def limits(tmp_path_factory: pytest.TempPathFactory) -> Limits:
     """Limits that leave a reader little more memory than an idle one has."""
     rows = header_row("a") + "".join(text_row(number, "x" * 100) for number in range(2, 3000))
-    path = raw(tmp_path_factory.mktemp("idle") / "w.xlsx", rows)
+    path = raw(tmp_path_factory.mktemp("idle") / "w.xlsx", rows, stored=True)  # large enough for whatever reader there is
     with WorkbookReader(Limits(batch_rows=20)).open(path, SheetSpec()) as batches:
         next(iter(batches))
         return Limits(child_memory_bytes=address_space_of_readers() + ABOVE_IDLE)

@@ -79,13 +79,13 @@ def nested_archives(path: Path) -> Path:
 
 
 def below_the_floor(path: Path) -> Path:
-    """200 MB of zeros: not many enough for the ratio to count, so they are inflated."""
+    """64 MB of zeros: not many enough for the ratio to count, so they are inflated."""
     pieces = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    data = b"".join(pieces.compress(bytes(MIB)) for _ in range(200)) + pieces.flush()
+    data = b"".join(pieces.compress(bytes(MIB)) for _ in range(64)) + pieces.flush()
     crc = 0
-    for _ in range(200):
+    for _ in range(64):
         crc = zlib.crc32(bytes(MIB), crc)
-    at, name, size = parts_end(path), b"xl/media/a.bin", 200 * MIB
+    at, name, size = parts_end(path), b"xl/media/a.bin", 64 * MIB
     return with_directory(path, local_header(name, data, size, crc) + data, [central_header(name, len(data), size, crc, at)])
 
 
@@ -147,8 +147,8 @@ def directory_of_comments(path: Path) -> Path:
 
 
 def giant_inline_string(path: Path) -> Path:
-    """An inline text of 40 MB."""
-    return raw(path, header_row("a") + text_row(2, "x" * 40 * MIB))
+    """An inline text of 16 MB."""
+    return raw(path, header_row("a") + text_row(2, "x" * 16 * MIB))
 
 
 def text_in_crumbs(path: Path) -> Path:
@@ -219,18 +219,18 @@ def parameter_entity(path: Path) -> Path:
 
 
 def comment_in_the_strings(path: Path) -> Path:
-    """A comment of 30 MB among the shared strings."""
-    return raw(path, GOOD, strings=["<!--", "x" * 30 * MIB, "-->"])
+    """A comment of 12 MB among the shared strings."""
+    return raw(path, GOOD, strings=["<!--", "x" * 12 * MIB, "-->"])
 
 
 def instruction_without_end(path: Path) -> Path:
-    """A processing instruction of 30 MB that never ends."""
-    return RawWorkbook([RawSheet(GOOD, before="<?x " + "x" * 30 * MIB)]).write(path)
+    """A processing instruction of 12 MB that never ends."""
+    return RawWorkbook([RawSheet(GOOD, before="<?x " + "x" * 12 * MIB)]).write(path)
 
 
 def nesting_in_the_strings(path: Path) -> Path:
-    """A million elements inside each other, among the shared strings."""
-    return raw(path, GOOD, strings=["<x>" * 1_000_000, "</x>" * 1_000_000])
+    """300,000 elements inside each other, among the shared strings."""
+    return raw(path, GOOD, strings=["<x>" * 300_000, "</x>" * 300_000])
 
 
 def many_namespaces(path: Path) -> Path:
