@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shp_core.contract.compile import compile_contract
+from shp_core.errors import Fault
 from shp_core.feeds.model import Feed
 from shp_core.states import State
 from shp_ops.advice import advice
 from shp_ops.installation import catalogue_of, looked_at, require_feed
 from shp_resources.ledger import Ledger, PartitionRecord, SinkRecord
 from shp_resources.settings import Settings
+
+if TYPE_CHECKING:
+    from shp_resources.warehouse import Target
 
 
 def partition_view(settings: Settings, feed: str) -> list[dict[str, Any]]:
@@ -24,14 +28,29 @@ def partition_view(settings: Settings, feed: str) -> list[dict[str, Any]]:
     Raises:
         UsageError: there is no such feed, or no installation.
     """
-    require_feed(settings, catalogue_of(settings), feed)
+    model = require_feed(settings, catalogue_of(settings), feed)
     with looked_at(settings), _ledger(settings) as ledger:
+        displaced = displaced_rows(settings, model)
         sinks = ledger.publications.all_sinks(feed)
         attempts = ledger.attempts.counts(feed)
         return [
-            _partition(record, attempts.get(record.partition, 0), sinks.get(record.partition, {}))
+            _partition(record, attempts.get(record.partition, 0), sinks.get(record.partition, {}), displaced.get(record.partition, 0))
             for record in ledger.partitions.list(feed)
         ]
+
+
+def displaced_rows(settings: Settings, feed: Feed) -> dict[str, int]:
+    """Rows of each partition that stand aside now; none when the warehouse cannot be asked."""
+    from shp_resources.warehouse import Warehouse
+    from shp_resources.warehouse.counts import displaced_now
+
+    if not feed.key:
+        return {}
+    try:
+        with Warehouse(settings.sink_dsn).transaction(readonly=True) as cur:
+            return displaced_now(cur, _target(feed))
+    except Fault:  # what the ledger remembers is better than no answer
+        return {}
 
 
 def history_view(settings: Settings, feed: str, partition: str) -> list[dict[str, Any]]:
@@ -87,15 +106,23 @@ def _held_partitions(settings: Settings, feeds: Iterable[str], partition: str | 
 
 
 def _rejected_rows(settings: Settings, feeds: Iterable[Feed], limit: int, partition: str | None) -> list[dict[str, Any]]:
-    from shp_resources.warehouse import Target, Warehouse
+    from shp_resources.warehouse import Warehouse
     from shp_resources.warehouse.rejects import read_rejects
 
-    targets = [Target(compile_contract(feed), feed.table, feed.preferred) for feed in feeds]
+    targets = [_target(feed) for feed in feeds]
     with Warehouse(settings.sink_dsn).transaction(readonly=True) as cur:
         return [row for target in targets for row in read_rejects(cur, target, limit, partition)]
 
 
-def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkRecord]) -> dict[str, Any]:
+def _target(feed: Feed) -> Target:
+    from shp_resources.warehouse import Target
+
+    return Target(compile_contract(feed), feed.table, feed.preferred)
+
+
+def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkRecord], displaced: int) -> dict[str, Any]:
+    from shp_resources.warehouse.counts import present
+
     return {
         "partition": record.partition,
         "state": str(record.state),
@@ -103,7 +130,7 @@ def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkReco
         "delivery": record.delivery,
         "code": record.code,
         "message": record.message,
-        "rows": record.rows,
+        "rows": present(record.rows, displaced),
         "attempts": attempts,
         "sinks": {name: _sink(sink) for name, sink in sinks.items()},
         "next_attempt_at": record.next_attempt_at,

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import click
 
 from shp_ops.cli.output import Desk, with_output
+from shp_ops.cli.teach import Taught
 
 if TYPE_CHECKING:
+    from shp_ops.cli.tables import Listing
     from shp_ops.demo.story import Outcome
-    from shp_ops.demo.watch import Dropped, Sight
+    from shp_ops.demo.watch import Dropped, OnSight, Sight
 
-_COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded")
+_HELP = """
+Exit code 0: everything is published and proven.
+          1: it is not.
+          2: the platform could not be started.
+Example:  shp demo --home /tmp/shp-demo
+"""
 
 
-@click.command()
+@click.command(cls=Taught, epilog=_HELP)
 @with_output
 def demo(desk: Desk) -> int:
     """Load sample workbooks through a platform of its own in ./var/demo, and prove what was loaded.
 
-    Starts an embedded PostgreSQL, the code server, webserver and daemon; drops the samples; waits; compares the
-    tables with the workbooks; stops what it started. Exit code 0: everything is published and proven.
+    Starts an embedded PostgreSQL, the code server, webserver and daemon, whatever is configured; drops the samples;
+    waits; compares the tables with what openpyxl reads in the workbooks; stops what it started. Takes a minute or two.
     """
-    from shp_ops.demo.story import demo_settings, play
+    from shp_ops.demo.home import demo_settings
+    from shp_ops.demo.story import play
 
-    home = desk.settings.home if _home_was_given() else None
-    settings = demo_settings(desk.settings, home)
-    with _watched(desk) as (on_files, on_sight):
-        outcome = play(settings, desk.say, on_sight, on_files)
+    settings = demo_settings(desk.settings, desk.settings.home if _home_was_given() else None)
+    with _watched(desk) as watched:
+        outcome = play(settings, watched.say, watched.on_sight, watched.on_files)
     desk.answer(_document(outcome))
     if not desk.json:
         _show(desk, outcome, settings.home)
@@ -41,16 +51,34 @@ def _home_was_given() -> bool:
     return click.get_current_context().params.get("home") is not None
 
 
-OnSight = Callable[["Mapping[Dropped, Sight]"], None]
-OnFiles = Callable[["list[Dropped]"], None]
+class OnFiles(Protocol):
+    """Told the files before they are watched."""
+
+    def __call__(self, files: list[Dropped]) -> None:
+        """These they are."""
+
+
+class Say(Protocol):
+    """Takes a line for people."""
+
+    def __call__(self, text: str) -> None:
+        """Show it."""
+
+
+class Watched(NamedTuple):
+    """How the story is followed."""
+
+    say: Say
+    on_files: OnFiles
+    on_sight: OnSight
 
 
 @contextmanager
-def _watched(desk: Desk) -> Iterator[tuple[OnFiles, OnSight]]:
+def _watched(desk: Desk) -> Iterator[Watched]:
     """A bar per file on a terminal, a line per change otherwise."""
     if desk.console.is_terminal:
-        with _bars(desk) as pair:
-            yield pair
+        with _bars(desk) as watched:
+            yield watched
         return
     last: dict[Any, str] = {}
 
@@ -60,16 +88,16 @@ def _watched(desk: Desk) -> Iterator[tuple[OnFiles, OnSight]]:
                 last[file] = sight.step
                 desk.say(f"{file.feed}/{file.name}: {sight.step}")
 
-    yield lambda files: desk.say(f"{len(files)} workbooks lie in the landing folder."), on_sight
+    yield Watched(desk.say, lambda files: desk.say(f"{len(files)} workbooks lie in the landing folder."), on_sight)
 
 
 @contextmanager
-def _bars(desk: Desk) -> Iterator[tuple[OnFiles, OnSight]]:
+def _bars(desk: Desk) -> Iterator[Watched]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from shp_ops.demo.watch import STEPS
 
-    columns = (TextColumn("{task.fields[name]:<34.34}"), BarColumn(24), TextColumn("{task.fields[what]:<24}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.fields[name]:<30.30}"), BarColumn(12), TextColumn("{task.fields[what]:<22}"), TimeElapsedColumn())
     tasks: dict[Dropped, Any] = {}
     with Progress(*columns, console=desk.console) as progress:
 
@@ -83,14 +111,14 @@ def _bars(desk: Desk) -> Iterator[tuple[OnFiles, OnSight]]:
                 if sight.settled:
                     progress.stop_task(tasks[file])
 
-        yield on_files, on_sight
+        yield Watched(lambda text: progress.console.print(text, markup=False), on_files, on_sight)
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
     return {
         "proven": outcome.proven,
         "loaded_now": len(outcome.loaded_now),
-        "files": [_file(file, sight) for file, sight in outcome.files.items()],
+        "files": [_file(outcome, file, sight) for file, sight in outcome.files.items()],
         "proof": [
             {"feed": line.feed, "what": line.what, "sql": str(line.by_sql), "openpyxl": str(line.by_openpyxl), "equal": line.equal}
             for line in outcome.lines
@@ -99,65 +127,77 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _file(file: Dropped, sight: Sight) -> dict[str, Any]:
-    rows = sight.record.rows if sight.record else {}
-    return {"feed": file.feed, "file": file.name, "partition": file.partition, "state": sight.step, "rows": rows}
+def _file(outcome: Outcome, file: Dropped, sight: Sight) -> dict[str, Any]:
+    return {
+        "feed": file.feed,
+        "file": file.name,
+        "partition": file.partition,
+        "state": sight.step,
+        "code": sight.record.code if sight.record else None,
+        "rows": sight.record.rows if sight.record else {},
+        "loaded_now": file in outcome.loaded_now,
+        "seconds": round(outcome.seconds[file], 3) if file in outcome.seconds else None,
+    }
 
 
-def _show(desk: Desk, outcome: Outcome, home: Any) -> None:
-    desk.console.print(_files(outcome))
+def _show(desk: Desk, outcome: Outcome, home: Path) -> None:
     desk.say("")
-    desk.console.print(_proof(outcome))
+    _files(outcome).show(desk.console)
+    desk.say("")
+    _proof(outcome).show(desk.console)
     desk.say("")
     if not outcome.loaded_now:
         desk.say("Nothing was loaded: every workbook was published before, and nothing is loaded twice.")
     for name, current in outcome.marts.items():
         desk.say(f"mart.{name} {'has read every publication' if current else 'is behind the publications'}.")
     desk.say("The proof holds: SQL and openpyxl agree." if outcome.proven else "THE PROOF DOES NOT HOLD, see above.")
-    shown = _relative(home)
-    desk.say(
-        f"\nRejected rows with their reasons:  shp quarantine list --home {shown}   (tables: quarantine.*)"
-        f"\nThis data in the Dagster UI:       shp up --home {shown}"
-        "\nYour own files:                    make up   (or: shp up)"
-    )
+    _tell_ways(desk, home)
 
 
-def _files(outcome: Outcome) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", no_wrap=True)
-    for name in (*_COUNTS, "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for file, sight in outcome.files.items():
-        rows = sight.record.rows if sight.record else {}
-        seconds = f"{outcome.seconds[file]:.1f}" if file in outcome.seconds else "-"
-        state = sight.step + ("" if file in outcome.loaded_now else " (before)")
-        if sight.record and sight.record.code:
-            state += f" ({sight.record.code})"
-        table.add_row(file.name, *[f"{rows.get(name, 0):,}" for name in _COUNTS], seconds, state)
-    return table
+def _tell_ways(desk: Desk, home: Path) -> None:
+    shp, place = _command(), _relative(home)
+    make = "   (or: make up)" if Path("Makefile").is_file() else ""
+    desk.say("\nHow to go on:")
+    desk.say(f"  {shp} quarantine list --home {place}\n      rejected rows and why (tables: quarantine.*)")
+    desk.say(f"  {shp} up --home {place}\n      this data in the Dagster UI")
+    desk.say(f"  {shp} up{make}\n      your own files")
 
 
-def _proof(outcome: Outcome) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("feed", "proof"):
-        table.add_column(name, no_wrap=True)
-    for name in ("SQL", "openpyxl"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for line in outcome.lines:
-        table.add_row(line.feed, line.what, f"{line.by_sql:,}", f"{line.by_openpyxl:,}", "equal" if line.equal else "DIFFERENT")
-    return table
+def _command() -> str:
+    """What the user types to call us."""
+    return "shp" if shutil.which("shp") else _relative(Path(sys.executable).parent / "shp")
 
 
-def _relative(home: Any) -> str:
-    from pathlib import Path
+def _files(outcome: Outcome) -> Listing:
+    from shp_ops.cli.tables import Listing
 
+    names = ["file", *_COUNTS, "state", "seconds"]
+    return Listing(names, [_row(outcome, file, sight) for file, sight in outcome.files.items()])
+
+
+_COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded")
+
+
+def _row(outcome: Outcome, file: Dropped, sight: Sight) -> list[str]:
+    rows = sight.record.rows if sight.record else {}
+    code = f" ({sight.record.code})" if sight.record and sight.record.code else ""
+    state = f"{sight.step}{code}{'' if file in outcome.loaded_now else ' before'}"
+    seconds = f"{outcome.seconds[file]:.1f}" if file in outcome.seconds else "-"
+    return [file.name, *[f"{rows.get(name, 0):,}" for name in _COUNTS], state, seconds]
+
+
+def _proof(outcome: Outcome) -> Listing:
+    from shp_ops.cli.tables import Listing
+
+    rows = [
+        [line.feed, line.what, f"{line.by_sql:,}", f"{line.by_openpyxl:,}", "equal" if line.equal else "DIFFERENT"]
+        for line in outcome.lines
+    ]
+    return Listing(["feed", "proof", "by SQL", "by openpyxl", ""], rows)
+
+
+def _relative(path: Path) -> str:
     try:
-        return str(Path(home).relative_to(Path.cwd()))
+        return str(path.relative_to(Path.cwd()))
     except ValueError:
-        return str(home)
+        return str(path)

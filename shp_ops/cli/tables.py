@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded")
 _ALWAYS = ("read", "loaded")
-_LEFT = ("state", "updated (UTC)")
+_LEFT = ("state", "updated (UTC)", "proof", "")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Listing:
 
     def _facts(self, row: Sequence[str]) -> Iterator[str]:
         for name, cell in zip(self.headers[1:], row[1:], strict=True):
-            if cell != "0":
+            if cell not in ("0", "-", ""):
                 yield cell if name in _LEFT else f"{name} {cell}"
 
     def _width(self) -> int:

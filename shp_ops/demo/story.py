@@ -6,16 +6,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from shp_assets.build import build_kits
 from shp_assets.kit import FeedKit
 from shp_core.feeds.load import load_catalogue
 from shp_core.partitions import partition_key
 from shp_ops.bundle_files import bundled
+from shp_ops.demo.home import claim
 from shp_ops.demo.proof import Line, prove
 from shp_ops.demo.watch import Dropped, Sight, look, watch
 from shp_ops.supervisor.platform import Platform
+from shp_ops.views import displaced_rows
 from shp_resources.outside import Outside, outside_of
 from shp_resources.settings import Settings
 
@@ -43,15 +44,9 @@ class Outcome:
 
     @property
     def proven(self) -> bool:
-        """Whether every comparison agrees (and there is one), and every file is published."""
-        published = all(sight.record is not None and sight.record.state.is_published for sight in self.files.values())
-        return bool(self.lines) and all(line.equal for line in self.lines) and published
-
-
-def demo_settings(settings: Settings, home: Path | None) -> Settings:
-    """Settings of the demo: a home of its own with its own embedded server, whatever is configured."""
-    place = home or settings.base / "var" / "demo"
-    return Settings(settings.base, place, bundled("feeds"), place / "landing", place / "store")
+        """Whether every comparison agrees (and there is one), every file is published, and every mart has read all."""
+        published = all(sight.published for sight in self.files.values())
+        return bool(self.lines) and all(line.equal for line in self.lines) and published and all(self.marts.values())
 
 
 def play(
@@ -68,6 +63,7 @@ def play(
         on_sight: told where the files are, twice a second.
         on_files: told the files before they are watched.
     """
+    claim(settings)
     catalogue = load_catalogue(settings.feeds, settings.marts).require_sound()
     kits = build_kits(catalogue)
     with Platform(settings, tell=say).running() as platform:
@@ -75,11 +71,11 @@ def play(
         outside = outside_of(settings, pooled=True)
         files = list(_drop(settings, kits))
         on_files(files)
-        before = {file for file, sight in look(outside.ledger, files).items() if sight.record and sight.record.state.is_published}
-        sights = watch(outside.ledger, files, PATIENCE_SECONDS, on_sight)
+        before = {file for file, sight in look(outside.ledger, files).items() if sight.published}
+        sights = _as_they_are_now(settings, kits, watch(outside.ledger, files, PATIENCE_SECONDS, on_sight))
         now = frozenset(set(files) - before)
         marts = {name: _mart_is_current(outside, name) for name in catalogue.marts}
-        lines = [line for kit in kits.values() for line in _prove(outside, kit, sights, settings)]
+        lines = [line for kit in kits.values() for line in _prove(outside, kit, sights)]
         seconds = {file: _seconds(outside, file) for file in now}
         outside.ledger.close()
     return Outcome(sights, now, seconds, lines, marts)
@@ -94,12 +90,18 @@ def _drop(settings: Settings, kits: Mapping[str, FeedKit]) -> Iterator[Dropped]:
                 draft = place.with_name(f".{sample.name}.draft")
                 shutil.copyfile(sample, draft)
                 draft.replace(place)
-            yield Dropped(feed, sample.name, partition_key(kit.feed, sample.name))
+            yield Dropped(feed, place, partition_key(kit.feed, sample.name))
 
 
-def _prove(outside: Outside, kit: FeedKit, sights: Mapping[Dropped, Sight], settings: Settings) -> list[Line]:
+def _as_they_are_now(settings: Settings, kits: Mapping[str, FeedKit], sights: Mapping[Dropped, Sight]) -> dict[Dropped, Sight]:
+    """The files with the counts of this moment: a partition published later may have displaced rows of an earlier one."""
+    displaced = {name: displaced_rows(settings, kit.feed) for name, kit in kits.items()}
+    return {file: sight.with_displaced(displaced[file.feed].get(file.partition, 0)) for file, sight in sights.items()}
+
+
+def _prove(outside: Outside, kit: FeedKit, sights: Mapping[Dropped, Sight]) -> list[Line]:
     files = {file: sight for file, sight in sights.items() if file.feed == kit.name}
-    return prove(outside, kit, files, settings.landing / kit.name) if files else []
+    return prove(outside, kit, files) if files else []
 
 
 def _mart_is_current(outside: Outside, mart: str) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from shp_core.codes import Code
 from shp_core.errors import ShpError
 from shp_core.states import HELD_STATES, PUBLISHED_STATES, State
+from shp_resources.landing import sight, uri_of
 from shp_resources.ledger import Ledger, PartitionRecord
+from shp_resources.warehouse.counts import present
 
 STEPS = ("raw", "validated", "warehouse")
 _SETTLED = PUBLISHED_STATES | HELD_STATES
@@ -18,11 +21,16 @@ _PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Dropped:
-    """A sample in its landing folder: feed, file name, and the partition it is."""
+    """A sample in its landing folder: feed, the file, and the partition it is."""
 
     feed: str
-    name: str
+    path: Path
     partition: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
 
     @property
     def key(self) -> tuple[str, str]:
@@ -32,7 +40,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Sight:
-    """Where a file is: steps done (of `STEPS`), and the partition's record once there is one."""
+    """Where a file is: steps done (of `STEPS`), and the partition's record once the file itself was seen."""
 
     done: int
     step: str
@@ -43,14 +51,23 @@ class Sight:
         """Whether nothing more will happen by itself."""
         return self.record is not None and self.record.state in _SETTLED
 
+    @property
+    def published(self) -> bool:
+        """Whether the tables hold the file."""
+        return self.record is not None and self.record.state.is_published
+
+    def with_displaced(self, displaced: int) -> Sight:
+        """The same with so many rows that stand aside now."""
+        if self.record is None:
+            return self
+        return replace(self, record=replace(self.record, rows=present(self.record.rows, displaced)))
+
 
 OnSight = Callable[[Mapping[Dropped, Sight]], None]
 """Told where all files are."""
 
 
-def watch(
-    ledger: Ledger, files: list[Dropped], seconds: float, on_sight: Callable[[Mapping[Dropped, Sight]], None]
-) -> dict[Dropped, Sight]:
+def watch(ledger: Ledger, files: list[Dropped], seconds: float, on_sight: OnSight) -> dict[Dropped, Sight]:
     """Wait until every file is settled.
 
     Args:
@@ -76,9 +93,15 @@ def watch(
 
 def look(ledger: Ledger, files: list[Dropped]) -> dict[Dropped, Sight]:
     """Where every file is now."""
-    records = {(record.feed, record.partition): record for feed in {file.feed for file in files} for record in ledger.partitions.list(feed)}
+    feeds = {file.feed for file in files}
+    records = {(record.feed, record.partition): record for feed in feeds for record in ledger.partitions.list(feed)}
+    sources = {uri: seen.source for feed in feeds for uri, seen in ledger.arrivals.known_sources(feed).items()}
     steps = {(attempt.feed, attempt.partition): attempt.step for attempt in ledger.attempts.under_way()}
-    return {file: _sight(records.get(file.key), steps.get(file.key)) for file in files}
+
+    def is_known(file: Dropped) -> bool:  # an older file under the same name says nothing about this one
+        return sources.get(uri_of(file.path)) == sight(file.path).source
+
+    return {file: _sight(records.get(file.key) if is_known(file) else None, steps.get(file.key)) for file in files}
 
 
 def _sight(record: PartitionRecord | None, step: str | None) -> Sight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from shp_ops.ingest.files import queues
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, take_all
 from shp_ops.installation import opened
+from shp_ops.views import displaced_rows
 from shp_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +36,16 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[Path], on_event: Call
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
     with opened(settings) as outside:
-        return take_all(Order(files, queues(feed, files), outside, _graph(feed)), on_event)
+        results = take_all(Order(files, queues(feed, files), outside, _graph(feed)), on_event)
+        return _as_it_is_now(settings, feed, results)
+
+
+def _as_it_is_now(settings: Settings, feed: Feed, results: list[FileResult]) -> list[FileResult]:
+    """The results with the counts of this moment: a file that came later may have displaced rows of one that came before."""
+    from shp_resources.warehouse.counts import present
+
+    displaced = displaced_rows(settings, feed)
+    return [replace(result, rows=present(result.rows, displaced.get(result.partition or "", 0))) for result in results]
 
 
 def _graph(feed: Feed) -> MakeTake:
