@@ -32,16 +32,22 @@ def server(home: Path, dsn: str | None) -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(dsn: str) -> Iterator[str]:
-    """Address of an empty database, dropped afterwards; the server starts the run with its buffers written."""
-    _execute(dsn, f"drop database if exists {_DATABASE} with (force)")
-    _execute(dsn, f"create database {_DATABASE}")
+def fresh_database(dsn: str, suffix: str = "") -> Iterator[str]:
+    """Address of an empty database, dropped afterwards; the server starts the run with its buffers written.
+
+    Args:
+        dsn: the server.
+        suffix: tells it from others that are used at the same time.
+    """
+    name = f"{_DATABASE}_{suffix}" if suffix else _DATABASE
+    _execute(dsn, f"drop database if exists {name} with (force)")
+    _execute(dsn, f"create database {name}")
     with contextlib.suppress(psycopg2.errors.InsufficientPrivilege):
         _execute(dsn, "checkpoint")  # else one contender's dirty pages are written on the next one's time
     try:
-        yield urlunsplit(urlsplit(dsn)._replace(path=f"/{_DATABASE}"))
+        yield urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
     finally:
-        _execute(dsn, f"drop database if exists {_DATABASE} with (force)")
+        _execute(dsn, f"drop database if exists {name} with (force)")
 
 
 def setting(dsn: str, name: str) -> str:
