@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.ingest import main
+from benchmarks import ingest, runs
 
 if __name__ == "__main__":
-    main()
+    for benchmark in (ingest, runs):
+        benchmark.main([], standalone_mode=False)

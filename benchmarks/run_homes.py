@@ -116,10 +116,8 @@ class RunHome:
         child = spawn(command, self.layout.log(service.name), self.environ, self.settings.home)
         process = psutil.Process(child.pid)
         since = process.create_time() - 1
-        if (
-            not wait_until(lambda: service.ready(since) is None or child.poll() is not None, _READY_SECONDS, 0.2)
-            or child.poll() is not None
-        ):
+        wait_until(lambda: service.ready(since) is None or child.poll() is not None, _READY_SECONDS, 0.2)
+        if child.poll() is not None or service.ready(since) is not None:
             raise RuntimeError(f"{self.way.name}: {service.name} is not ready, see {self.layout.log(service.name)}")
         self.processes[service.name] = process
 
