@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from shp_assets.dropped import take_up_dropped
 from shp_assets.kit import FeedKit
 from shp_assets.work import Work
 from shp_core.codes import Code
@@ -38,10 +39,13 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
     last = _last_step(context.job_def, kit)
     work = Work(kit, context.partition_key, context.run.run_id, _via(context.run), last == "warehouse", outside)
     try:
-        with told(context, f"step {step} of {kit.name}", work), work.step(step):
-            yield work
-            if step == last and not work.publishes:
-                work.ended()
+        with told(context, f"step {step} of {kit.name}", work):
+            if step == "raw" and VIA_TAG not in context.run.tags:
+                take_up_dropped(work)
+            with work.step(step):
+                yield work
+                if step == last and not work.publishes:
+                    work.ended()
     except DagsterExecutionInterruptedError:
         stopped = interruption(context.instance, work)
         _tell_ledger(context, work, stopped)

@@ -159,7 +159,7 @@ class Work:
             ended = ledger.attempts.end(
                 *self.key, self.run_id, str(state), code=fault.code, kind=fault.kind, evidence=fault.evidence, message=fault.message
             )
-            if ended and self.publishes:
+            if ended and self.publishes and not self._has_others():
                 self._move(lambda record: self._end_of_run(record, state, fields))
 
     def _judged(self, delivery: str | None) -> dict[str, Any]:
@@ -186,9 +186,13 @@ class Work:
 
     def _step_back(self) -> None:
         """Leave the partition to the worker that has it; if none has, as it was before this run."""
-        others = [attempt for attempt in self.outside.ledger.attempts.under_way(self.kit.name) if attempt.partition == self.partition]
-        if not others:
+        if not self._has_others():
             self._move(lambda record: self._end_of_run(record, *self._as_it_was()))
+
+    def _has_others(self) -> bool:
+        """Whether another run works on the partition."""
+        under_way = self.outside.ledger.attempts.under_way(self.kit.name)
+        return any(attempt.partition == self.partition and attempt.run_id != self.run_id for attempt in under_way)
 
     def _as_it_was(self) -> Move:
         """The newest state that was not that of a run."""

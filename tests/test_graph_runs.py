@@ -191,6 +191,14 @@ def test_personal_data_stays_in_the_table_and_the_artefacts(platform: Platform, 
     assert kept == len(bad) + refused
 
 
+def test_a_sheet_without_a_header_repeats_no_row(platform: Platform) -> None:
+    """The first customer of a list that was sent without its header would stand in every log."""
+    result = platform.process(platform.drop("a.xlsx", [order(2)], header=("1", "AT", "2026-01-01", "10", SECRET)))
+    assert platform.state("a") == ("quarantined", "column_missing")
+    assert "'Order'" in platform.checks(result)["schema"].metadata["message"].value
+    assert [place for place, text in platform.everywhere() if "wilhelmina" in text] == []
+
+
 def test_too_many_rejects_refuse_the_whole_delivery(platform: Platform) -> None:
     """A file that is mostly wrong would replace good data, or vanish without a word."""
     result = platform.process(platform.drop("a.xlsx", [order(1), order("x"), order(3, "??"), order(4, day="2026-02-30")]))

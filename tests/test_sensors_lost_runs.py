@@ -239,6 +239,20 @@ def test_a_run_without_a_process_number_is_never_process_zero(platform: Platform
     assert found.status is dg.DagsterRunStatus.STARTED
 
 
+def test_a_run_that_took_over_from_a_dead_one_keeps_the_partition(platform: Platform, worker: Worker) -> None:
+    """Its partition would be given back while it works, and be run once more for nothing."""
+    platform.drop("a.xlsx", [order(1)])
+    dying_run(platform, worker)
+    worker.kill()
+    with living() as other:
+        begin(platform, "by-hand", other, "raw", via="ui")
+        platform.tick("lost_runs")
+        assert [attempt.code for attempt in platform.attempts("a")] == ["worker_lost", None]
+        assert platform.state("a") == ("running", None)
+    platform.tick("lost_runs")
+    assert platform.state("a") == ("arrived", None)
+
+
 def test_an_arrival_while_the_dead_worker_ran_is_what_runs_next(platform: Platform, worker: Worker) -> None:
     """The correction of a file would be lost with the worker that read its first version."""
     platform.drop("a.xlsx", [order(1)])

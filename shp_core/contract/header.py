@@ -48,7 +48,7 @@ def map_header(header: Sequence[str], contract: Contract) -> Mapping:
     known = {column.header for column in contract.columns}
     missing = [column.header for column in contract.columns if not column.optional and column.header not in found]
     unknown = [text for text in found if text and text not in known and text not in contract.ignored]
-    if contract.unknown_columns == "ignore":
+    if contract.unknown_columns == "ignore" or _may_be_data(found, contract):
         _refuse_drift(missing, [])
     else:
         _refuse_drift(missing, unknown)
@@ -66,6 +66,11 @@ def column_letters(position: int) -> str:
         position, rest = divmod(position - 1, 26)
         letters = chr(65 + rest) + letters
     return letters
+
+
+def _may_be_data(found: list[str], contract: Contract) -> bool:
+    """Whether a row without any known header may be a row of personal data, which is never repeated in a message."""
+    return any(column.pii for column in contract.columns) and not {column.header for column in contract.columns} & set(found)
 
 
 def _refuse_twins(found: list[str], contract: Contract) -> None:
