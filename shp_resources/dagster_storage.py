@@ -20,7 +20,7 @@ from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from shp_resources.pooled_storage import LeanStorage, PooledStorage
+from shp_resources.pooled_storage import PooledStorage, WorkerStorage
 from shp_resources.settings import Settings
 
 _LOG = logging.getLogger("shp.storage")
@@ -67,19 +67,19 @@ def _postgres(dsn: str, inst_data: ConfigurableClassData | None) -> DagsterStora
         return _storage_at(dsn, inst_data)
     if os.environ.get(_TABLES_ARE_THERE) != "1":  # whoever forked us may have looked already
         _storage_at(dsn, inst_data)
-    return PooledStorage(sqlalchemy_url(dsn), inst_data)
+    return WorkerStorage(sqlalchemy_url(dsn), inst_data=inst_data)
 
 
-def _storage_at(dsn: str, inst_data: ConfigurableClassData | None) -> LeanStorage:
+def _storage_at(dsn: str, inst_data: ConfigurableClassData | None) -> PooledStorage:
     try:
         connection = _connect(dsn)
     except psycopg2.OperationalError:  # perhaps just restarting: Dagster's own look at the tables tries for some seconds
-        return LeanStorage(sqlalchemy_url(dsn), inst_data=inst_data)
+        return PooledStorage(sqlalchemy_url(dsn), should_autocreate_tables=True, inst_data=inst_data)
     with closing(connection):
         missing = not _all_tables_exist(connection)
         if missing:  # the webserver and the daemon start together; the lock ends with the connection
             connection.cursor().execute("select pg_advisory_lock(%s)", (_CREATION_LOCK,))
-        return LeanStorage(sqlalchemy_url(dsn), should_autocreate_tables=missing, inst_data=inst_data)
+        return PooledStorage(sqlalchemy_url(dsn), should_autocreate_tables=missing, inst_data=inst_data)
 
 
 def _connect(dsn: str) -> psycopg2.extensions.connection:

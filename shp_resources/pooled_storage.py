@@ -1,8 +1,8 @@
-"""Dagster's storage in PostgreSQL: as it is for processes that stay, with a pool for workers that live for a second.
+"""Dagster's storage in PostgreSQL over one small pool of connections that are looked at before each use.
 
-dagster-postgres opens a connection per statement, which is right for processes that outlive a restart of the
-database. A worker keeps two, looks at each before it uses it (so a restart in mid-run costs a reconnect, not the run),
-and does not look at the schema again and again. Made after the fork, never before.
+dagster-postgres opens a connection per statement, so that a restart of the database costs nothing; that is most of what
+an idle platform does, and a third of a run. Here a connection that the server has closed is replaced before it is used,
+so a restart costs a reconnect (docs/adr/0011-pooled-storage.md). Made after a fork, never before.
 `tests/test_upstream.py` pins what this leans on.
 """
 
@@ -22,31 +22,35 @@ from sqlalchemy import event, exc
 
 from shp_resources.event_storage import LeanEventLogStorage
 
-_STATEMENT_SECONDS = 60
 _TRUSTED_SECONDS = 5.0
-_SESSION = {
-    "application_name": "shp-run",
-    "options": f"-c statement_timeout={_STATEMENT_SECONDS}s",
-    "connect_timeout": 10,
-    "tcp_user_timeout": 30_000,  # a server that vanished without a word is noticed in half a minute
-}
+_SESSION = {"connect_timeout": 10, "tcp_user_timeout": 30_000}  # a server that vanished without a word is noticed in half a minute
+_POOL = {"pool_size": 2, "max_overflow": 20, "pool_recycle": 600}
 
 
-class LeanStorage(DagsterPostgresStorage):
-    """Dagster's own storage but for the event log, which costs fewer commits.
+class _LookedAt:
+    """What all three parts have in common."""
 
-    Args:
-        postgres_url: `postgresql+psycopg2://…`.
-        should_autocreate_tables: make the tables if they are missing.
-        inst_data: how Dagster makes it again in another process.
-    """
-
-    def __init__(self, postgres_url: str, should_autocreate_tables: bool = True, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(postgres_url, should_autocreate_tables, inst_data)
-        self._event_log_storage = LeanEventLogStorage(postgres_url, should_autocreate_tables=False)
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Nothing to do: Dagster's own way to keep connections is a pool that looks at none of them."""
 
 
-class PooledRunStorage(PostgresRunStorage):
+class RunStorage(_LookedAt, PostgresRunStorage):
+    """Runs."""
+
+    def dispose(self) -> None:
+        """Let go of the connections; the other parts have the same."""
+        self._engine.dispose()
+
+
+class EventLogStorage(_LookedAt, LeanEventLogStorage):
+    """Events."""
+
+
+class ScheduleStorage(_LookedAt, PostgresScheduleStorage):
+    """Schedules and sensors."""
+
+
+class WorkerRunStorage(RunStorage):
     """Runs; the columns that newer versions brought are there, for the tables were made by this version."""
 
     def has_run_stats_index_cols(self) -> bool:
@@ -57,13 +61,9 @@ class PooledRunStorage(PostgresRunStorage):
         """The column is there."""
         return True
 
-    def dispose(self) -> None:
-        """Let go of the connections; the other parts have the same."""
-        self._engine.dispose()
 
-
-class PooledEventLogStorage(LeanEventLogStorage):
-    """Events; see `PooledRunStorage`."""
+class WorkerEventLogStorage(EventLogStorage):
+    """Events; see `WorkerRunStorage`."""
 
     def has_asset_key_col(self, column_name: str) -> bool:
         """The column is there."""
@@ -81,23 +81,40 @@ class PooledStorage(DagsterPostgresStorage):
     """All three parts over one pool.
 
     Args:
-        postgres_url: `postgresql+psycopg2://…`; its tables are there.
+        postgres_url: `postgresql+psycopg2://…`.
+        should_autocreate_tables: make the tables if they are missing.
         inst_data: how Dagster makes it again in another process.
     """
 
-    def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(postgres_url, should_autocreate_tables=False, inst_data=inst_data)
-        engine = _engine(postgres_url)
-        self._run_storage = _over(engine, PooledRunStorage(postgres_url, should_autocreate_tables=False))
-        self._event_log_storage = _over(engine, PooledEventLogStorage(postgres_url, should_autocreate_tables=False))
-        self._schedule_storage = _over(engine, PostgresScheduleStorage(postgres_url, should_autocreate_tables=False))
+    _name, _options = "shp-dagster", ""
+    _runs: type[RunStorage] = RunStorage
+    _events: type[EventLogStorage] = EventLogStorage
+
+    def __init__(self, postgres_url: str, should_autocreate_tables: bool = False, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(postgres_url, should_autocreate_tables, inst_data)
+        engine = _engine(postgres_url, self._name, self._options)
+        self._run_storage = _with(engine, self._runs)
+        self._event_log_storage = _with(engine, self._events)
+        self._schedule_storage = _with(engine, ScheduleStorage)
 
 
-def _engine(postgres_url: str) -> sa.Engine:
+class WorkerStorage(PooledStorage):
+    """The same for a worker, which lives for a second: it does not look at the schema again and again."""
+
+    _name, _options = "shp-run", "-c statement_timeout=60s"
+    _runs, _events = WorkerRunStorage, WorkerEventLogStorage
+
+
+def _with(engine: sa.Engine, part: Any) -> Any:
+    made = part(engine.url.render_as_string(hide_password=False), should_autocreate_tables=False)
+    made._engine = engine
+    return made
+
+
+def _engine(postgres_url: str, name: str, options: str) -> sa.Engine:
     url = sa.make_url(postgres_url)
-    theirs = url.query.get("options", "")
-    session = {**_SESSION, "options": f"{_SESSION['options']} {theirs}".strip()}
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args=session, pool_size=2, max_overflow=4)
+    session = {**_SESSION, "application_name": name, "options": f"{options} {url.query.get('options', '')}".strip()}
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args=session, **_POOL)
     event.listen(engine, "checkout", _look)
     event.listen(engine, "checkin", _note_use)
     return engine
@@ -128,9 +145,3 @@ def _ping(connection: Any) -> None:
             cursor.execute("select 1")
     except psycopg2.Error as error:
         raise exc.DisconnectionError from error
-
-
-def _over(engine: sa.Engine, part: Any) -> Any:
-    """A part that uses this engine instead of the one it made, which has not connected."""
-    part._engine = engine
-    return part

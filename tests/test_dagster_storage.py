@@ -127,11 +127,18 @@ def test_processes_that_start_together_make_the_tables_once(dagster_home: Path, 
     assert keys(database_dsn) == ["a", "b", "c"]
 
 
-def test_long_lived_processes_keep_no_connections(dagster_home: Path, database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_lived_processes_survive_a_cut_of_what_they_keep(
+    dagster_home: Path, database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The daemon would fail after each restart of the database, on a connection that has died."""
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     with instance_on(database_dsn, monkeypatch) as instance:
-        instance.get_run_by_id("nobody")
-        assert idle_connections(database_dsn) == 0
+        for key in ("one", "two"):
+            instance.add_dynamic_partitions("sales", [key])
+            assert idle_connections(database_dsn) == 1
+            rows(database_dsn, cut)
+            assert idle_connections(database_dsn) == 0
+        assert list(instance.get_dynamic_partitions("sales")) == ["one", "two"]
 
 
 def test_a_worker_is_pooled_by_a_variable(dagster_home: Path, database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,13 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from shp_resources.dagster_storage import sqlalchemy_url
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.event_storage import LeanEventLogStorage
-from shp_resources.pooled_storage import LeanStorage, PooledStorage
+from shp_resources.pooled_storage import PooledStorage, WorkerStorage
 from tests.support.forks import forks_in
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import fresh_database, rows
 
 ASSET = AssetKey(["raw", "sales"])
-_OTHERS = "from pg_stat_activity where datname = current_database()"
-_WORKERS = f"{_OTHERS} and application_name = 'shp-run'"
+_OTHERS = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 _EVENTS = "select dagster_event_type, step_key, asset_key, partition from event_logs order by id"
 
 
@@ -129,24 +129,13 @@ def test_an_event_that_cannot_be_stored_whole_is_not_stored_at_all(dsn: str, mon
     assert len(rows(dsn, _EVENTS)) == 1
 
 
-def test_processes_that_stay_keep_no_connection(dsn: str) -> None:
-    """Daemon and webserver would talk on connections that a restart of the database has cut."""
-    storage = LeanStorage(sqlalchemy_url(dsn), should_autocreate_tables=False)
-    storage.event_log_storage.store_event(materialized("a-run"))
-    assert isinstance(storage.event_log_storage, LeanEventLogStorage)
-    assert connections(dsn) == 0
-
-
 # the pool
 
 
 def connections(dsn: str, name: str = "%") -> int:
     """How many connections others have to this database, once those that are closing have gone."""
     time.sleep(0.2)
-    count = (
-        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name like %s"
-    )
-    return int(rows(dsn, count, name)[0][0])
+    return int(rows(dsn, f"select count(*) {_OTHERS} and application_name like %s", name)[0][0])
 
 
 def use(storage: PooledStorage, run_id: str = "a-run") -> None:
@@ -156,43 +145,64 @@ def use(storage: PooledStorage, run_id: str = "a-run") -> None:
     assert list(storage.schedule_storage.all_instigator_state()) == []
 
 
-def test_all_parts_share_few_connections_that_say_whose_they_are(dsn: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [(PooledStorage, "shp-dagster"), (WorkerStorage, "shp-run")])
+def test_all_parts_share_few_connections_that_say_whose_they_are(dsn: str, kind: type[PooledStorage], name: str) -> None:
     """Ten workers would take thirty connections, and nobody could tell which of them to look at."""
-    storage = PooledStorage(sqlalchemy_url(dsn))
+    storage = kind(sqlalchemy_url(dsn))
     assert connections(dsn) == 0
     for _ in range(5):
         use(storage)
-    assert connections(dsn, "shp-run") == connections(dsn) == 1
+    assert connections(dsn, name) == connections(dsn) == 1
+    storage.run_storage.dispose()
+    assert connections(dsn) == 0
+
+
+def test_many_threads_leave_two_connections(dsn: str) -> None:
+    """The daemon's threads would wait for each other, or the database run out of connections."""
+    storage = PooledStorage(sqlalchemy_url(dsn))
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(lambda number: use(storage, f"run-{number}"), range(48)))
+    assert len(rows(dsn, _EVENTS)) == 48
+    assert connections(dsn) <= 2
 
 
 def test_what_an_address_sets_is_kept(dsn: str) -> None:
     """A search path or a time limit that somebody wrote into SHP_PG_DSN would be ignored."""
-    storage = PooledStorage(sqlalchemy_url(dsn) + "?options=-c%20work_mem%3D7MB")
-    with storage.run_storage.connect() as connection:  # type: ignore[attr-defined]
-        assert connection.execute(sa.text("show work_mem")).scalar_one() == "7MB"
-        assert connection.execute(sa.text("show statement_timeout")).scalar_one() == "1min"
+    address = sqlalchemy_url(dsn) + "?options=-c%20work_mem%3D7MB"
+    for storage, limit in ((PooledStorage(address), "0"), (WorkerStorage(address), "1min")):
+        with storage.run_storage.connect() as connection:  # type: ignore[attr-defined]
+            assert connection.execute(sa.text("show work_mem")).scalar_one() == "7MB"
+            assert connection.execute(sa.text("show statement_timeout")).scalar_one() == limit
 
 
-def test_a_connection_that_was_cut_is_replaced_before_it_is_used(dsn: str) -> None:
-    """A run would fail because of an administrator's `pg_terminate_backend` or a firewall between two of its statements."""
+def test_the_webserver_keeps_no_unchecked_connections(dsn: str) -> None:
+    """The UI would show an error after each restart of the database."""
     storage = PooledStorage(sqlalchemy_url(dsn))
+    for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+        part.optimize_for_webserver(statement_timeout=1000, pool_recycle=3600, max_overflow=20)
+    use(storage)
+    rows(dsn, f"select pg_terminate_backend(pid) {_OTHERS}")
+    assert connections(dsn) == 0
+    use(storage)
+    assert connections(dsn) == 1
+
+
+@pytest.mark.parametrize("kind", [PooledStorage, WorkerStorage])
+def test_a_connection_that_was_cut_is_replaced_before_it_is_used(dsn: str, kind: type[PooledStorage]) -> None:
+    """A run would fail because of an administrator's `pg_terminate_backend` or a firewall between two of its statements."""
+    storage = kind(sqlalchemy_url(dsn))
     for number in range(3):
         use(storage, f"run-{number}")
-        rows(
-            dsn,
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'shp-run' and datname = current_database()",
-        )
-        assert connections(dsn, "shp-run") == 0
+        rows(dsn, f"select pg_terminate_backend(pid) {_OTHERS}")
+        assert connections(dsn) == 0
     use(storage, "run-3")
     assert len(rows(dsn, _EVENTS)) == 4
 
 
 def test_a_connection_that_lay_idle_is_asked_first(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that vanished without a word (a lost machine) would be noticed by the statement that matters."""
-    asked = (
-        "select count(*) from pg_stat_activity where application_name = 'shp-run' and datname = current_database() and query = 'select 1'"
-    )
-    storage = PooledStorage(sqlalchemy_url(dsn))
+    asked = f"select count(*) {_OTHERS} and query = 'select 1'"
+    storage = WorkerStorage(sqlalchemy_url(dsn))
     use(storage)
     storage.run_storage.get_runs(limit=1)
     assert rows(dsn, asked) == [(0,)]
@@ -208,7 +218,7 @@ def test_a_restart_in_mid_run_costs_a_reconnect(tmp_path: Path, monkeypatch: pyt
     server = EmbeddedServer(home)
     dsn = server.start()
     try:
-        LeanStorage(sqlalchemy_url(dsn))
+        PooledStorage(sqlalchemy_url(dsn), should_autocreate_tables=True)
         with forks_in(tmp_path, dsn) as forks:
             go = tmp_path / "go"
             run_id, _ = forks.start().begun("wait_job", {"file": str(go)})
@@ -245,12 +255,13 @@ def dagster_home(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def test_the_variable_decides(dagster_home: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers would be slow, or the daemon would keep connections."""
+    """Workers would look at the schema in each run, or the daemon would end statements that may take a while."""
     with DagsterInstance.get() as instance:
         instance.add_dynamic_partitions("sales", ["one"])
-        assert connections(dsn) == 0
+        assert (connections(dsn, "shp-dagster"), connections(dsn, "shp-run")) == (1, 0)
+    assert connections(dsn) == 0
     monkeypatch.setenv("SHP_DB_POOL", "1")
     with DagsterInstance.get() as instance:
         assert list(instance.get_dynamic_partitions("sales")) == ["one"]
-        assert connections(dsn) == 1
+        assert (connections(dsn, "shp-dagster"), connections(dsn, "shp-run")) == (0, 1)
     assert connections(dsn) == 0
