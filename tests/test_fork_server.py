@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus
+from dagster._core.errors import DagsterImportError
 
 from shp_ops.forkserver.code import import_everything
 from shp_resources.fork_client import ForkServerAway, reachable
@@ -387,7 +388,7 @@ def test_an_installation_without_any_feed_is_served(tmp_path: Path, monkeypatch:
     (tmp_path / "empty_location.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])  # Dagster takes the first entry for the script's folder
     import_everything("empty_location")
-    with pytest.raises(ModuleNotFoundError):
+    with pytest.raises(DagsterImportError):
         import_everything("location_that_is_not_there")
 
 
