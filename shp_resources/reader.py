@@ -96,11 +96,12 @@ class WorkbookReader:
     Args:
         limits: what is accepted.
         kernels: folder for the fast reader's compiled kernels, should the installation have none and not be writable.
+        scan: whether large sheets may be read by the fast reader.
     """
 
-    def __init__(self, limits: Limits, kernels: Path | None = None) -> None:
+    def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True) -> None:
         self._limits = limits
-        self._kernels = kernels
+        self._kernels = {"folder": str(kernels.absolute()) if kernels else None} if scan else None
 
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
@@ -129,7 +130,7 @@ class WorkbookReader:
 class _Child:
     """One reading process and its two pipes: rows, and the verdict."""
 
-    def __init__(self, path: Path, spec: SheetSpec, limits: Limits, kernels: Path | None) -> None:
+    def __init__(self, path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | None] | None) -> None:
         verdict, verdict_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -262,9 +263,9 @@ def _taken(stream: Any) -> int:
         return os.dup(stream.fileno())
 
 
-def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: Path | None, verdict: int) -> bytes:
+def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | None] | None, verdict: int) -> bytes:
     what = {"path": str(path.absolute()), "spec": asdict(spec), "limits": asdict(limits)}
-    how = {"kernels": str(kernels.absolute()) if kernels else None, "verdict": verdict, "parent": os.getpid()}
+    how = {"kernels": kernels, "verdict": verdict, "parent": os.getpid()}
     return json.dumps({**what, **how}).encode()
 
 

@@ -86,13 +86,13 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "stats": table.stats.as_dict(), "batches": count, "reader": table.reader, "declined": table.declined}
 
 
-def _kernels(path: Path, folder: str | None) -> Any:
+def _kernels(path: Path, wanted: dict[str, Any] | None) -> Any:
     """The fast reader's kernels, if this workbook may be large enough for them; they are loaded before the limits."""
-    if path.stat().st_size < _SCAN_FROM_BYTES:
+    if wanted is None or path.stat().st_size < _SCAN_FROM_BYTES:
         return None
     from shp_core.reading.scan import library, sheet  # noqa: F401  files can be opened now, not later
 
-    return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
+    return library.load_or_build([library.OWN_FOLDER, *(Path(folder) for folder in wanted.values() if folder)])
 
 
 def _limit(memory: int, cpu: int) -> None:

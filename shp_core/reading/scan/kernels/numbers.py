@@ -13,7 +13,7 @@ import numpy as np
 
 from shp_core.reading.scan.kernels.base import inner
 
-INTEGER, AS_SPELLED, REWRITTEN, OPEN_NUMBER = 0, 1, 2, 3
+DECIDED, OPEN_NUMBER = 0, 1
 _LONGEST = 300
 _EXACT = 15  # as many digits survive the way to a double and back
 _WHOLE = 1 << 53  # below, every integer is a double
@@ -29,13 +29,8 @@ LAST_1900, LAST_1904 = 2958465, 2957003
 
 
 @inner
-def number(b: Any, at: int, end: int) -> tuple[int, int, int]:
-    """The text of a number.
-
-    Returns:
-        How it was decided (`INTEGER`, `AS_SPELLED`, `REWRITTEN`, `OPEN_NUMBER`), the text's new end, and the number's
-        significant digits as an integer, for those that have at most 18.
-    """
+def number(b: Any, at: int, end: int) -> tuple[int, int]:
+    """The text of a number, in place: whether it was decided, and the text's new end."""
     i = at + 1 if b[at] == 45 else at
     first = i
     digits, significant = 0, 0
@@ -47,11 +42,11 @@ def number(b: Any, at: int, end: int) -> tuple[int, int, int]:
         i += 1
     zero = b[first] == 48
     if i == first or (zero and i - first > 1) or end - at > _LONGEST:
-        return OPEN_NUMBER, end, 0
+        return OPEN_NUMBER, end
     if i == end:
-        return (OPEN_NUMBER if zero and first > at else INTEGER), end, digits
+        return (OPEN_NUMBER if zero and first > at else DECIDED), end
     if b[i] != 46 or i + 1 == end or b[end - 1] == 48:
-        return OPEN_NUMBER, end, 0
+        return OPEN_NUMBER, end
     places = end - i - 1
     i += 1
     while i < end and 48 <= b[i] <= 57:
@@ -61,14 +56,14 @@ def number(b: Any, at: int, end: int) -> tuple[int, int, int]:
                 digits = digits * 10 + (b[i] - 48)
         i += 1
     if i < end or places > 18:
-        return OPEN_NUMBER, end, 0
+        return OPEN_NUMBER, end
     if significant <= _EXACT:
-        return AS_SPELLED, end, digits
+        return DECIDED, end
     return rounded(b, at, end, digits, significant - _EXACT, places)
 
 
 @inner
-def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> tuple[int, int, int]:
+def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> tuple[int, int]:
     """A number of 16 or 17 digits: 15 of them, if they lie within 2 ulp of the double.
 
     The double lies within half an ulp of what is spelled; where that is too near to the point at which rounding turns,
@@ -76,7 +71,7 @@ def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> t
     number of ulps, and it is below 2.5 if that of the decimals is below 1.5.
     """
     if drop > 2 or places < drop:
-        return OPEN_NUMBER, end, 0
+        return OPEN_NUMBER, end
     base, over = POWERS[drop], digits % POWERS[drop]
     up = 2 * over > base
     kept = digits // base + (1 if up else 0)
@@ -84,14 +79,14 @@ def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> t
     ulp = ulp_of(value)
     units = ulp * np.float64(POWERS[places])
     if near_power(value) or abs(2 * over - base) <= units * (1 + _SLACK):
-        return OPEN_NUMBER, end, 0
+        return OPEN_NUMBER, end
     if digits < _WHOLE:
         again = np.float64(kept) / np.float64(POWERS[places - drop])
         if abs(again - value) > 2 * ulp:
-            return (AS_SPELLED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), end, 0
+            return (DECIDED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), end
     elif (base - over if up else over) > 1.5 * units * (1 - _SLACK):
-        return OPEN_NUMBER, end, 0
-    return REWRITTEN, write_decimal(b, at + 1 if b[at] == 45 else at, kept, places - drop), 0
+        return OPEN_NUMBER, end
+    return DECIDED, write_decimal(b, at + 1 if b[at] == 45 else at, kept, places - drop)
 
 
 @inner

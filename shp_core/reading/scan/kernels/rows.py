@@ -10,7 +10,6 @@ from typing import Any
 from shp_core.reading.scan.kernels.base import END, FULL, MARKUP, MORE, PAD, SPACE, UNKNOWN, carray, inner
 from shp_core.reading.scan.kernels.numbers import (
     FIRST_DAY,
-    INTEGER,
     LAST_1900,
     LAST_1904,
     OPEN_NUMBER,
@@ -405,12 +404,12 @@ def shared(b: Any, at: int, end: int, facts: Any, tables: Any) -> tuple[int, int
 @inner
 def numeric(b: Any, style: int, at: int, end: int, facts: Any, tables: Any) -> tuple[int, int, int, int, int]:
     """A cell of type n: a number, or a day if its style says so."""
-    how, stop, digits = number(b, at, end)
     if 0 <= style < facts[DATED] and tables[0][style]:
-        last = LAST_1904 if facts[DATE1904] else LAST_1900
-        if how == INTEGER and end - at <= 7 and b[at] != 45 and FIRST_DAY <= digits <= last:
-            return _DATE, WINDOW, at, write_day(b, at, digits, facts[DATE1904]) - at, 0
+        serial = whole(b, at, end)
+        if FIRST_DAY <= serial <= (LAST_1904 if facts[DATE1904] else LAST_1900):
+            return _DATE, WINDOW, at, write_day(b, at, serial, facts[DATE1904]) - at, 0
         return _DATE, WINDOW, at, end - at, NUMBER
+    how, stop = number(b, at, end)
     return NUMBER, WINDOW, at, stop - at, NUMBER if how == OPEN_NUMBER else 0
 
 
