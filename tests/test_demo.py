@@ -145,7 +145,7 @@ def test_it_says_how_to_go_on(played: Played) -> None:
 def test_nothing_is_left_running_and_nothing_is_written_elsewhere(played: Played) -> None:
     """A stranger's machine would be littered by trying the product."""
     base = played.place.base
-    assert processes(base) == []
+    assert played.place.processes() == []
     assert [path.name for path in base.iterdir()] == ["var"] and [path.name for path in (base / "var").iterdir()] == ["demo"]
     assert [str(path) for name in ("user", "tmp") for path in (base.parent / name).rglob("*")] == []
 
@@ -161,26 +161,12 @@ def test_ctrl_c_ends_all_of_it(tmp_path: Path) -> None:
     for line in process.stderr:
         if line.startswith("code is ready"):
             break
-    assert len(processes(tmp_path)) > 2
+    assert len(place.processes()) > 2
     os.killpg(process.pid, signal.SIGINT)
     said = process.stderr.read()
     assert process.wait(60) == 130
     assert said.splitlines()[-1] == "stopped." and "Traceback" not in said
-    assert wait_until(lambda: processes(tmp_path) == [], 20), processes(tmp_path)
-
-
-def processes(base: Path) -> list[str]:
-    """Command lines of all processes, but this one, that have to do with a folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
-            environ = (entry / "environ").read_bytes() if command else b""
-        except OSError:
-            continue
-        if str(base).encode() in command + environ and int(entry.name) != os.getpid():
-            found.append(command.decode(errors="replace"))
-    return found
+    assert wait_until(lambda: place.processes() == [], 20), place.processes()
 
 
 def test_the_demo_stays_away_from_other_homes(tmp_path: Path) -> None:

@@ -35,20 +35,6 @@ def state(dsn: str, partition: str = "big") -> str | None:
     return str(found[0][0]) if found else None
 
 
-def processes_of(place: Place) -> list[str]:
-    """Command lines of all processes that have to do with a place."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
-            environ = (entry / "environ").read_bytes() if command else b""
-        except OSError:
-            continue
-        if str(place.base).encode() in command + environ and int(entry.name) != os.getpid():
-            found.append(command.decode(errors="replace"))
-    return found
-
-
 def settled(dsn: str) -> None:
     """Assert that nothing of the ingestion looks alive."""
     assert rows(dsn, "select * from shp.leases") == []
@@ -69,12 +55,12 @@ def test_a_stopped_ingestion_gives_its_partition_back(
         place = Place.make(tmp_path / "p", dsn, {"visits": VISITS})
         process = place.start("ingest", "visits", big, visits(tmp_path / "small.xlsx", [ROWS]), "--json")
         assert wait_until(lambda: state(dsn) == "running", 60)
-        assert len(processes_of(place)) >= 3  # the command, two workers, perhaps a reader
+        assert len(place.processes()) >= 3  # the command, two workers, perhaps a reader
         (os.killpg if whole_group else os.kill)(process.pid, number)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (status, "")
         assert "Traceback" not in err
-        assert wait_until(lambda: processes_of(place) == [], 30), processes_of(place)
+        assert wait_until(lambda: place.processes() == [], 30), place.processes()
         assert state(dsn) == "arrived"
         settled(dsn)
         again = place.shp("ingest", "visits", big, "--json")
@@ -91,7 +77,7 @@ def test_ctrl_c_lets_the_embedded_server_go(big: Path, tmp_path: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "stopped."
-    assert wait_until(lambda: processes_of(place) == [], 30), processes_of(place)
+    assert wait_until(lambda: place.processes() == [], 30), place.processes()
     assert not server.dsn_file.exists()
     with server.held() as dsn:
         assert state(dsn) == "arrived"
@@ -107,9 +93,9 @@ def test_two_commands_share_an_embedded_server(big: Path, tmp_path: Path) -> Non
     assert [first.returncode, second.returncode] == [0, 0], answers
     loaded = [json.loads(out)["files"][0]["rows"]["loaded"] for out, _ in answers]
     assert loaded == [1, ROWS - 1]
-    assert processes_of(place) == []
+    assert place.processes() == []
     assert place.shp("partitions", "visits").code == 0
-    assert processes_of(place) == []
+    assert place.processes() == []
 
 
 def test_a_closed_pipe_is_no_failure_of_the_ingestion(postgres_server: str, tmp_path: Path) -> None:

@@ -94,14 +94,16 @@ def _platform_errors(desk: Desk) -> list[str]:
 
 
 def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], errors: list[str]) -> None:
+    from shp_ops.bundle_files import bundled
+
     for feed in sound:
         desk.say(f"ok  {feed['feed']}: {feed['table']}, contract {feed['contract']}")
     for mart in marts:
         desk.say(f"ok  mart {mart}")
     for error in errors:
         desk.say(f"--  {error}")
-    if not (sound or errors):
-        desk.say(f"There is no feed file in {desk.settings.feeds} yet (docs/feeds.md shows one).")
+    if not sound:
+        desk.say(f"No feed of {desk.settings.feeds} is in force. Examples: {bundled('feeds')}")
 
 
 def _tell_explanation(desk: Desk, found: dict[str, Any]) -> None:

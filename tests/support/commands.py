@@ -177,6 +177,11 @@ class Place:
         os.close(ours)
         return Answer(process.wait(60), said.decode(errors="replace"), "")
 
+    def processes(self) -> list[str]:
+        """Command lines of all processes, but this one, that have to do with this place."""
+        numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+        return [command for number in numbers if number != os.getpid() and (command := _about(number, str(self.base)))]
+
     def tree(self) -> set[str]:
         """Everything that lies in this place but the feeds, as relative paths."""
         return {str(path.relative_to(self.base)) for path in self.base.rglob("*") if "feeds" not in path.parts}
@@ -192,3 +197,13 @@ def _read_all(terminal: int) -> bytes:
         if not piece:
             return said
         said += piece
+
+
+def _about(number: int, place: str) -> str:
+    """Command line of a process that names the place there or in its environment."""
+    try:
+        command = Path(f"/proc/{number}/cmdline").read_bytes()
+        environ = Path(f"/proc/{number}/environ").read_bytes()
+    except OSError:
+        return ""
+    return command.replace(b"\0", b" ").decode(errors="replace") if place.encode() in command + environ else ""
