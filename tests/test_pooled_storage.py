@@ -24,7 +24,7 @@ from dagster import (
     DagsterRunStatus,
     EventLogEntry,
 )
-from dagster._core.events import StepMaterializationData
+from dagster._core.events import StepMaterializationData, StepSuccessData
 from dagster_postgres.event_log import PostgresEventLogStorage
 
 from shp_resources.dagster_storage import sqlalchemy_url
@@ -115,6 +115,26 @@ def test_an_event_is_one_transaction(dsn: str) -> None:
         storage.store_event(event)
     storage.store_event_batch([materialized("a-run", "two"), materialized("a-run", "three")])
     assert commits(dsn) - before == 4 + 1  # and the one that counts
+
+
+def test_what_others_depend_on_waits_for_the_disk_and_the_rest_does_not(dsn: str) -> None:
+    """A materialization would be lost when the database dies, or forty lines of a run's log would cost forty waits."""
+    storage = LeanEventLogStorage(sqlalchemy_url(dsn) + "?options=-c%20synchronous_commit%3Don", should_autocreate_tables=False)
+    seen: list[str] = []
+
+    @sa.event.listens_for(storage._engine, "before_cursor_execute")
+    def look(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO event_logs"):
+            cursor.execute("show synchronous_commit")
+            seen.append(cursor.fetchone()[0])
+
+    storage.store_event(entry("a-run", DagsterEventType.STEP_START))
+    storage.store_event(materialized("a-run"))
+    storage.store_event(checked("a-run"))
+    storage.store_event(entry("a-run", DagsterEventType.STEP_SUCCESS, StepSuccessData(1.0)))
+    storage.store_event(entry("a-run", DagsterEventType.RUN_SUCCESS))
+    storage.store_event_batch([materialized("a-run", "two"), materialized("a-run", "three")])
+    assert seen == ["off", "on", "on", "on", "on", "on"]
 
 
 def test_an_event_that_cannot_be_stored_whole_is_not_stored_at_all(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
