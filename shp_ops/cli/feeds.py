@@ -42,7 +42,7 @@ def check(desk: Desk) -> int:
     from shp_ops.installation import catalogue_of
 
     catalogue = catalogue_of(desk.settings)
-    errors = [*catalogue.errors, *_platform_errors(desk)]
+    errors = catalogue.errors
     sound = [
         {"feed": name, "table": f"warehouse.{feed.table}", "contract": compile_contract(feed).version}
         for name, feed in catalogue.feeds.items()
@@ -80,17 +80,6 @@ def explain(desk: Desk, feed: str, file: Path) -> int:
     if not desk.json:
         _tell_explanation(desk, found)
     return 0 if found["verdict"] == "ok" else 1
-
-
-def _platform_errors(desk: Desk) -> list[str]:
-    from shp_core.errors import UsageError
-    from shp_core.feeds.platform import load_platform
-
-    try:
-        load_platform(desk.settings.platform_file)
-    except UsageError as error:
-        return error.message.splitlines()
-    return []
 
 
 def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], errors: list[str]) -> None:
