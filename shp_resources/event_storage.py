@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,8 +78,12 @@ class LeanEventLogStorage(PostgresEventLogStorage):
 
 @contextmanager
 def _transaction(connection: sa.Connection, waits: bool) -> Iterator[sa.Connection]:
-    connection = connection.execution_options(isolation_level="READ COMMITTED")  # the engine's own is AUTOCOMMIT
-    with connection.begin():
-        if not waits:
-            connection.execute(sa.text("set local synchronous_commit = off"))
+    """By hand: asked for a transaction, SQLAlchemy changes the connection's isolation level to and fro, a statement each."""
+    connection.exec_driver_sql("begin" if waits else "begin; set local synchronous_commit = off")
+    try:
         yield connection
+    except BaseException:
+        with suppress(sa.exc.DBAPIError):  # the connection may be what failed; then nothing is stored either
+            connection.exec_driver_sql("rollback")
+        raise
+    connection.exec_driver_sql("commit")

@@ -137,13 +137,14 @@ def test_what_others_depend_on_waits_for_the_disk_and_the_rest_does_not(dsn: str
     assert seen == ["off", "on", "on", "on", "on", "on"]
 
 
-def test_an_event_that_cannot_be_stored_whole_is_not_stored_at_all(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [PooledStorage, WorkerStorage])
+def test_an_event_that_cannot_be_stored_whole_is_not_stored_at_all(dsn: str, kind: type[PooledStorage]) -> None:
     """An asset would be green in the list and have no event, or the other way round."""
-    storage = LeanEventLogStorage(sqlalchemy_url(dsn), should_autocreate_tables=False)
+    storage = kind(sqlalchemy_url(dsn)).event_log_storage
     rows(dsn, "alter table asset_keys rename to elsewhere")
     with pytest.raises(sa.exc.ProgrammingError):
         storage.store_event(materialized("a-run"))
-    assert rows(dsn, _EVENTS) == []
+    assert rows(dsn, _EVENTS) == rows(dsn, f"select 1 {_OTHERS} and state <> 'idle'") == []
     rows(dsn, "alter table elsewhere rename to asset_keys")
     storage.store_event(materialized("a-run"))
     assert len(rows(dsn, _EVENTS)) == 1

@@ -82,14 +82,14 @@ def test_all_access_to_events_goes_through_one_method(url: str, monkeypatch: pyt
 
 
 def test_a_transaction_under_way_is_joined(url: str) -> None:
-    """`index_transaction` would begin a second transaction on a connection that has one, and fail."""
+    """`index_transaction` would begin a second transaction on a connection that has one, and commit the first one half done."""
     storage = PostgresEventLogStorage(url, should_autocreate_tables=False)
-    with create_pg_connection(storage._engine) as plain:
-        connection = plain.execution_options(isolation_level="READ COMMITTED")
-        with connection.begin():
-            storage._connect = lambda: _Given(connection)  # type: ignore[method-assign, assignment]
-            with storage.index_transaction() as joined:
-                assert joined is connection
+    with create_pg_connection(storage._engine) as connection:
+        connection.exec_driver_sql("begin")
+        storage._connect = lambda: _Given(connection)  # type: ignore[method-assign, assignment, return-value]
+        with storage.index_transaction() as joined:
+            assert joined is connection
+        connection.exec_driver_sql("rollback")
 
 
 class _Given:

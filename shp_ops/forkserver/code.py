@@ -25,8 +25,10 @@ _LATE = (
     "numpy.rec",
     "psycopg2.extras",
     "pyarrow.pandas_compat",
+    "pyarrow.vendored.version",
     "shp_resources.compute_logs",
     "shp_resources.dagster_storage",
+    "shp_resources.run_coordinator",
     "shp_resources.run_launcher",
     "upath.implementations.local",
 )
