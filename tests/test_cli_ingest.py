@@ -282,3 +282,22 @@ def test_an_empty_workbook_never_replaces_rows(told: Told, tmp_path: Path) -> No
     assert (answer.code, answer.file("good.xlsx")["code"]) == (1, "no_rows")
     assert rows(told.dsn, "select count(*) from warehouse.visits where _partition = 'good'") == [(3,)]
     assert os.path.exists(told.drop / "good.xlsx")  # noqa: PTH110
+
+
+def test_one_file_is_one_source_however_it_is_named(told: Told) -> None:
+    """The same file from another folder would count as a new arrival every time."""
+    count = "select count(*) from shp.arrivals where partition = 'mixed'"
+    before = rows(told.dsn, count)
+    for name in ("./drop/mixed.xlsx", "feeds/../drop/mixed.xlsx", str(told.drop / "mixed.xlsx")):
+        told.place.shp("ingest", "visits", name)
+    after = rows(told.dsn, count)
+    assert after[0][0] - before[0][0] <= 1  # another file of that name came in a test before
+
+
+def test_many_files_do_not_fill_the_screen_with_bars(told: Told, tmp_path: Path) -> None:
+    """A folder of a year's files would cost more time to draw than to load."""
+    files = [visits(tmp_path / f"many_{number:02}.xlsx", [1000 + number]) for number in range(16)]
+    answer = told.place.on_terminal("ingest", "visits", *files)
+    assert answer.code == 0
+    assert sum("1 rows" in line for line in answer.out.splitlines()) >= 16
+    assert rows(told.dsn, "select count(*) from warehouse.visits where visit >= 1000") == [(16,)]

@@ -13,6 +13,7 @@ from shp_ops.cli.teach import Taught
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event
 
+_BARS, _HINTS = 15, 3  # more files, or more partitions with rejects, would fill the screen
 _HELP = """
 Exit code 0: every file is published.
           1: a file is not (or, with --strict, a row was rejected).
@@ -61,22 +62,24 @@ def _progress(desk: Desk, files: list[Path]) -> Iterator[Callable[[Event], None]
     if not desk.console.is_terminal:
         yield lambda event: _line(desk, files, event)
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.fields[name]:<30.30}"), BarColumn(16), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
     with Progress(*columns, console=desk.console) as progress:
-        tasks = [progress.add_task("", total=None, start=False, name=_name(path), what="waiting") for path in files]
+        tasks: dict[int, TaskID] = {}
 
         def on_event(event: Event) -> None:
-            task = tasks[event.index]
+            name = _name(files[event.index])
             if event.step == "begun":
-                progress.start_task(task)
-                progress.update(task, what="reading")
-            elif event.result is not None:
-                progress.update(task, total=1, completed=1, what=_words(event.result))
-                progress.stop_task(task)
-            else:
-                progress.update(task, what=f"{event.rows:,} rows")
+                tasks[event.index] = progress.add_task("", total=None, name=name, what="reading")
+            elif event.result is None:
+                progress.update(tasks[event.index], what=f"{event.rows:,} rows")
+            elif len(files) > _BARS and event.index in tasks:  # a screen does not hold them all
+                progress.remove_task(tasks[event.index])
+                progress.console.print(f"{name}: {_words(event.result)}", markup=False)
+            elif event.index in tasks:
+                progress.update(tasks[event.index], total=1, completed=1, what=_words(event.result))
+                progress.stop_task(tasks[event.index])
 
         yield on_event
 
@@ -109,9 +112,6 @@ def _show(desk: Desk, feed: str, results: list[FileResult]) -> None:
         desk.say(f"Rejected rows and why:  shp quarantine show {feed} {result.partition}")
     if len(rejected) > _HINTS:
         desk.say(f"Rejected rows and why:  shp quarantine list --feed {feed}")
-
-
-_HINTS = 3
 
 
 def _name(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,13 +26,25 @@ def files_of(feed: Feed, paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in paths:
         for file in _inside(feed, path) if path.is_dir() and not path.is_symlink() else [path]:
-            found.setdefault(file.absolute(), file)
+            found.setdefault(plainly(file), file)
     if not found:
         raise UsageError(
             f"No file in what was given matches {feed.source.match!r} (source.match of feed {feed.feed}).",
             "Name the files themselves, or correct the feed file.",
         )
     return list(found.values())
+
+
+def plainly(path: Path) -> Path:
+    """The absolute path without `.` and `..`, so that one file is one source however it was named.
+
+    Links to folders stay as they are: the landing folder may be one, and sensors name it as it is configured.
+    """
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
+    try:
+        return plain if os.path.samestat(plain.lstat(), path.lstat()) else path.absolute()
+    except OSError:
+        return path.absolute()
 
 
 def queues(feed: Feed, files: Sequence[Path]) -> list[list[int]]:
@@ -55,4 +68,4 @@ def _key(feed: Feed, file: Path) -> str:
     try:
         return partition_key(feed, file.name)
     except Refusal:
-        return f"?{file.absolute()}"
+        return f"?{plainly(file)}"

@@ -21,6 +21,7 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_ops.ingest.before import has_worker, is_done
+from shp_ops.ingest.files import plainly
 from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
 from shp_resources.ledger import process_alive
@@ -73,7 +74,7 @@ class Ingestion:
             raise KeyboardInterrupt from error
 
     def _take(self, path: Path, began: float) -> FileResult:
-        arrived = arrive(self.outside.ledger, self.kit, sight(path), INGEST)
+        arrived = arrive(self.outside.ledger, self.kit, sight(plainly(path)), INGEST)
         key = (self.kit.name, arrived.arrival.partition)
         before = self._number(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
