@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.errors import DagsterImportError
+from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
 from shp_ops.forkserver.code import import_everything
 from shp_resources.fork_client import ForkServerAway, reachable
@@ -220,6 +222,20 @@ def test_a_deaf_worker_is_ended_by_force_and_its_run_is_canceled(forks: Forks) -
     time.sleep(0.5)
     assert worker.alive()
     assert forks.end_of(run_id, 10) is CANCELED
+    assert not worker.alive()
+
+
+def test_a_run_that_hangs_ends_at_its_limit(forks: Forks) -> None:
+    """A run that waits for what never comes would hold one of two places in the queue for ever."""
+    run_id, worker = forks.begun("wait_job", {"seconds": 100})
+    assert forks.instance.run_monitoring_max_runtime_seconds == 3600
+    forks.instance.add_run_tags(run_id, {"dagster/max_runtime": "1"})
+    time.sleep(1.2)
+    record = forks.instance.get_run_record_by_id(run_id)
+    assert record is not None
+    check_run_timeout(forks.instance, record, logging.getLogger(), 3600.0)
+    assert forks.end_of(run_id, 10) is FAILURE
+    assert "Exceeded maximum runtime of 1 seconds" in last_words(forks, run_id)
     assert not worker.alive()
 
 

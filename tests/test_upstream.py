@@ -145,7 +145,7 @@ def test_what_a_run_plans_is_offered_as_a_batch(instance: dg.DagsterInstance, mo
     batches: list[int] = []
     storage = instance.event_log_storage
     monkeypatch.setattr(storage, "store_event_batch", lambda events: batches.append(len(events)))
-    instance.create_run_for_job(small_runs.get_job_def("quick_job"))
+    instance.create_run_for_job(small_runs.resolve_job_def("quick_job"))
     assert batches == [3]
 
 
@@ -215,7 +215,7 @@ def test_a_worker_tells_its_pid() -> None:
 
 def test_who_launched_a_run_can_be_told_from_its_events(instance: dg.DagsterInstance) -> None:
     """Runs that nobody launched (`shp ingest`, `dagster asset materialize`) would be failed for want of a worker."""
-    done = small_runs.get_job_def("quick_job").execute_in_process(instance=instance)
+    done = small_runs.resolve_job_def("quick_job").execute_in_process(instance=instance)
     records = instance.get_records_for_run(done.run_id, of_type=dg.DagsterEventType.RUN_STARTING, limit=1).records
     assert list(records) == []
 

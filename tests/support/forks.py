@@ -27,6 +27,7 @@ from shp_resources.fork_client import ForkClient, ForkServerAway
 from shp_resources.processes import wait_until
 from shp_resources.workers import Worker, Workers
 from tests.support.holders import REPOSITORY
+from tests.support.small_runs import HERE
 
 SMALL_RUNS = "tests.support.small_runs"
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -116,7 +117,7 @@ class Forks:
             container_context=None,
         )
         return self.instance.create_run_for_job(
-            definitions.get_job_def(job),
+            definitions.resolve_job_def(job),
             run_id=str(uuid4()),
             run_config={"ops": {job.removesuffix("_job"): {"config": config}}} if config else {},
             status=dg.DagsterRunStatus.NOT_STARTED,
@@ -130,9 +131,11 @@ class Forks:
         return run_id
 
     def begun(self, job: str, config: Mapping[str, Any] | None = None) -> tuple[str, Worker]:
-        """Launch a run and wait until it is under way; its id and its worker."""
+        """Launch a run and wait until it is under way, deep in its work if it is one that waits; its id and its worker."""
         run_id = self.launch(job, config)
         assert wait_until(lambda: self.status(run_id) is dg.DagsterRunStatus.STARTED, 30, 0.05), self.log
+        if self.module == SMALL_RUNS:
+            assert wait_until(lambda: HERE in "".join(self.messages(run_id)), 30, 0.05), self.log
         worker = self.workers.of(run_id)
         assert worker is not None
         return run_id, worker

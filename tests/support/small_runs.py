@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
+HERE = "here it waits"
+
 
 class Wait(dg.Config):
     """Until when a job waits: for this file, or so many seconds."""
@@ -16,7 +18,8 @@ class Wait(dg.Config):
     seconds: float = 30.0
 
 
-def _wait(config: Wait) -> None:
+def _wait(context: dg.OpExecutionContext, config: Wait) -> None:
+    context.log.info(HERE)
     until = time.monotonic() + config.seconds
     while time.monotonic() < until and not (config.file and Path(config.file).exists()):
         time.sleep(0.02)
@@ -38,17 +41,17 @@ def third() -> None:
 
 
 @dg.op
-def wait(config: Wait) -> None:
+def wait(context: dg.OpExecutionContext, config: Wait) -> None:
     """Work that lasts."""
-    _wait(config)
+    _wait(context, config)
 
 
 @dg.op
-def be_deaf(config: Wait) -> None:
+def be_deaf(context: dg.OpExecutionContext, config: Wait) -> None:
     """Work that heeds no signal, as one that hangs in a C library."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    _wait(config)
+    _wait(context, config)
 
 
 @dg.op
