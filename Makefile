@@ -40,7 +40,7 @@ test-slow: setup  ## the largest workbooks that the format allows
 
 fuzz: setup  ## many random workbooks written and read, many real ones damaged at random
 	SHP_FUZZ_EXAMPLES=10000 SHP_FUZZ_ROUNDS=4000 $(BIN)/python -m pytest --timeout 7200 $(PYTEST_ARGS) \
-	  tests/test_reading_witness.py::test_whatever_is_written_is_read tests/test_reading_mutations.py
+	  tests/test_reading_witness.py::test_whatever_is_written_is_read tests/test_reading_mutations.py tests/test_scan_properties.py
 
 lint: setup  ## style and docstrings
 	$(BIN)/ruff check .

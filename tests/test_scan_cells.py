@@ -91,7 +91,7 @@ KNOWN = [
     '<c s="77"><v>36526</v></c>',
 ]
 
-UNKNOWN = [
+ODD = [
     "<c><v>&#49;</v></c>",
     "<c><v><![CDATA[1]]></v></c>",
     "<c><!-- --><v>1</v></c>",
@@ -168,11 +168,17 @@ def test_rows_of_one_cell_count_alike(tmp_path: Path, cell: str) -> None:
     )
 
 
-@pytest.mark.parametrize("cell", UNKNOWN)
-def test_unknown_cells_are_left_to_the_reference(tmp_path: Path, cell: str) -> None:
-    """Legal but unusual cells would be lost or refused."""
-    found = declined(sheet(tmp_path / "w.xlsx", "<c><v>1</v></c>", cell))
-    assert found.code is None and found.rows is not None and len(found.rows) == 2
+@pytest.mark.parametrize("cell", ODD)
+def test_odd_cells_are_read_by_the_reference_in_the_midst_of_a_scan(tmp_path: Path, cell: str) -> None:
+    """Legal but unusual cells would be lost or refused, or one of them would make its whole sheet slow."""
+    found = scanned(sheet(tmp_path / "w.xlsx", "<c><v>1</v></c>", cell, "<c><v>2</v></c>"))
+    assert found.rows is not None and len(found.rows) == 3
+
+
+def test_many_odd_cells_are_left_to_the_reference(tmp_path: Path) -> None:
+    """A sheet full of unusual cells would be read more slowly than by the reference alone."""
+    assert len(scanned(sheet(tmp_path / "w.xlsx", *["<c><!-- --><v>1</v></c>"] * 50)).rows or ()) == 50
+    assert len(declined(sheet(tmp_path / "w.xlsx", *["<c><!-- --><v>1</v></c>"] * 150)).rows or ()) == 150
 
 
 @pytest.mark.parametrize("cell", WRONG, ids=lambda cell: cell[:40])
@@ -192,11 +198,22 @@ def test_what_is_wrong_is_refused_with_the_reference_s_code(tmp_path: Path, cell
         ('<row r="2"><c r="A2" t="str"><v> </v></c></row><row r="3"><c><f>A</f></c></row>', True),
         ('<row r="2"><c r="A2" t="str"><v>_x0020_</v></c><c t="str"><v>_x0009_</v></c></row>', True),
         ('<row r="2"><c r="D2" s="1"/></row>', True),
-        ('<row r="2"><c r="D2"><v>1</v></c></row>', False),
+        ('<row r="2"><c r="D2"><v>1</v></c></row><row><c r="E3" t="e"><v>#REF!</v></c><c r="XFD3" t="str"><v>ü"</v></c></row>', True),
+        ('<row><c r="B2" t="str"><v> </v></c><c r="D2" t="str"><v> </v></c></row><row><c r="D3"><f>A1</f></c></row>', True),
         ('<row r="3"><c><v>1</v></c></row><row r="2"><c><v>2</v></c></row>', False),
         ('<row r="3"><c r="A3"><v>1</v></c></row><row r="3"><c r="B3"><v>2</v></c></row>', False),
-        ('<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>2</v></c></row>', False),
+        ('<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>2</v></c></row>', True),
+        (
+            '<row><c><v>1</v></c></row><row hidden="1"><c r="B3"><v>1</v></c><c r="A3"><v>2</v></c></row><row r="9"><c><v>3</v></c></row>',
+            True,
+        ),
+        ("<row r='2'><c><v>1</v></c></row><row r='4'><c><v>2</v></c></row>", True),
+        ("<row><c><v>1</v></c></row ><row><c><v>2</v></c></row>", False),
+        ("<row><c><v>1</v></c><!-- </row> --></row><row><c><v>2</v></c></row>", False),
+        ("<row><c t='str'><v><![CDATA[</row>]]></v></c></row><row><c><v>2</v></c></row>", False),
+        ("<row><!-- <row --><c><v>1</v></c></row><row><c><v>2</v></c></row>", True),
         ('<row r="02"><c><v>1</v></c></row>', False),
+        ("<row r='3'><c><v>1</v></c></row><row r='3'><c r='B3'><v>1</v></c></row>", False),
         ('<row r="1048577"><c><v>1</v></c></row>', False),
         ('<row r="2" r="2"><c><v>1</v></c></row>', False),
         ("<row></row ><row/>", False),

@@ -21,13 +21,14 @@ from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, writ
 from tests.test_reading_mutations import SPLICES, mutated
 from tests.test_reading_witness import VALUES, sample_rows
 
-QUICK = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(derandomize="SHP_FUZZ_EXAMPLES" not in os.environ, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("SHP_FUZZ_EXAMPLES", "300"))
 ROUNDS = int(os.environ.get("SHP_FUZZ_ROUNDS", "150"))
-"""Mutations per seed; `make fuzz` may ask for more."""
+"""Examples, and mutations per seed; `make fuzz` asks for more."""
 
 
 @given(rows=st.lists(st.lists(VALUES, min_size=4, max_size=4), min_size=1, max_size=8), inline=st.booleans(), date1904=st.booleans())
-@settings(QUICK, max_examples=120)
+@settings(QUICK, max_examples=max(EXAMPLES // 3, 100))
 def test_what_xlsxwriter_writes(tmp_path: Path, rows: list[list[Any]], inline: bool, date1904: bool) -> None:
     """Some text, number or date that nobody thought of would depend on the size of its sheet."""
     options = {"constant_memory": inline, "default_date_format": "", "date_1904": date1904}
@@ -108,7 +109,10 @@ def sheets(draw: st.DrawFn) -> str:
     return draw(BLANKS).join(markup)
 
 
+RICH = "<si><r><rPr><b/></rPr><t>rich</t></r><r><t xml:space='preserve'> text</t></r><phoneticPr/></si>"
 STRINGS = [
+    RICH,
+    "<si><t>_x0020_</t></si>",
     "<si><t>zero</t></si>",
     "<si><t xml:space='preserve'> one </t></si>",
     "<si> <t>&lt;two&gt;</t></si>",
@@ -118,7 +122,7 @@ STRINGS = [
 
 
 @given(rows=sheets(), date1904=st.booleans(), plain=st.booleans())
-@settings(QUICK, max_examples=400)
+@settings(QUICK, max_examples=EXAMPLES)
 def test_markup_in_many_spellings(tmp_path: Path, rows: str, date1904: bool, plain: bool) -> None:
     """A spelling that the two readers understand differently would change rows without anybody noticing."""
     strings = ["<si><t>s</t></si>"] * 5 if plain else STRINGS
@@ -207,3 +211,26 @@ def test_a_sheet_in_the_other_dialect(tmp_path: Path) -> None:
     """Workbooks saved as strict OOXML would come out empty or be read slowly."""
     path = RawWorkbook([RawSheet(header_row("a") + "<row><c><v>1</v></c></row>")], strict=True).write(tmp_path / "w.xlsx")
     assert len(scanned(path).rows or ()) == 1
+
+
+def test_shared_strings_of_every_kind(tmp_path: Path) -> None:
+    """Rich, phonetic, escaped or blank strings would be mixed up, or slow down the plain ones."""
+    odd = [
+        RICH,
+        "<si><t>_x0041__x000D_</t></si>",
+        "<si><t>a</t><rPh sb='0' eb='1'><t>b</t></rPh></si>",
+        "<si/>",
+        "<si><t>a\r\nb&#10;</t></si>",
+    ]
+    phonetic = ' <phoneticPr fontId="1"/>'
+    plain = [f"<si><t>plain {n} &amp; é</t>{phonetic * (n % 2)}</si>" for n in range(3000)]
+    strings = [odd[n // 100 % 5] if n % 100 == 0 else plain[n] for n in range(3000)]
+    rows = "".join(f'<row><c t="s"><v>{n}</v></c><c t="s"><v>{2999 - n}</v></c></row>' for n in range(3000))
+    found = scanned(raw(tmp_path / "w.xlsx", header_row("a", "b") + rows, strings=strings))
+    assert found.rows is not None and [found.rows[0]["c1"], found.rows[100]["c1"], found.rows[1]["c1"]] == [
+        "rich text",
+        "A\r",
+        "plain 1 & é",
+    ]
+    declined_strings = raw(tmp_path / "many.xlsx", header_row("a", "b") + rows, strings=[RICH] * 3000)
+    assert len(scanned(declined_strings).rows or ()) == 3000

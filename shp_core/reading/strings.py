@@ -19,7 +19,8 @@ from shp_core.reading.problem import limit_reached, shown
 _SST, _SI, _T, _RUN = (NAMES[local] for local in ("sst", "si", "t", "r"))
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ESCAPE_CHARS = 7
-_ENTRY_CHARS = 8  # an empty string takes room, too
+ENTRY_CHARS = 8
+"""What a shared string counts beside its characters: an empty one takes room, too."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPES = re.compile(r"(?:_x[0-9A-Fa-f]{4}_)+")
 
@@ -112,14 +113,28 @@ def shared_strings(container: Container, part: str, limits: Limits) -> list[str]
     """
     strings: list[str] = []
     room = limits.shared_string_chars
-    stream = events(container.pieces(part), part, limits)
+    for text in string_texts(events(container.pieces(part), part, limits), part, limits):
+        strings.append(text)
+        room -= len(text) + ENTRY_CHARS
+        if room < 0:
+            raise limit_reached("shared_string_chars", limits.shared_string_chars, f"the part {shown(part)}")
+    return strings
+
+
+def string_texts(stream: Iterator[Any], part: str, limits: Limits) -> Iterator[str]:
+    """The texts of shared strings, one after the other.
+
+    Args:
+        stream: events (`markup.events`) of their part.
+        part: its name, for messages.
+        limits: `text_chars` is looked at.
+
+    Raises:
+        Unreadable: as `shared_strings`.
+    """
     for event in stream:
         if event is _SI:
             next(stream)
-            strings.append(rich_text(stream, _SI, part, limits))
-            room -= len(strings[-1]) + _ENTRY_CHARS
-            if room < 0:
-                raise limit_reached("shared_string_chars", limits.shared_string_chars, f"the part {shown(part)}")
+            yield rich_text(stream, _SI, part, limits)
         elif event is not _SST and event.__class__ is not dict:
             expect_blank(event, part)
-    return strings

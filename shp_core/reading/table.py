@@ -42,7 +42,7 @@ class Table:
         for row in self._rows:
             if row.number > self._spec.header:
                 break
-            if _first_text(row) is None:
+            if first_text(row) is None:
                 continue
             if row.number == self._spec.header:
                 return _header(row)
@@ -53,8 +53,8 @@ class Table:
         """The rows of the table, to the end of the sheet: what follows the table's end is counted."""
         last, stats, until = self._spec.header, self.stats, self._spec.until
         for row in self._rows:
-            first = _first_text(row)
-            if first is None and not _holds_something(row):
+            first = first_text(row)
+            if first is None and not holds_something(row):
                 continue
             if until is not None:
                 self._end_before(row, first, last, until)
@@ -87,17 +87,9 @@ class Table:
         return TextRow(row.number, kinds, texts, extra)
 
     def _spread(self, row: SheetRow, width: int) -> tuple[str, tuple[str | None, ...], str | None]:
-        """Put cells into their columns; what lies right of the header is extra."""
-        kinds = [ABSENT] * width
-        texts: list[str | None] = [None] * width
-        extra = []
-        for column, kind, text in zip(row.columns, row.kinds, row.texts):
-            if column <= width:
-                kinds[column - 1], texts[column - 1] = kind, text
-            elif kind != ABSENT:
-                extra.append([column, kind, text])
+        kinds, texts, extra = spread(row, width)
         self.stats.extra_cells += len(extra)
-        return "".join(kinds), tuple(texts), json.dumps(extra, ensure_ascii=False) if extra else None
+        return "".join(kinds), tuple(texts), extra_text(extra)
 
     def _count(self, row: SheetRow, width: int, kinds: str) -> None:
         stats = self.stats
@@ -109,6 +101,28 @@ class Table:
             raise limit_reached("table_cells", self._limits.table_cells, f"{stats.rows} rows of {width} columns")
 
 
+def spread(row: SheetRow, width: int) -> tuple[list[str], list[str | None], list[list[int | str | None]]]:
+    """Put cells into their columns; what lies right of the header is extra.
+
+    Returns:
+        Kinds and texts by column, and the extra cells: column number, kind, text.
+    """
+    kinds = [ABSENT] * width
+    texts: list[str | None] = [None] * width
+    extra: list[list[int | str | None]] = []
+    for column, kind, text in zip(row.columns, row.kinds, row.texts):
+        if column <= width:
+            kinds[column - 1], texts[column - 1] = kind, text
+        elif kind != ABSENT:
+            extra.append([column, kind, text])
+    return kinds, texts, extra
+
+
+def extra_text(extra: list[list[int | str | None]]) -> str | None:
+    """Extra cells as `TextRow.extra` has them."""
+    return json.dumps(extra, ensure_ascii=False) if extra else None
+
+
 def _header(row: SheetRow) -> tuple[str, ...]:
     """The header's texts, up to the last one that is not blank; columns without a header are called ""."""
     texts = {column: text or "" for column, text in zip(row.columns, row.texts)}
@@ -116,7 +130,7 @@ def _header(row: SheetRow) -> tuple[str, ...]:
     return tuple(texts.get(column, "") for column in range(1, width + 1))
 
 
-def _first_text(row: SheetRow) -> str | None:
+def first_text(row: SheetRow) -> str | None:
     """The text of the first cell that is not blank ("" for a formula without a value), or None."""
     for kind, text in zip(row.kinds, row.texts):
         if kind == TEXT:
@@ -127,5 +141,6 @@ def _first_text(row: SheetRow) -> str | None:
     return None
 
 
-def _holds_something(row: SheetRow) -> bool:
+def holds_something(row: SheetRow) -> bool:
+    """Whether a row has a cell that holds something, be it blank."""
     return row.kinds.count(ABSENT) < len(row.kinds)

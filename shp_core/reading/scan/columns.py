@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from shp_core.limits import Limits
 from shp_core.reading.scan.grid import Grid, addresses
+from shp_core.reading.scan.kernels.layout import NEXT
 from shp_core.reading.scan.library import Library
 from shp_core.reading.scan.strings import SharedStrings
 from shp_core.reading.scan.windows import Window
@@ -48,9 +49,9 @@ class Columns:
             window: where most texts lie.
             aside: where the others lie.
         """
-        state = (ctypes.c_int64 * 5)()
+        state = (ctypes.c_int64 * 4)()
         texts = bytes(aside)
-        while state[0] < self._grid.filled:
+        while state[NEXT] < self._grid.filled:
             count = self._measure(state)
             if count:
                 yield self._batch(count, window, texts)
@@ -67,7 +68,7 @@ class Columns:
         )
 
     def _count(self, state: Any) -> None:
-        _, _, cells, errors, hidden = state
+        _, cells, errors, hidden = state
         self._stats.cells += cells
         self._stats.error_cells += errors
         self._stats.hidden_rows += hidden
@@ -76,7 +77,7 @@ class Columns:
         self._stats.rows += count
         columns = self._rows(count)
         columns += [self._column(number, count, window, aside) for number in range(self._grid.width)]
-        columns.append(pa.nulls(count, pa.string()))
+        columns.append(self._extra(count))
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _rows(self, count: int) -> list[Any]:
@@ -89,12 +90,17 @@ class Columns:
         )
         return [pa.Array.from_buffers(pa.int32(), count, [None, numbers]), pa.StringArray.from_buffers(count, offsets, letters)]
 
+    def _extra(self, count: int) -> Any:
+        extras = self._grid.extras
+        return pa.array([extras.get(row) for row in self._kept[:count]], pa.string()) if extras else pa.nulls(count, pa.string())
+
     def _column(self, number: int, count: int, window: Window, aside: bytes) -> Any:
         grid, strings, size = self._grid, self._strings, self._sizes[number]
         valid, offsets, texts = (pa.allocate_buffer(size) for size in ((count + 7) // 8, 4 * (count + 1), size))
         absent = self._library.fill_column(
             *(number, grid.width, grid.filled, count, ctypes.addressof(self._kept)),
-            *(window.address, len(window.data), aside, len(aside), strings.texts_at, strings.texts_size),
+            *(window.address, len(window.data), aside, len(aside), grid.scratch_at, len(grid.scratch)),
+            *(strings.texts_at, strings.texts_size),
             *addresses(grid.sources, grid.starts, grid.lengths),
             *(valid.address, offsets.address, texts.address, size),
         )

@@ -9,6 +9,7 @@ import ctypes
 from typing import Any
 
 from shp_core.limits import Limits
+from shp_core.reading.scan.kernels import layout
 
 
 def facts(
@@ -22,7 +23,7 @@ def facts(
     date1904: bool = False,
     prefixes: int = 0,
 ) -> Any:
-    """The facts, in the order of `kernels.rows`.
+    """The facts, in the order of `kernels.layout`.
 
     Args:
         limits: `rows`, `columns`, `text_chars` and `token_bytes` are told.
@@ -34,6 +35,10 @@ def facts(
         date1904: whether serials count from 1904.
         prefixes: length of the declared prefixes.
     """
-    bounds = (limits.rows, limits.columns, limits.text_chars, limits.token_bytes)
-    numbers = (width, most_rows, header, *bounds, dated, strings, date1904, prefixes)
-    return (ctypes.c_int64 * len(numbers))(*map(int, numbers))
+    told = (ctypes.c_int64 * layout.FACTS)()
+    told[layout.WIDTH], told[layout.MAX_ROWS], told[layout.HEADER] = width, most_rows, header
+    told[layout.ROW_LIMIT], told[layout.COLUMN_LIMIT] = limits.rows, limits.columns
+    told[layout.TEXT_CHARS], told[layout.TOKEN_BYTES] = limits.text_chars, limits.token_bytes
+    told[layout.DATED], told[layout.STRINGS], told[layout.PREFIXES] = dated, strings, prefixes
+    told[layout.DATE1904] = date1904
+    return told

@@ -28,6 +28,7 @@ class Frame:
 
     Attributes:
         start: where in the window the scanned part begins.
+        opening: what comes before it.
         prefixes: declared prefixes, each with a colon behind it.
 
     Args:
@@ -47,15 +48,15 @@ class Frame:
         self.start = _opening_end(window, tag)
         self._part = part
         self._names = names
-        self._opening = bytes(window.data[: self.start])
+        self.opening = bytes(window.data[: self.start])
         self._closing: Iterator[bytes] | None = None
-        self.prefixes = _prefixes(self._opening)
+        self.prefixes = _prefixes(self.opening)
         self._events = events(self._given(), part, limits)
         self._expect_opening()
 
     def _given(self) -> Iterator[bytes]:
         """What expat is given."""
-        yield self._opening
+        yield self.opening
         if self._closing is None:
             raise Declined("the markup before the rows ends elsewhere")
         yield from self._closing

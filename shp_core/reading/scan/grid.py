@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from shp_core.reading.scan.status import OPEN, ROWS
+from shp_core.reading.scan.kernels.layout import NAMES, OPEN, ROWS, SCRATCHED, STATE
 
 _MOST_CELLS = 1 << 18
 
@@ -26,14 +26,17 @@ class Grid:
         hidden: whether the sheet hides it.
         holds: what it holds.
         open_cells, open_types, open_styles: the cells that are left open; their place in the grid, type and style.
+        extras: by row of the grid, its cells right of the table, as `TextRow.extra` has them; few rows have any.
+        scratch: texts that stand nowhere as they are.
         state: the kernel's state.
 
     Args:
         width: columns of the table.
         most_rows: rows of a batch.
+        scratch: bytes of the scratch; those of a window suffice, for no text is longer than the markup it comes from.
     """
 
-    def __init__(self, width: int, most_rows: int) -> None:
+    def __init__(self, width: int, most_rows: int, scratch: int) -> None:
         self.width = width
         self.rows = max(1, min(most_rows, _MOST_CELLS // width))
         cells = self.rows * width
@@ -41,15 +44,22 @@ class Grid:
         self.starts, self.lengths, self.open_cells, self.open_styles = ((ctypes.c_int32 * cells)() for _ in range(4))
         self.numbers = (ctypes.c_int32 * self.rows)()
         self.hidden, self.holds = ((ctypes.c_uint8 * self.rows)() for _ in range(2))
-        self.state = (ctypes.c_int64 * 6)()
-        self._names = (ctypes.c_int64 * 64)()
+        self.extras: dict[int, str] = {}
+        self.scratch = bytearray(scratch)
+        self.scratch_at = address_of(self.scratch)
+        self.state = (ctypes.c_int64 * STATE)()
+        self._names = (ctypes.c_int64 * NAMES)()
 
     def places(self) -> list[int]:
-        """Addresses of its arrays, in the order in which `scan_rows` takes them."""
-        return addresses(
-            *(self.kinds, self.sources, self.starts, self.lengths, self.numbers, self.hidden, self.holds),
-            *(self.open_cells, self.open_types, self.open_styles, self._names),
-        )
+        """What `scan_rows` takes of it, in its order."""
+        cells = addresses(self.kinds, self.sources, self.starts, self.lengths, self.numbers, self.hidden, self.holds)
+        opened = addresses(self.open_cells, self.open_types, self.open_styles)
+        return [*cells, *opened, self.scratch_at, len(self.scratch), *addresses(self._names)]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no row fits in any more."""
+        return self.filled == self.rows
 
     @property
     def filled(self) -> int:
@@ -58,9 +68,15 @@ class Grid:
 
     def clear(self) -> None:
         """Make room for new rows."""
-        self.state[ROWS] = self.state[OPEN] = 0
+        self.state[ROWS] = self.state[OPEN] = self.state[SCRATCHED] = 0
+        self.extras.clear()
 
 
 def addresses(*arrays: Any) -> list[int]:
     """Where arrays lie in memory."""
     return [ctypes.addressof(array) for array in arrays]
+
+
+def address_of(data: bytearray) -> int:
+    """Where a byte array lies in memory, as long as it keeps its length."""
+    return ctypes.addressof((ctypes.c_char * len(data)).from_buffer(data))

@@ -23,7 +23,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-_MODULES = ("base", "texts", "tags", "numbers", "rows", "columns", "strings")
+_MODULES = ("layout", "base", "texts", "tags", "numbers", "cells", "rows", "columns", "strings")
 _SOURCES = Path(__file__).parent / "kernels"
 OWN_FOLDER = Path(__file__).parent / "__pycache__"
 """Where an installation keeps its compiled kernels; `make setup` fills it."""
@@ -34,11 +34,11 @@ _OUTSIDE = {"memset": "memset", "memcpy": "memcpy", "memmove": "memmove", "NRT_M
 # Arguments of the kernels: addresses of bytes, of 32-bit and of 64-bit integers, and integers.
 BYTES, INTS, LONGS, INTEGER = "b", "i", "l", "n"
 ENTRIES = {
-    "scan_rows": ("rows", "bnn" + "ll" + "bbib" + "bbii" + "ibb" + "ibi" + "l"),
+    "scan_rows": ("rows", "bnn" + "ll" + "bbib" + "bbii" + "ibb" + "ibi" + "bnl"),
     "measure": ("columns", "l" + "nnnn" + "bbi" + "bb" + "il"),
-    "fill_column": ("columns", "nnnn" + "i" + "bnbnbn" + "bii" + "bibn"),
+    "fill_column": ("columns", "nnnn" + "i" + "bnbnbnbn" + "bii" + "bibn"),
     "fill_rows": ("columns", "nnn" + "ibi" + "iib"),
-    "scan_strings": ("strings", "bnn" + "ll" + "bn" + "ibn" + "bn" + "il"),
+    "scan_strings": ("strings", "bnn" + "ll" + "bn" + "ibn" + "bn" + "l"),
 }
 """By kernel: its module and the kinds of its arguments."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shp_core.reading.cells import Cells
 from shp_core.reading.scan.grid import Grid
-from shp_core.reading.scan.status import ASIDE, INK, OPEN, TYPES, UNSURE
+from shp_core.reading.scan.kernels.layout import ASIDE, INK, OPEN, SCRATCH, TYPES, UNSURE
 from shp_core.reading.scan.windows import Window
 from shp_core.reading.textrow import TEXT
 
@@ -18,7 +18,7 @@ class OpenCells:
     """Finds out what open cells mean, and keeps their texts beside the window.
 
     Attributes:
-        texts: the texts; entries of a grid point into them until `settle` is called again.
+        texts: the texts; entries of a grid point into them until `clear` is called.
 
     Args:
         cells: the meaning of values in this workbook.
@@ -36,12 +36,10 @@ class OpenCells:
             Malformed: a value is none; the reference says so better.
             Unreadable: a limit is reached.
         """
-        if len(self.texts) > _MOST_BYTES:
-            self.texts, self._known = bytearray(), {}
-        known, kinds, sources, starts, lengths, data = self._known, grid.kinds, grid.sources, grid.starts, grid.lengths, window.data
+        known, kinds, sources, starts, lengths = self._known, grid.kinds, grid.sources, grid.starts, grid.lengths
         count = grid.state[OPEN]
         for cell, kind, style in zip(grid.open_cells[:count], grid.open_types[:count], grid.open_styles[:count], strict=True):
-            start = starts[cell]
+            start, data = starts[cell], grid.scratch if sources[cell] == SCRATCH else window.data
             key = (kind, style, bytes(data[start : start + lengths[cell]]))
             letter, text, at, length = known.get(key) or self._learn(key)
             kinds[cell], sources[cell], starts[cell], lengths[cell] = ord(letter), ASIDE, at, length
@@ -53,7 +51,17 @@ class OpenCells:
         kind, style, spelled = key
         letter, text = self._cells.meaning(TYPES[kind], str(style), spelled.decode())
         assert text is not None  # only cells without a value have no text, and those are never open
-        stored = text.encode()
-        found = self._known[key] = (letter, text, len(self.texts), len(stored))
-        self.texts += stored
+        found = self._known[key] = (letter, text, *self.keep(text))
         return found
+
+    def keep(self, text: str) -> tuple[int, int]:
+        """Keep a text; where it begins and how many bytes it has."""
+        stored = text.encode()
+        start = len(self.texts)
+        self.texts += stored
+        return start, len(stored)
+
+    def clear(self) -> None:
+        """Forget the texts if they have become many; no grid may point to them."""
+        if len(self.texts) > _MOST_BYTES:
+            self.texts, self._known = bytearray(), {}

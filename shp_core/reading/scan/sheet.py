@@ -25,11 +25,12 @@ from shp_core.reading.scan.declined import Declined
 from shp_core.reading.scan.facts import facts
 from shp_core.reading.scan.frame import Frame
 from shp_core.reading.scan.grid import Grid
+from shp_core.reading.scan.kernels.layout import CELLS, END, LAST_HELD, MORE, POSITION, UNKNOWN
 from shp_core.reading.scan.library import KernelFailed, Library
+from shp_core.reading.scan.odd_rows import OddRows
 from shp_core.reading.scan.open_cells import OpenCells
-from shp_core.reading.scan.status import CELLS, END, FULL, LAST_HELD, MORE, POSITION
 from shp_core.reading.scan.strings import read_strings
-from shp_core.reading.scan.windows import Window
+from shp_core.reading.scan.windows import WINDOW, Window
 from shp_core.reading.table import Table
 from shp_core.reading.textrow import SheetSpec, SheetStats
 
@@ -74,7 +75,7 @@ class SheetScan:
         self.header = self._top.header
         self.schema = batch_schema(self.header)
         self.stats = self._top.stats
-        self._grid = Grid(len(self.header), limits.batch_rows)
+        self._grid = Grid(len(self.header), limits.batch_rows, WINDOW)
 
     def _read_top(self, spec: SheetSpec, stats: SheetStats) -> Table:
         """The reference reads the beginning, up to the header."""
@@ -92,15 +93,21 @@ class SheetScan:
         window = Window(self._container.pieces(self._part))
         frame = Frame(window, b"sheetData", (NAMES["worksheet"], NAMES["sheetData"]), self._part, self._limits)
         grid, opened = self._grid, OpenCells(self._cells)
+        odd = OddRows(frame.opening, self._part, self._cells, self._limits, self._header_row, self.stats)
         columns = Columns(grid, self.schema, self.stats, self._limits, self._library, self._strings)
         grid.state[POSITION], grid.state[LAST_HELD] = frame.start, self._header_row
         status = MORE
         while status != END:
             status = self._scan(window, frame.prefixes)
+            if status == UNKNOWN:
+                odd.read(window, grid, opened)
+                if not grid.is_full:
+                    continue
             opened.settle(grid, window)
             yield from columns.batches(window, opened.texts)
             self._check_cells()
             grid.clear()
+            opened.clear()
             if status == MORE:
                 self._go_on(window)
         frame.close(window.rest(grid.state[POSITION]))
@@ -108,15 +115,12 @@ class SheetScan:
 
     def _scan(self, window: Window, prefixes: bytes) -> int:
         """Fill the grid."""
-        grid = self._grid
-        known = self._facts(prefixes)
-        status = self._library.scan_rows(
+        grid, known = self._grid, self._facts(prefixes)
+        status: int = self._library.scan_rows(
             *(window.address, window.size, window.cut(b"row"), ctypes.addressof(grid.state), ctypes.addressof(known)),
             *(self._dated, prefixes, self._strings.starts_at, self._strings.ink, *grid.places()),
         )
-        if status not in (FULL, MORE, END):
-            raise Declined(f"something at byte {grid.state[POSITION]} of a window")
-        return int(status)
+        return status
 
     def _facts(self, prefixes: bytes) -> Any:
         return facts(

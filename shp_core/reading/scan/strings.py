@@ -1,31 +1,33 @@
 """The shared strings as one run of bytes that kernels can gather from.
 
-Must not live here: rich text and escapes; where they stand, the reference reads the part.
+Must not live here: what a string means (`shp_core.reading.strings`).
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import pyarrow as pa
 
 from shp_core.limits import Limits
 from shp_core.reading.container import Container
-from shp_core.reading.markup import NAMES
+from shp_core.reading.markup import NAMES, events
 from shp_core.reading.problem import Unreadable
 from shp_core.reading.scan.declined import Declined
 from shp_core.reading.scan.facts import facts
 from shp_core.reading.scan.frame import Frame
+from shp_core.reading.scan.kernels import layout
+from shp_core.reading.scan.kernels.layout import BYTES, CHARACTERS, END, FOUND, FULL, MORE, POSITION, UNKNOWN
 from shp_core.reading.scan.library import Library
-from shp_core.reading.scan.status import END, FULL, MORE
 from shp_core.reading.scan.windows import Window
-from shp_core.reading.strings import shared_strings, unescaped
+from shp_core.reading.strings import ENTRY_CHARS, shared_strings, string_texts
 
-_ENTRY_CHARS = 8  # as `shared_strings` counts
 _ROOM = 1 << 14
-_MOST_BYTES = (1 << 31) - (1 << 24)
+_MOST_BYTES = (1 << 31) - (1 << 25)
+_FEW, _SHARE = 100, 20
+_END = b"</si>"
 
 
 class SharedStrings(Sequence[str]):
@@ -86,10 +88,7 @@ def read_strings(container: Container, part: str | None, limits: Limits, library
 
 def _from_list(strings: list[str]) -> SharedStrings:
     ink = bytes(not (text.isspace() or not text) for text in strings)
-    try:
-        array = pa.array(strings or [""], pa.string())
-    except pa.ArrowException:
-        raise Declined("shared strings that are no texts") from None
+    array = pa.array(strings or [""], pa.string())
     if not isinstance(array, pa.StringArray):
         raise Declined("too many shared strings")
     return SharedStrings(array[: len(strings)], ink)
@@ -98,74 +97,114 @@ def _from_list(strings: list[str]) -> SharedStrings:
 def _scanned(container: Container, part: str, limits: Limits, library: Library) -> SharedStrings:
     window = Window(container.pieces(part))
     frame = Frame(window, b"sst", (NAMES["sst"],), part, limits)
-    output = _Output(limits, frame.prefixes)
-    at = output.run(window, frame.start, library)
+    output = _Output(limits)
+    at = _Scan(window, frame, part, limits, output).run(library)
     frame.close(window.rest(at))
     return output.strings()
 
 
 class _Output:
-    """What the kernel writes: growing buffers."""
+    """What the kernel writes: growing buffers, and its state."""
 
-    def __init__(self, limits: Limits, prefixes: bytes) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._prefixes = prefixes
-        self._facts = facts(limits)
-        self._state = (ctypes.c_int64 * 5)()
-        self._names = (ctypes.c_int64 * 64)()
-        self._room = _ROOM
-        self._texts = pa.allocate_buffer(0, resizable=True)
-        self._starts = pa.allocate_buffer(4, resizable=True)
-        self._ink = pa.allocate_buffer(0, resizable=True)
-        self._escaped = pa.allocate_buffer(0, resizable=True)
+        self.state = (ctypes.c_int64 * 4)()
+        self.room = _ROOM
+        self._starts, self._ink, self._texts = (pa.allocate_buffer(4, resizable=True) for _ in range(3))
         ctypes.memset(self._starts.address, 0, 4)
 
-    def run(self, window: Window, at: int, library: Library) -> int:
-        """Scan to the end of the strings; its position in the window."""
-        self._state[0] = at
-        while True:
-            status = self._scan(window, library)
-            if status == END:
-                return self._state[0]
-            if status == FULL:
-                self._room *= 2
-            elif status != MORE or not window.advance(self._state[0]):
-                raise Declined("a shared string that is not plain")
-            else:
-                self._state[0] = 0
-
-    def _scan(self, window: Window, library: Library) -> int:
-        self._make_room(window.size)
-        status: int = library.scan_strings(
-            *(window.address, window.size, window.cut(b"si"), ctypes.addressof(self._state), ctypes.addressof(self._facts)),
-            *(self._prefixes, len(self._prefixes)),
-            *(self._starts.address, self._ink.address, self._room, self._texts.address, self._texts.size),
-            *(self._escaped.address, ctypes.addressof(self._names)),
-        )
-        self._check()
-        return status
-
-    def _make_room(self, more: int) -> None:
-        needed = self._state[2] + more
+    def make_room(self, more: int) -> None:
+        """Make room for so many bytes of text, and for another string at least."""
+        needed = self.state[BYTES] + more
         if self._texts.size < needed:
             self._texts.resize(max(needed, min(2 * self._texts.size, _MOST_BYTES)))
-        if self._ink.size < self._room:
-            self._starts.resize(4 * (self._room + 1))
-            self._escaped.resize(4 * self._room)
-            self._ink.resize(self._room)
+        if self.state[FOUND] == self.room:
+            self.room *= 2
+        if self._ink.size < self.room:
+            self._starts.resize(4 * (self.room + 1))
+            self._ink.resize(self.room)
 
-    def _check(self) -> None:
-        _, count, size, characters, _ = self._state
-        if characters + _ENTRY_CHARS * count > self._limits.shared_string_chars or size > _MOST_BYTES - 2 * (1 << 22):
+    def places(self) -> list[int]:
+        """What the kernel takes of it, in its order."""
+        return [self._starts.address, self._ink.address, self.room, self._texts.address, self._texts.size]
+
+    def add(self, text: str) -> None:
+        """Append a string."""
+        stored, count, start = text.encode(), self.state[FOUND], self.state[BYTES]
+        self.make_room(len(stored))
+        ctypes.memmove(self._texts.address + start, stored, len(stored))
+        (ctypes.c_uint8 * self.room).from_address(self._ink.address)[count] = bool(text) and not text.isspace()
+        (ctypes.c_int32 * (self.room + 1)).from_address(self._starts.address)[count + 1] = start + len(stored)
+        self.state[FOUND], self.state[BYTES] = count + 1, start + len(stored)
+        self.state[CHARACTERS] += len(text)
+
+    def check(self) -> None:
+        """Decline what is too much; the reference says so."""
+        characters = self.state[CHARACTERS] + ENTRY_CHARS * self.state[FOUND]
+        if characters > self._limits.shared_string_chars or self.state[BYTES] > _MOST_BYTES - (1 << 25):
             raise Declined("too many shared strings")
 
     def strings(self) -> SharedStrings:
         """What was read."""
-        _, count, size, _, escaped = self._state
-        array: Any = pa.StringArray.from_buffers(count, self._starts, self._texts.slice(0, size))
-        places = (ctypes.c_int32 * escaped).from_address(self._escaped.address)
-        for place in places:
-            text = array[place].as_py()
-            if unescaped(text) != text:
-                raise Declined("escaped characters in shared strings")
+        count = self.state[FOUND]
+        array: Any = pa.StringArray.from_buffers(count, self._starts, self._texts.slice(0, self.state[BYTES]))
         return SharedStrings(array, ctypes.string_at(self._ink.address, count))
+
+
+class _Scan:
+    """The loop over windows; strings that the kernel does not understand are read by the reference, one by one."""
+
+    def __init__(self, window: Window, frame: Frame, part: str, limits: Limits, output: _Output) -> None:
+        self._window = window
+        self._frame = frame
+        self._part = part
+        self._limits = limits
+        self._output = output
+        self._facts = facts(limits)
+        self._names = (ctypes.c_int64 * layout.NAMES)()
+        self._odd = 0
+
+    def run(self, library: Library) -> int:
+        """Scan to the end of the strings; its position in the window."""
+        state = self._output.state
+        state[POSITION] = self._frame.start
+        while (status := self._scan(library)) != END:
+            if status == UNKNOWN:
+                self._read_one()
+            elif status == MORE:
+                if not self._window.advance(state[POSITION]):
+                    raise Declined("a shared string that ends nowhere, or is longer than a window")
+                state[POSITION] = 0
+            elif status != FULL:
+                raise Declined("something unknown")
+        return int(state[POSITION])
+
+    def _scan(self, library: Library) -> int:
+        window, output, prefixes = self._window, self._output, self._frame.prefixes
+        output.make_room(window.size)
+        status: int = library.scan_strings(
+            *(window.address, window.size, window.cut(b"si"), ctypes.addressof(output.state), ctypes.addressof(self._facts)),
+            *(prefixes, len(prefixes), *output.places(), ctypes.addressof(self._names)),
+        )
+        output.check()
+        return status
+
+    def _read_one(self) -> None:
+        """Have the reference read the string at the position."""
+        state = self._output.state
+        start, self._odd = state[POSITION], self._odd + 1
+        end = self._window.data.find(_END, start, self._window.size)
+        if self._window.data[start : start + 3] != b"<si" or end < 0 or self._odd > _FEW + state[FOUND] // _SHARE:
+            raise Declined("a shared string that is not plain")
+        end += len(_END)
+        (text,) = self._texts(bytes(self._window.data[start:end]))
+        self._output.add(text)
+        state[POSITION] = end
+
+    def _texts(self, markup: bytes) -> Iterator[str]:
+        """The string of an element, given to the reference with the beginning of the part around it."""
+        stream = events(iter([self._frame.opening, markup, b"</sst>"]), self._part, self._limits)
+        found = list(string_texts(stream, self._part, self._limits))
+        if len(found) != 1:
+            raise Declined("a shared string that ends elsewhere")
+        return iter(found)

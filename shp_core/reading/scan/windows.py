@@ -1,20 +1,18 @@
-"""A part's bytes in windows: a buffer that kernels may write over, filled from pieces, the rest carried over.
+"""A part's bytes in windows: a buffer that kernels read, filled from pieces, the rest carried over.
 
 Must not live here: what the bytes mean.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 
 from shp_core.limits import MIB
+from shp_core.reading.scan.grid import address_of
+from shp_core.reading.scan.kernels.layout import PAD
 
 WINDOW = 2 * MIB
 """Bytes of a window; what must be seen at once, a row or all that stands before the rows, may not be longer."""
-
-PAD = 64
-"""Zero bytes behind it (`kernels.base.PAD`)."""
 
 
 class Window:
@@ -36,7 +34,7 @@ class Window:
         self._capacity = capacity
         self._waiting = b""
         self.data = bytearray(capacity + PAD)
-        self.address = ctypes.addressof((ctypes.c_char * len(self.data)).from_buffer(self.data))
+        self.address = address_of(self.data)
         self.size = 0
         self.ended = False
 

@@ -1,4 +1,4 @@
-"""What all kernels share: how they are compiled, classes of bytes, status numbers."""
+"""What all kernels share: how they are compiled, and classes of bytes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,6 @@ def inner(function: _Function) -> _Function:
     compiled: _Function = numba.njit(_nrt=False, forceinline=True, **OPTIONS)(function)
     return compiled
 
-
-FULL, MORE, END, UNKNOWN = 0, 1, 2, 3
-"""Why a kernel stopped: its output is full, the window is used up, the element around it ends, it does not know this."""
-
-PAD = 64
-"""Zero bytes behind a window: loops stop there, and what is not understood so close to the end may just be cut off."""
 
 PLAIN, STOP, AMPERSAND, UNDERSCORE, GREATER, HIGH, CONTROL = range(7)
 

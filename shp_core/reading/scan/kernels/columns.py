@@ -8,10 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from shp_core.reading.scan.kernels.base import carray, inner
-from shp_core.reading.scan.kernels.rows import ABSENT, ASIDE, ERROR, INK, NOTHING, WINDOW
-
-ROW, KEPT, COUNT_CELLS, COUNT_ERRORS, COUNT_HIDDEN = range(5)
-"""State: the next row of the grid, rows of this batch, and what was counted in them."""
+from shp_core.reading.scan.kernels.layout import (
+    ABSENT,
+    ASIDE,
+    COUNTED_CELLS,
+    COUNTED_ERRORS,
+    COUNTED_HIDDEN,
+    ERROR,
+    INK,
+    NEXT,
+    NOTHING,
+    SCRATCH,
+    WINDOW,
+)
 
 
 def measure(
@@ -19,20 +28,20 @@ def measure(
     kinds_at: Any, sources_at: Any, lengths_at: Any, hidden_at: Any, holds_at: Any, kept_at: Any, sizes_at: Any,
 ) -> int:  # fmt: skip
     """Choose the next rows of the grid that make a batch; count them and the bytes of each column; returns their number."""
-    state, kept, sizes = carray(state_at, (5,)), carray(kept_at, (rows,)), carray(sizes_at, (width,))
+    state, kept, sizes = carray(state_at, (4,)), carray(kept_at, (rows,)), carray(sizes_at, (width,))
     kinds, sources, lengths = carray(kinds_at, (rows * width,)), carray(sources_at, (rows * width,)), carray(lengths_at, (rows * width,))
     hidden, holds = carray(hidden_at, (rows,)), carray(holds_at, (rows,))
     count, total = 0, 0
     sizes[:] = 0
-    row = state[ROW]
+    row = state[NEXT]
     while row < rows and count < most_rows and total < most_bytes:
         if holds[row] == INK:
             total += measure_row(state, row * width, width, kinds, sources, lengths, sizes)
-            state[COUNT_HIDDEN] += hidden[row]
+            state[COUNTED_HIDDEN] += hidden[row]
             kept[count] = row
             count += 1
         row += 1
-    state[ROW] = row
+    state[NEXT] = row
     return count
 
 
@@ -43,8 +52,8 @@ def measure_row(state: Any, base: int, width: int, kinds: Any, sources: Any, len
     for column in range(width):
         cell = base + column
         if kinds[cell] != ABSENT:
-            state[COUNT_CELLS] += 1
-            state[COUNT_ERRORS] += kinds[cell] == ERROR
+            state[COUNTED_CELLS] += 1
+            state[COUNTED_ERRORS] += kinds[cell] == ERROR
         if sources[cell] != NOTHING:
             sizes[column] += lengths[cell]
             total += lengths[cell]
@@ -53,13 +62,14 @@ def measure_row(state: Any, base: int, width: int, kinds: Any, sources: Any, len
 
 def fill_column(
     column: int, width: int, rows: int, count: int, kept_at: Any,
-    window_at: Any, window_size: int, aside_at: Any, aside_size: int, shared_at: Any, shared_size: int,
+    window_at: Any, window_size: int, aside_at: Any, aside_size: int, scratch_at: Any, scratch_size: int, shared_at: Any, shared_size: int,
     sources_at: Any, starts_at: Any, lengths_at: Any,
     valid_at: Any, offsets_at: Any, texts_at: Any, texts_size: int,
 ) -> int:  # fmt: skip
     """Gather a column's texts; returns how many cells have none."""
     kept, offsets, texts = carray(kept_at, (count,)), carray(offsets_at, (count + 1,)), carray(texts_at, (texts_size,))
-    window, aside, shared = carray(window_at, (window_size,)), carray(aside_at, (aside_size,)), carray(shared_at, (shared_size,))
+    window, aside = carray(window_at, (window_size,)), carray(aside_at, (aside_size,))
+    scratch, shared = carray(scratch_at, (scratch_size,)), carray(shared_at, (shared_size,))
     sources, starts, lengths = carray(sources_at, (rows * width,)), carray(starts_at, (rows * width,)), carray(lengths_at, (rows * width,))
     valid = carray(valid_at, ((count + 7) // 8,))
     valid[:] = 0
@@ -77,6 +87,8 @@ def fill_column(
             copy(window, start, texts, at, length)
         elif source == ASIDE:
             copy(aside, start, texts, at, length)
+        elif source == SCRATCH:
+            copy(scratch, start, texts, at, length)
         else:
             copy(shared, start, texts, at, length)
         at += length

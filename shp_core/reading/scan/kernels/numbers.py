@@ -1,8 +1,6 @@
-"""The texts of ordinary numbers and days, written over the digits they come from.
+"""The texts of ordinary numbers and days.
 
-A kernel decides only what is certain; the rest goes to `shp_core.reading.numbers` and `dates`, which define it. In place
-is possible because a rounded number is never longer than its digits, and behind the digits of a day there are at least
-eight bytes of markup that were read already.
+A kernel decides only what is certain; the rest goes to `shp_core.reading.numbers` and `dates`, which define it.
 """
 
 from __future__ import annotations
@@ -13,7 +11,9 @@ import numpy as np
 
 from shp_core.reading.scan.kernels.base import inner
 
-DECIDED, OPEN_NUMBER = 0, 1
+AS_SPELLED, ROUNDED, OPEN_NUMBER = range(3)
+"""How the text of a number was found: it is as spelled, it is another one, it is for the reference to say."""
+
 _LONGEST = 300
 _EXACT = 15  # as many digits survive the way to a double and back
 _WHOLE = 1 << 53  # below, every integer is a double
@@ -29,8 +29,8 @@ LAST_1900, LAST_1904 = 2958465, 2957003
 
 
 @inner
-def number(b: Any, at: int, end: int) -> tuple[int, int]:
-    """The text of a number, in place: whether it was decided, and the text's new end."""
+def number(b: Any, at: int, end: int, to: Any, place: int) -> tuple[int, int]:
+    """The text of a number: how it was found, and where it ends if it was written to `place`."""
     i = at + 1 if b[at] == 45 else at
     first = i
     digits, significant = 0, 0
@@ -42,11 +42,11 @@ def number(b: Any, at: int, end: int) -> tuple[int, int]:
         i += 1
     zero = b[first] == 48
     if i == first or (zero and i - first > 1) or end - at > _LONGEST:
-        return OPEN_NUMBER, end
+        return OPEN_NUMBER, 0
     if i == end:
-        return (OPEN_NUMBER if zero and first > at else DECIDED), end
+        return (OPEN_NUMBER if zero and first > at else AS_SPELLED), 0
     if b[i] != 46 or i + 1 == end or b[end - 1] == 48:
-        return OPEN_NUMBER, end
+        return OPEN_NUMBER, 0
     places = end - i - 1
     i += 1
     while i < end and 48 <= b[i] <= 57:
@@ -56,22 +56,28 @@ def number(b: Any, at: int, end: int) -> tuple[int, int]:
                 digits = digits * 10 + (b[i] - 48)
         i += 1
     if i < end or places > 18:
-        return OPEN_NUMBER, end
+        return OPEN_NUMBER, 0
     if significant <= _EXACT:
-        return DECIDED, end
-    return rounded(b, at, end, digits, significant - _EXACT, places)
+        return AS_SPELLED, 0
+    how, kept = rounded(digits, significant - _EXACT, places)
+    if how != ROUNDED:
+        return how, 0
+    if b[at] == 45:
+        to[place] = 45
+        place += 1
+    return ROUNDED, write_decimal(to, place, kept, places - (significant - _EXACT))
 
 
 @inner
-def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> tuple[int, int]:
-    """A number of 16 or 17 digits: 15 of them, if they lie within 2 ulp of the double.
+def rounded(digits: int, drop: int, places: int) -> tuple[int, int]:
+    """A number of 16 or 17 digits: how its text is found, and 15 digits if these lie within 2 ulp of the double.
 
     The double lies within half an ulp of what is spelled; where that is too near to the point at which rounding turns,
     the number stays open. Below 2^53 dividing gives the very doubles. Above, the distance of two doubles is a whole
     number of ulps, and it is below 2.5 if that of the decimals is below 1.5.
     """
     if drop > 2 or places < drop:
-        return OPEN_NUMBER, end
+        return OPEN_NUMBER, 0
     base, over = POWERS[drop], digits % POWERS[drop]
     up = 2 * over > base
     kept = digits // base + (1 if up else 0)
@@ -79,14 +85,14 @@ def rounded(b: Any, at: int, end: int, digits: int, drop: int, places: int) -> t
     ulp = ulp_of(value)
     units = ulp * np.float64(POWERS[places])
     if near_power(value) or abs(2 * over - base) <= units * (1 + _SLACK):
-        return OPEN_NUMBER, end
+        return OPEN_NUMBER, 0
     if digits < _WHOLE:
         again = np.float64(kept) / np.float64(POWERS[places - drop])
         if abs(again - value) > 2 * ulp:
-            return (DECIDED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), end
+            return (AS_SPELLED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), 0
     elif (base - over if up else over) > 1.5 * units * (1 - _SLACK):
-        return OPEN_NUMBER, end
-    return DECIDED, write_decimal(b, at + 1 if b[at] == 45 else at, kept, places - drop)
+        return OPEN_NUMBER, 0
+    return ROUNDED, kept
 
 
 @inner
@@ -115,16 +121,16 @@ def residue(value: float, digits: int, places: int) -> float:
 
 
 @inner
-def write_decimal(b: Any, at: int, digits: int, places: int) -> int:
+def write_decimal(to: Any, at: int, digits: int, places: int) -> int:
     """Write `digits` with a point before the last `places` of them, without zeros at the end; the text's end."""
     while places > 0 and digits % 10 == 0:
         digits //= 10
         places -= 1
     whole, fraction = digits // POWERS[places], digits % POWERS[places]
-    at = write_digits(b, at, whole, width_of(whole))
+    at = write_digits(to, at, whole, width_of(whole))
     if places > 0:
-        b[at] = 46
-        at = write_digits(b, at + 1, fraction, places)
+        to[at] = 46
+        at = write_digits(to, at + 1, fraction, places)
     return at
 
 
@@ -138,16 +144,16 @@ def width_of(value: int) -> int:
 
 
 @inner
-def write_digits(b: Any, at: int, value: int, width: int) -> int:
+def write_digits(to: Any, at: int, value: int, width: int) -> int:
     """Write an integer with so many digits; the position behind it."""
     for k in range(width):
-        b[at + width - 1 - k] = 48 + value % 10
+        to[at + width - 1 - k] = 48 + value % 10
         value //= 10
     return at + width
 
 
 @inner
-def write_day(b: Any, at: int, serial: int, date1904: int) -> int:
+def write_day(to: Any, at: int, serial: int, date1904: int) -> int:
     """Write the ISO date of a whole serial number from `FIRST_DAY` on; the position behind it."""
     day = serial + (_EPOCH_1904 if date1904 else _EPOCH_1900)
     era = day // 146097  # 400 years that begin with March
@@ -158,8 +164,8 @@ def write_day(b: Any, at: int, serial: int, date1904: int) -> int:
     date = left - (153 * month + 2) // 5 + 1
     year += era * 400 + (1 if month >= 10 else 0)
     month += 3 if month < 10 else -9
-    at = write_digits(b, at, year, 4)
-    b[at] = 45
-    at = write_digits(b, at + 1, month, 2)
-    b[at] = 45
-    return write_digits(b, at + 1, date, 2)
+    at = write_digits(to, at, year, 4)
+    to[at] = 45
+    at = write_digits(to, at + 1, month, 2)
+    to[at] = 45
+    return write_digits(to, at + 1, date, 2)

@@ -10,7 +10,7 @@ from typing import Any
 from shp_core.reading.scan.kernels.base import AMPERSAND, CLASS, GREATER, HIGH, PLAIN, STOP, UNDERSCORE, inner
 
 ENTITIES, ESCAPES, BAD = 1, 2, 4
-"""Flags of a text: it holds entities, it may hold `_xHHHH_`, it is not understood."""
+"""Flags of a text: it holds entities, it holds escapes (`_xHHHH_`), it is not understood."""
 
 
 @inner
@@ -28,7 +28,7 @@ def text_end(b: Any, at: int) -> tuple[int, int]:
             step = entity_length(b, at)
             flags |= ENTITIES
         elif what == UNDERSCORE:
-            if b[at + 1] == 120:
+            if is_escape(b, at):
                 flags |= ESCAPES
         elif what == HIGH:
             step = character_length(b, at)
@@ -58,9 +58,20 @@ def entity_length(b: Any, at: int) -> int:
 
 
 @inner
-def undo_entities(b: Any, at: int, end: int) -> int:
-    """Replace the entities of a text where it stands; its new end."""
-    to = at
+def is_escape(b: Any, at: int) -> bool:
+    """Whether an underscore begins an escape."""
+    if b[at + 1] != 120 or b[at + 6] != 95:
+        return False
+    for k in range(at + 2, at + 6):
+        digit = b[k] | 32
+        if not (48 <= b[k] <= 57 or 97 <= digit <= 102):
+            return False
+    return True
+
+
+@inner
+def without_entities(b: Any, at: int, end: int, to: Any, place: int) -> int:
+    """Copy a text with its entities replaced; the end of the copy."""
     while at < end:
         byte = b[at]
         if byte == 38:
@@ -68,9 +79,9 @@ def undo_entities(b: Any, at: int, end: int) -> int:
             at += entity_length(b, at)
         else:
             at += 1
-        b[to] = byte
-        to += 1
-    return to
+        to[place] = byte
+        place += 1
+    return place
 
 
 @inner
