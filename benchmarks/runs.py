@@ -25,6 +25,7 @@ import dagster as dg
 import openpyxl
 import psycopg2
 
+from benchmarks import run_phases
 from benchmarks.database import server
 from benchmarks.ingest import RESULTS, WrongResultError, machine
 from benchmarks.run_homes import NOOP, WAYS, RunHome, alone, homes
@@ -59,6 +60,7 @@ class Course:
         queued_default: the same for Dagster's own way, of which a minute holds fewer.
         drops: one-row files dropped, one after the other, each way.
         many: runs through one fork server whose memory is looked at; 0: none.
+        warm: whether a round before the first one is run and not counted.
     """
 
     runs: int = 20
@@ -66,6 +68,7 @@ class Course:
     queued_default: int = 20
     drops: int = 20
     many: int = 500
+    warm: bool = True
 
 
 def measure(course: Course, base: Path, server_dsn: str) -> dict[str, Any]:
@@ -76,24 +79,30 @@ def measure(course: Course, base: Path, server_dsn: str) -> dict[str, Any]:
     """
     samples: dict[str, dict[str, list[float]]] = {way.name: {} for way in WAYS}
     with homes(base / "noop", server_dsn, NOOP) as both:
-        _in_turn(course.runs, both, samples, _noop)
+        _in_turn(course.runs, course.warm, both, samples, _noop)
         rates = {home.way.name: _rate(home, both, course.queued if home.way.ours else course.queued_default) for home in both}
         growth = _many(both, course.many) if course.many else None
     with homes(base / "rows", server_dsn, OUR_DEFINITIONS) as both:
-        _in_turn(course.drops, both, samples, _drop)
+        _in_turn(course.drops, course.warm, both, samples, _drop)
+        parts = {home.way.name: _parts(home, course.drops) for home in both}
     return {
         "measures": {way: {name: summary(values) for name, values in found.items()} for way, found in samples.items()},
         "runs_per_minute": rates,
         "many": growth,
+        "parts": parts,
         "samples": samples,
     }
 
 
 def _in_turn(
-    rounds: int, both: list[RunHome], samples: dict[str, dict[str, list[float]]], once: Callable[[RunHome, int], dict[str, float]]
+    rounds: int,
+    warm: bool,
+    both: list[RunHome],
+    samples: dict[str, dict[str, list[float]]],
+    once: Callable[[RunHome, int], dict[str, float]],
 ) -> None:
-    """One after the other, each way; the round before the first is not counted."""
-    for number in range(rounds + 1):
+    """One after the other, each way; round 0 is not counted."""
+    for number in range(0 if warm else 1, rounds + 1):
         for home in both:
             with alone(home, both):
                 found = once(home, number)
@@ -160,6 +169,13 @@ def _drop(home: RunHome, number: int) -> dict[str, float]:
         found = {"one-row run, s": _seconds(instance, run.run_id), "file to table, s": seconds}
         wait_until(lambda: _is_quiet(instance), _END_SECONDS, 0.1)  # the mart's run, which is part of no measure
         return found
+
+
+def _parts(home: RunHome, drops: int) -> dict[str, Any]:
+    """Where the time of the one-row runs went."""
+    with home.instance() as instance:
+        tags = [{"dagster/partition": f"one_row_{number}"} for number in range(1, drops + 1)]
+        return run_phases.of_runs(home.dsn, [instance.get_runs(dg.RunsFilter(tags=tag))[0].run_id for tag in tags])
 
 
 def _workbook(path: Path, order: int) -> Path:
@@ -243,6 +259,7 @@ def markdown(result: dict[str, Any]) -> str:
     lines.append(f"| runs a minute, queued | {' | '.join(f'{rates[way]:.0f} | ' for way in ways)} | >= 150, 5 times the default |")
     if result["many"]:
         lines += ["", _MANY.format(**result["many"])]
+    lines += ["", run_phases.markdown(result["parts"]["shp"])]
     lines += ["", *(f"* {way}: {what}" for way, what in result["what"].items()), *(f"* {note}" for note in result["notes"])]
     return "\n".join([*lines, ""])
 
