@@ -42,6 +42,8 @@ _HEADER = (
 )  # fmt: skip
 _ROW = ("Europe", "Austria", "Fruits", "Online", "H", "1/27/2011", None, "2/12/2011", 2, 9.33, 6.92, 18.66, 13.84, 4.82)
 _FIRST_ORDER = 900_000_000
+Samples = dict[str, dict[str, list[float]]]
+"""Way -> measure -> values."""
 TARGETS = {
     "no-op run, s": ("p95", 1.5),
     "one-row run, s": ("p95", 2.5),
@@ -77,7 +79,7 @@ def measure(course: Course, base: Path, server_dsn: str) -> dict[str, Any]:
     Raises:
         WrongResultError: a run did not end in SUCCESS, or a row did not arrive.
     """
-    samples: dict[str, dict[str, list[float]]] = {way.name: {} for way in WAYS}
+    samples: Samples = {way.name: {} for way in WAYS}
     with homes(base / "noop", server_dsn, NOOP) as both:
         _in_turn(course.runs, course.warm, both, samples, _noop)
         rates = {home.way.name: _rate(home, both, course.queued if home.way.ours else course.queued_default) for home in both}
@@ -98,7 +100,7 @@ def _in_turn(
     rounds: int,
     warm: bool,
     both: list[RunHome],
-    samples: dict[str, dict[str, list[float]]],
+    samples: Samples,
     once: Callable[[RunHome, int], dict[str, float]],
 ) -> None:
     """One after the other, each way; round 0 is not counted."""
