@@ -35,7 +35,8 @@ class Listing:
             console.print(self._table())
             return
         for row in self.rows:
-            console.print(f"{row[0]}\n  {', '.join(self._facts(row))}", markup=False)
+            facts = ", ".join(self._facts(row))
+            console.print(f"{row[0]}\n  {facts}" if facts else row[0], markup=False)
 
     def _facts(self, row: Sequence[str]) -> Iterator[str]:
         for name, cell in zip(self.headers[1:], row[1:], strict=True):
