@@ -80,13 +80,8 @@ def measure(course: Course, base: Path, server_dsn: str) -> dict[str, Any]:
         WrongResultError: a run did not end in SUCCESS, or a row did not arrive.
     """
     samples: Samples = {way.name: {} for way in WAYS}
-    with homes(base / "noop", server_dsn, NOOP) as both:
-        _in_turn(course.runs, course.warm, both, samples, _noop)
-        rates = {home.way.name: _rate(home, both, course.queued if home.way.ours else course.queued_default) for home in both}
-        growth = _many(both, course.many) if course.many else None
-    with homes(base / "rows", server_dsn, OUR_DEFINITIONS) as both:
-        _in_turn(course.drops, course.warm, both, samples, _drop)
-        parts = {home.way.name: _parts(home, course.drops) for home in both}
+    rates, growth = noop_runs(course, base / "noop", server_dsn, samples)
+    parts = one_row_runs(course, base / "rows", server_dsn, samples)
     return {
         "measures": {way: {name: summary(values) for name, values in found.items()} for way, found in samples.items()},
         "runs_per_minute": rates,
@@ -94,6 +89,21 @@ def measure(course: Course, base: Path, server_dsn: str) -> dict[str, Any]:
         "parts": parts,
         "samples": samples,
     }
+
+
+def noop_runs(course: Course, base: Path, server_dsn: str, samples: Samples) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """Runs of three assets that do nothing; fills the samples, returns runs a minute by way and what many runs leave behind."""
+    with homes(base, server_dsn, NOOP) as both:
+        _in_turn(course.runs, course.warm, both, samples, _noop)
+        rates = {home.way.name: _rate(home, both, course.queued if home.way.ours else course.queued_default) for home in both}
+        return rates, _many(both, course.many) if course.many else None
+
+
+def one_row_runs(course: Course, base: Path, server_dsn: str, samples: Samples) -> dict[str, Any]:
+    """Files of one row; fills the samples, returns where the time of their runs went, by way."""
+    with homes(base, server_dsn, OUR_DEFINITIONS) as both:
+        _in_turn(course.drops, course.warm, both, samples, _drop)
+        return {home.way.name: _parts(home, course.drops) for home in both}
 
 
 def _in_turn(
