@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shp_core.codes import Code
@@ -15,6 +16,7 @@ from shp_core.errors import Fault, UsageError
 from shp_core.feeds.load import Catalogue, load_catalogue
 from shp_core.feeds.model import Feed
 from shp_core.feeds.platform import load_platform
+from shp_ops.bundle_files import bundled
 from shp_ops.supervisor.layout import Layout, environment
 from shp_resources.settings import Settings
 
@@ -30,6 +32,13 @@ def catalogue_of(settings: Settings) -> Catalogue:
     except UsageError as error:
         catalogue.errors.extend(error.message.splitlines())
     return catalogue
+
+
+def or_examples(settings: Settings) -> Settings:
+    """These settings; with the feeds that come with the package where no folder is named and the usual one is missing."""
+    if settings.feeds.is_dir() or settings.feeds != settings.base / "feeds":
+        return settings
+    return replace(settings, feeds=bundled("feeds"))
 
 
 def require_feed(settings: Settings, catalogue: Catalogue, name: str) -> Feed:

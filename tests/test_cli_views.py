@@ -17,6 +17,7 @@ from shp_ops.cli.events import event_lines
 from shp_ops.cli.tables import shown_counts
 from shp_resources.embedded import EmbeddedServer
 from tests.support.commands import COUNTS, VISITS, Place, visit, visits
+from tests.support.holders import REPOSITORY
 from tests.support.postgres import fresh_database, rows
 from tests.support.workbooks import written
 
@@ -238,12 +239,19 @@ def test_feeds_check_is_0_for_sound_files_and_looks_at_the_platform_file(tmp_pat
     assert answer.code == 1 and any("shp.yaml" in error for error in answer.json["errors"])
 
 
-def test_feeds_check_where_there_are_none_says_where_it_looked(tmp_path: Path) -> None:
-    """A user in the wrong folder would be told that all is well."""
+def test_feeds_check_where_there_are_none_checks_the_examples_and_says_so(tmp_path: Path) -> None:
+    """A newcomer would get an error and no example; a user in the wrong folder would be told that all is well."""
     tmp_path.joinpath("p").mkdir()
-    answer = Place(tmp_path / "p").shp("feeds", "check")
-    assert answer.code == 1
-    assert "feeds/" in answer.err and "missing" in answer.err
+    place = Place(tmp_path / "p")
+    answer = place.shp("feeds", "check", "--json")
+    assert answer.code == 0
+    assert [feed["feed"] for feed in answer.json["feeds"]] == ["sales", "stock"]
+    assert answer.json["folder"] == str(REPOSITORY / "feeds")
+    assert answer.err.startswith(f"{place.base / 'feeds'} is missing; these are the examples")
+    named = place.shp("feeds", "check", SHP_FEEDS="elsewhere")
+    assert named.code == 1
+    assert "missing" in named.err and f"No feed of {place.base / 'elsewhere'} is in force." in named.err
+    assert place.tree() == set()
 
 
 def test_feeds_schema_is_a_schema(tmp_path: Path) -> None:

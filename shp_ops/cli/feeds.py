@@ -37,17 +37,23 @@ Example:  shp feeds explain sales ~/Downloads/november.xlsx
 @feeds.command(cls=Taught, epilog=_CHECK_HELP)
 @with_output
 def check(desk: Desk) -> int:
-    """Check all feed and mart files, and shp.yaml: every error of every file at once."""
-    from shp_core.contract.compile import compile_contract
-    from shp_ops.installation import catalogue_of
+    """Check all feed and mart files, and shp.yaml: every error of every file at once.
 
-    catalogue = catalogue_of(desk.settings)
+    Where there is no folder `feeds`, the examples that come with the package are checked, and it says so.
+    """
+    from shp_core.contract.compile import compile_contract
+    from shp_ops.installation import catalogue_of, or_examples
+
+    settings = or_examples(desk.settings)
+    catalogue = catalogue_of(settings)
     errors = catalogue.errors
     sound = [
         {"feed": name, "table": f"warehouse.{feed.table}", "contract": compile_contract(feed).version}
         for name, feed in catalogue.feeds.items()
     ]
-    desk.answer({"ok": not errors, "feeds": sound, "marts": list(catalogue.marts), "errors": errors})
+    desk.answer({"ok": not errors, "folder": settings.feeds, "feeds": sound, "marts": list(catalogue.marts), "errors": errors})
+    if settings.feeds != desk.settings.feeds:
+        desk.say(f"{desk.settings.feeds} is missing; these are the examples that come with the package ({settings.feeds}):")
     if not desk.json:
         _tell_check(desk, sound, list(catalogue.marts), errors)
     return 1 if errors else 0
@@ -83,8 +89,6 @@ def explain(desk: Desk, feed: str, file: Path) -> int:
 
 
 def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], errors: list[str]) -> None:
-    from shp_ops.bundle_files import bundled
-
     for feed in sound:
         desk.say(f"ok  {feed['feed']}: {feed['table']}, contract {feed['contract']}")
     for mart in marts:
@@ -92,7 +96,7 @@ def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], error
     for error in errors:
         desk.say(f"--  {error}")
     if not sound:
-        desk.say(f"No feed of {desk.settings.feeds} is in force. Examples: {bundled('feeds')}")
+        desk.say(f"No feed of {desk.settings.feeds} is in force.")
 
 
 def _tell_explanation(desk: Desk, found: dict[str, Any]) -> None:
