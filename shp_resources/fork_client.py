@@ -12,8 +12,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from shp_resources.settings import Settings
 
 _PING_SECONDS = 20.0
 _LAUNCH_SECONDS = 60.0
@@ -51,19 +54,20 @@ class ForkClient:
             self._pause(deadline)
         return answer
 
-    def launch(self, run_id: str, args: str, wanted: Callable[[], bool] = lambda: True) -> None:
+    def launch(self, run_id: str, args: str, place: str, wanted: Callable[[], bool] = lambda: True) -> None:
         """Have a worker forked for a run; a server that is just importing anew is waited for.
 
         Args:
             run_id: Dagster's run.
             args: serialized `ExecuteRunArgs`.
+            place: code, folders and databases of who asks; a server with others would run other code, or look for the run elsewhere.
             wanted: asked before the request is repeated, for the first one may have been heard and only its answer lost.
 
         Raises:
             ForkServerAway: nobody answers, or the server declines.
         """
         deadline = time.monotonic() + _LAUNCH_SECONDS
-        request = {"op": "launch", "run_id": run_id, "args": args}
+        request = {"op": "launch", "run_id": run_id, "args": args, "place": place}
         while (answer := self._ask(request, deadline)) is None:
             self._pause(deadline)
             if not wanted():
@@ -90,6 +94,16 @@ class ForkClient:
             raise ForkServerAway("the fork server does not answer") from error
         except ConnectionError:
             return None
+
+
+def place_of(settings: Settings) -> str:
+    """Code, folders and databases of a process, told apart from others: a hash, for it covers addresses with passwords.
+
+    Args:
+        settings: the installation as this process sees it.
+    """
+    known = [Path(__file__).parent, settings.home, settings.feeds, settings.landing, settings.store]
+    return sha256("\0".join(map(str, [*known, settings.ledger_dsn(), settings.sink_dsn()])).encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
 
-from shp_resources.fork_client import ForkClient, ForkServerAway
+from shp_resources.fork_client import ForkClient, ForkServerAway, place_of
 from shp_resources.run_health import health
 from shp_resources.settings import Settings
 from shp_resources.workers import Workers
 
+_MOMENT_SECONDS = 5.0
 _NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 
 
@@ -25,27 +26,33 @@ class ShpRunLauncher(DefaultRunLauncher):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
-        home = Settings.load().home
-        self._forks, self._workers = ForkClient(home), Workers(home)
+        self._settings = Settings.load()
+        self._forks, self._workers = ForkClient(self._settings.home), Workers(self._settings.home)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start a run."""
         run = context.dagster_run
         try:
-            self._forks.launch(run.run_id, self._arguments(run), wanted=lambda: self._has_not_begun(run.run_id))
+            place = place_of(self._settings)
+            self._forks.launch(run.run_id, self._arguments(run), place, wanted=lambda: self._has_not_begun(run.run_id))
         except ForkServerAway as away:
             if self._has_not_begun(run.run_id):
                 self._instance.report_engine_event(f"Launched through the code server, which is slower: {away}.", run, cls=self.__class__)
                 super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt a run; its partition is given back or held, as its status says."""
-        run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or self._workers.of(run_id) is None:
+        """Interrupt a run, and give its worker a moment to write down that it was canceled.
+
+        Who ends a run at its time limit calls it failed as soon as this returns; that must be the last word.
+        """
+        run, worker = self._instance.get_run_by_id(run_id), self._workers.of(run_id)
+        if run is None or run.is_finished or worker is None:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         if run.status is not DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run)
-        return self._workers.interrupt(run_id)
+        interrupted = self._workers.interrupt(run_id)
+        worker.process.gone_within(_MOMENT_SECONDS)
+        return interrupted
 
     @property
     def supports_check_run_worker_health(self) -> bool:

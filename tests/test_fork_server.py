@@ -133,7 +133,7 @@ def test_only_its_own_user_may_ask(forks: Forks) -> None:
 def test_a_request_whose_answer_was_lost_starts_no_second_worker(forks: Forks) -> None:
     """A run would be worked at twice."""
     run_id, worker = forks.begun("wait_job", {"seconds": 20})
-    forks.client.launch(run_id, "whatever the arguments are")
+    forks.client.launch(run_id, "whatever the arguments are", "anywhere")
     assert forks.workers.of(run_id) == worker
     assert forks.instance.run_launcher.terminate(run_id)
     assert forks.end_of(run_id) is CANCELED
@@ -143,9 +143,7 @@ def test_a_request_whose_answer_was_lost_starts_no_second_worker(forks: Forks) -
 def test_who_hung_up_gets_no_worker(forks: Forks) -> None:
     """A run that was given to the code server meanwhile would be worked at twice."""
     run_id = forks.create("quick_job")
-    launcher = forks.instance.run_launcher
-    run = forks.instance.get_run_by_id(run_id)
-    request = json.dumps({"op": "launch", "run_id": run_id, "args": launcher._arguments(run)}) + "\n"  # type: ignore[attr-defined]
+    request = json.dumps(forks.request(run_id)) + "\n"
     os.kill(forks.server.pid, signal.SIGSTOP)
     with socket.socket(socket.AF_UNIX) as connection, reachable(forks.client.socket_path) as path:
         connection.connect(path)
@@ -159,10 +157,19 @@ def test_who_hung_up_gets_no_worker(forks: Forks) -> None:
 def test_it_declines_code_that_it_has_not_imported(forks: Forks) -> None:
     """Another code location's run would be executed with this one's code."""
     run_id = forks.create("quick_job")
-    run = forks.instance.get_run_by_id(run_id)
-    args = forks.instance.run_launcher._arguments(run).replace(forks.module, "tests.support.other_runs")  # type: ignore[attr-defined]
+    args = forks.request(run_id)["args"].replace(forks.module, "tests.support.other_runs")
     with pytest.raises(ForkServerAway, match=r"works for tests\.support\.small_runs only"):
-        forks.client.launch(run_id, args)
+        forks.client.launch(run_id, args, "anywhere")
+    assert forks.workers.of(run_id) is None
+
+
+def test_it_declines_runs_of_another_installation(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dagster dev` on a trial database beside the platform would have its runs looked for in the platform's, or load into it."""
+    run_id = forks.create("quick_job")
+    args = forks.request(run_id)["args"]
+    monkeypatch.setenv("SHP_WAREHOUSE_DSN", "postgresql://somewhere/else")
+    with pytest.raises(ForkServerAway, match="other code, folders or databases"):
+        forks.client.launch(run_id, args, forks.request(run_id)["place"])
     assert forks.workers.of(run_id) is None
 
 
@@ -189,10 +196,8 @@ def test_a_worker_that_vanishes_is_no_success(forks: Forks) -> None:
 def test_a_worker_killed_before_its_run_began_ends_it_too(forks: Forks) -> None:
     """Monitoring looks at started runs only: the run would be STARTING for three minutes."""
     run_id = forks.create("wait_job")
-    run = forks.instance.get_run_by_id(run_id)
-    assert run is not None
+    request = json.dumps(forks.request(run_id)) + "\n"
     os.kill(forks.server.pid, signal.SIGSTOP)
-    request = json.dumps({"op": "launch", "run_id": run_id, "args": forks.instance.run_launcher._arguments(run)}) + "\n"  # type: ignore[attr-defined]
     with socket.socket(socket.AF_UNIX) as connection, reachable(forks.client.socket_path) as path:
         connection.connect(path)
         connection.sendall(request.encode())
@@ -352,7 +357,7 @@ def test_what_it_forks_is_never_stale(
         assert forks.process is not None and forks.process.wait(30) != 0
         assert "SyntaxError" in forks.log
         with pytest.raises(ForkServerAway, match="no fork server listens here"):
-            forks.client.launch("any", "any")
+            forks.client.launch("any", "any", "anywhere")
         write_location(code, feeds, "three")
         assert said_by(forks.start()) == "three, new.yaml"
 

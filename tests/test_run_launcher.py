@@ -86,7 +86,7 @@ def serving(home: Path, *answers: bytes | None) -> threading.Thread:
 def test_a_server_that_imports_anew_is_asked_again(tmp_path: Path) -> None:
     """Every edit of a feed file would send the next runs the slow way, or fail them."""
     thread = serving(tmp_path, None, None, b'{"worker": "1@x"}\n')
-    ForkClient(tmp_path).launch("a-run", "{}")
+    ForkClient(tmp_path).launch("a-run", "{}", "here")
     thread.join(5)
     assert not thread.is_alive()
 
@@ -94,7 +94,7 @@ def test_a_server_that_imports_anew_is_asked_again(tmp_path: Path) -> None:
 def test_a_run_that_has_begun_meanwhile_is_not_asked_for_again(tmp_path: Path) -> None:
     """A worker whose fork server died before it could answer would get a second one beside it."""
     serving(tmp_path, None, b'{"error": "asked twice"}\n')
-    ForkClient(tmp_path).launch("a-run", "{}", wanted=lambda: False)
+    ForkClient(tmp_path).launch("a-run", "{}", "here", wanted=lambda: False)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_why_it_does_not_start_a_run_is_told(tmp_path: Path, answers: tuple[byte
     if answers:
         serving(tmp_path, *answers)
     with pytest.raises(ForkServerAway, match=why):
-        ForkClient(tmp_path).launch("a-run", "{}")
+        ForkClient(tmp_path).launch("a-run", "{}", "here")
 
 
 def test_a_socket_without_a_server_is_no_server(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from shp_ops.forkserver import worker
 from shp_ops.forkserver.code import code_of
 from shp_ops.forkserver.listener import become_new, hung_up, listen
 from shp_ops.forkserver.version import Version
-from shp_resources.fork_client import ForkClient, read_message
+from shp_resources.fork_client import ForkClient, place_of, read_message
 from shp_resources.processes import ProcessId, wait_until
 from shp_resources.settings import Settings
 from shp_resources.workers import Worker, Workers
@@ -44,7 +44,7 @@ class ForkServer:
     """
 
     def __init__(self, settings: Settings, version: Version) -> None:
-        self._version = version
+        self._settings, self._version = settings, version
         self._client, self._workers = ForkClient(settings.home), Workers(settings.home)
         self._listener = listen(self._client)
         self._deaths: dict[str, tuple[str, float]] = {}
@@ -91,8 +91,8 @@ class ForkServer:
         try:
             request = read_message(connection)
             return self._operations[request["op"]](request, connection) if request else None
-        except _Stale:
-            return None  # no answer: the client asks again, and what is forked then is not stale
+        except _NoAnswer:
+            return None
         except Exception as error:  # noqa: BLE001 - boundary: no request may end the process that all runs hang on
             traceback.print_exc()
             return {"error": f"the fork server failed ({type(error).__name__}), its log says why"}
@@ -108,26 +108,26 @@ class ForkServer:
         pointer = code_of(args)
         if not isinstance(pointer, ModuleCodePointer) or pointer.module != self._version.module:
             return {"error": f"the fork server works for {self._version.module} only"}
-        if self._version.is_stale:
-            raise _Stale
-        if hung_up(connection):  # who asked has turned to the code server
-            raise ConnectionResetError
+        if request["place"] != place_of(self._settings):
+            return {"error": "the fork server works with other code, folders or databases"}
+        if self._version.is_stale or hung_up(connection):
+            raise _NoAnswer
         return {"worker": str(self._fork(run_id, args))}
 
     def _fork(self, run_id: str, args: str) -> ProcessId:
         """Fork a worker, note it, let it begin; without a note it never does, so no run is worked at unseen."""
         gate, latch = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            worker.execute(args, gate)
-        os.close(gate)
         try:
+            pid = os.fork()
+            if pid == 0:
+                worker.execute(args, gate)
             process = ProcessId.of(pid)
             if process is None:
                 raise ChildProcessError(f"the worker (pid {pid}) was killed before it began")
             self._workers.note(run_id, Worker(process))
             os.write(latch, b"!")
         finally:
+            os.close(gate)
             os.close(latch)
         return process
 
@@ -159,8 +159,9 @@ class ForkServer:
         if time.monotonic() < due:
             return
         self._deaths[run_id] = (why, time.monotonic() + _REPORT_SECONDS)
-        if os.fork() == 0:
-            worker.end_run(run_id, why, self._workers)
+        with contextlib.suppress(OSError):  # no process to be had just now: tried again
+            if os.fork() == 0:
+                worker.end_run(run_id, why, self._workers)
 
     def _drain(self) -> None:
         """Let workers write down that they were interrupted, end those that do not, and have their runs ended."""
@@ -178,8 +179,8 @@ class ForkServer:
         return not self._workers.all()
 
 
-class _Stale(Exception):
-    """What was imported is not what lies on the disk."""
+class _NoAnswer(Exception):
+    """What was imported is stale: the client asks again, and what is forked then is not. Or nobody listens any more."""
 
 
 def _reap() -> dict[int, int]:

@@ -23,8 +23,9 @@ import pytest
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 
-from shp_resources.fork_client import ForkClient, ForkServerAway
+from shp_resources.fork_client import ForkClient, ForkServerAway, place_of
 from shp_resources.processes import wait_until
+from shp_resources.settings import Settings
 from shp_resources.workers import Worker, Workers
 from tests.support.holders import REPOSITORY
 from tests.support.small_runs import HERE
@@ -129,6 +130,12 @@ class Forks:
         run_id = self.create(job, config)
         self.instance.launch_run(run_id, _NO_WORKSPACE)
         return run_id
+
+    def request(self, run_id: str) -> dict[str, str]:
+        """What the launcher asks the server for this run."""
+        run = self.instance.get_run_by_id(run_id)
+        args: str = self.instance.run_launcher._arguments(run)  # type: ignore[attr-defined]
+        return {"op": "launch", "run_id": run_id, "args": args, "place": place_of(Settings.load())}
 
     def begun(self, job: str, config: Mapping[str, Any] | None = None) -> tuple[str, Worker]:
         """Launch a run and wait until it is under way, deep in its work if it is one that waits; its id and its worker."""
