@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from shp_resources import landing
 from tests.support import platforms
 from tests.support.homes import Home
 from tests.support.postgres import fresh_database, session_server
+
+# A shell's `&` leaves SIGINT ignored, in all children too: then no Ctrl-C of a test would be heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
