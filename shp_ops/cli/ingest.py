@@ -42,7 +42,7 @@ def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
     model = require_feed(desk.settings, catalogue, feed)
     files = files_of(model, paths)
     for error in catalogue.errors:
-        desk.say(f"warning: {error} The other feeds are in force.")
+        desk.say(f"warning: {error}")
     with _progress(desk, files) as on_event:
         results = run(desk.settings, model, files, on_event)
     desk.answer({"feed": feed, "files": [result.as_dict() for result in results]})
