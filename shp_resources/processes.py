@@ -6,6 +6,7 @@ that must stay small import this module). Must not live here: which processes th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
@@ -13,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ LOOPBACK = "127.0.0.1"
 MARK = "SHP_PLATFORM"
 _PORTS = range(20000, 32000)  # below Linux's ephemeral range, so that no outgoing connection takes a remembered port
 _PR_SET_PDEATHSIG = 1
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LIBC = ctypes.CDLL(None)  # loaded here: nothing may be imported between fork and exec
 
 
@@ -96,7 +98,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, its output appended to a log file.
 
-    Its signals are at their defaults: a SIGINT that a shell's `&` left ignored would make Dagster deaf to SIGTERM.
+    Its signals are at their defaults: a SIGINT that a shell's `&` left ignored would make Dagster deaf to SIGTERM. They
+    wait while it is being made: a Ctrl-C is for us until then, and would make it say so in a traceback of its own.
 
     Args:
         command: program and arguments.
@@ -111,15 +114,16 @@ def spawn(
     parent = os.getpid()
 
     def prepare() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         if dies_with_us:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
             if os.getppid() != parent:
                 os._exit(1)
 
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with log.open("ab") as output, _signals_wait():
         return subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -130,6 +134,15 @@ def spawn(
             start_new_session=True,
             preexec_fn=prepare,
         )
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop(process: subprocess.Popen[bytes], grace: float, number: signal.Signals = signal.SIGTERM) -> bool:

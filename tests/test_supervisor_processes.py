@@ -26,6 +26,14 @@ print(child.pid, flush=True)
 time.sleep(60)
 """
 
+_INTERRUPTED_WHILE_MADE = """
+import logging, os, signal, sys
+from pathlib import Path
+from shp_resources.processes import spawn
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
+raise SystemExit(spawn(["sleep", "60"], Path(sys.argv[1]), {}, Path("/")).wait(20))
+"""
+
 
 def start(tmp_path: Path, *command: str, **environ: str) -> subprocess.Popen[bytes]:
     """Spawn a command as the supervisor does."""
@@ -81,6 +89,15 @@ def test_signals_that_a_shell_ignored_work_again(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert "default_int_handler" in (tmp_path / "log").read_text()
+
+
+def test_ctrl_c_while_a_child_is_made_ends_it_without_a_word(tmp_path: Path) -> None:
+    """Whoever stops a platform that is starting would sometimes be shown a traceback, and a child that lives on."""
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    parent = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_WHILE_MADE, str(tmp_path / "log")], capture_output=True, text=True, env=environ, check=False
+    )
+    assert (parent.stderr, parent.returncode) == ("", 256 - signal.SIGINT)
 
 
 def test_it_gets_a_session_and_a_log_of_its_own(tmp_path: Path) -> None:
