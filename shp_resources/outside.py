@@ -68,4 +68,4 @@ class Outside:
     @cached_property
     def reader(self) -> WorkbookReader:
         """The reading process."""
-        return WorkbookReader(self.limits, self.settings.home / "cache")
+        return WorkbookReader(self.limits, self.settings.home / "cache", warm=True)

@@ -7,6 +7,7 @@ what a refusal leads to.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -28,8 +29,10 @@ from shp_core.healing.faults import Evidence
 from shp_core.limits import Limits
 from shp_core.reading.batches import header_of
 from shp_core.reading.textrow import SheetSpec, SheetStats
+from shp_resources.nursery import Fork, Nursery, Started
 
 _VERDICT_BYTES = 1 << 20
+_PIPE_BYTES = 1 << 20  # fewer turns between the two processes
 _COMMAND = (sys.executable, "-S", "-P", "-m", "shp_core.reading.child")
 
 
@@ -97,11 +100,14 @@ class WorkbookReader:
         limits: what is accepted.
         kernels: folder for the fast reader's compiled kernels, should the installation have none and not be writable.
         scan: whether large sheets may be read by the fast reader.
+        warm: whether to keep a process that reading processes are forked from; worth it where several workbooks are
+            read one after the other. It ends with this process, or after a minute without work.
     """
 
-    def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True) -> None:
+    def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True, warm: bool = False) -> None:
         self._limits = limits
         self._kernels = {"folder": str(kernels.absolute()) if kernels else None} if scan else None
+        self._nursery = Nursery(_environment()) if warm else None
 
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
@@ -120,7 +126,7 @@ class WorkbookReader:
             Refusal: the workbook is refused, or its reader died or used up its memory or time.
             Fault: `artefact_damaged`, the private copy cannot be read.
         """
-        child = _Child(path, spec, self._limits, self._kernels)
+        child = _Child(_job(path, spec, self._limits, self._kernels), self._limits, self._nursery)
         try:
             yield TextBatches(child)
         finally:
@@ -130,33 +136,24 @@ class WorkbookReader:
 class _Child:
     """One reading process and its two pipes: rows, and the verdict."""
 
-    def __init__(self, path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | None] | None) -> None:
-        verdict, verdict_end = os.pipe()
+    def __init__(self, job: dict[str, Any], limits: Limits, nursery: Nursery | None) -> None:
+        (rows, rows_end), (verdict, verdict_end) = os.pipe(), os.pipe()
+        with contextlib.suppress(OSError):  # how much a user may have is limited
+            fcntl.fcntl(rows, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
-            self._process = subprocess.Popen(
-                _COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(verdict_end,),
-                env=_environment(),
-                cwd="/",
-                bufsize=0,
-            )
-        except BaseException:  # the pipe must not stay open, whatever went wrong
+            fork = nursery.fork(job, rows_end, verdict_end, limits.child_wait_seconds) if nursery else None
+            self._process = fork or Started(_COMMAND, _environment(), job, rows_end, verdict_end)
+        except BaseException:  # the pipes must not stay open, whatever went wrong
+            os.close(rows)
             os.close(verdict)
             raise
         finally:
+            os.close(rows_end)
             os.close(verdict_end)
         self._patience = _Patience(limits.child_wait_seconds)
-        self._rows = _Pipe(_taken(self._process.stdout), self._patience)
+        self._rows = _Pipe(rows, self._patience)
         self._verdict = _Pipe(verdict, self._patience)
-        self._send(_job(path, spec, limits, kernels, verdict_end))
-
-    def _send(self, job: bytes) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
-            stdin.write(job)
+        self._has_said = False
 
     def stream(self) -> pa.RecordBatchStreamReader:
         """The stream of batches, its schema read."""
@@ -174,6 +171,7 @@ class _Child:
             Fault: `artefact_damaged`.
         """
         verdict = _understood(self._verdict.read(_VERDICT_BYTES))
+        self._has_said = bool(verdict)
         if "refused" in verdict:
             raise _refusal(verdict["refused"])
         if "lost" in verdict:
@@ -186,10 +184,9 @@ class _Child:
 
     def close(self) -> None:
         """End the process if it still runs, and close the pipes."""
-        self._process.kill()
-        self._process.wait()
         self._rows.close()
         self._verdict.close()
+        self._process.close(ended=self._has_said)
 
 
 class _Patience:
@@ -208,7 +205,7 @@ class _Patience:
         if not ready:
             raise self._exhausted()
 
-    def wait(self, process: subprocess.Popen[bytes]) -> int:
+    def wait(self, process: Started | Fork) -> int:
         """Wait for the process's end; its exit status."""
         try:
             with self._measured():
@@ -257,16 +254,9 @@ class _Pipe(io.RawIOBase):
             os.close(self._descriptor)
 
 
-def _taken(stream: Any) -> int:
-    """The descriptor of a stream, which is closed itself."""
-    with stream:
-        return os.dup(stream.fileno())
-
-
-def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | None] | None, verdict: int) -> bytes:
+def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | None] | None) -> dict[str, Any]:
     what = {"path": str(path.absolute()), "spec": asdict(spec), "limits": asdict(limits)}
-    how = {"kernels": kernels, "verdict": verdict, "parent": os.getpid()}
-    return json.dumps({**what, **how}).encode()
+    return {**what, "kernels": kernels, "parent": os.getpid()}
 
 
 def _environment() -> dict[str, str]:

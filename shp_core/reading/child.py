@@ -1,4 +1,4 @@
-"""The reading process: `python -m shp_core.reading.child`, started by `shp_resources.reader`.
+"""The reading process: `python -m shp_core.reading.child`, started by `shp_resources.reader`, or forked from a warm one.
 
 It reads one job (JSON) from standard input, limits itself, reads one table and writes an Arrow stream to standard
 output; then it closes that and writes its verdict, one JSON line, to the descriptor that the job names:
@@ -15,24 +15,39 @@ from __future__ import annotations
 
 import codecs
 import ctypes
+import importlib
 import json
 import os
 import resource
 import signal
 import sys
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from shp_core.reading.scan.library import Library
 
 _PR_SET_PDEATHSIG = 1
 _CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 _STDOUT = 1
-_SCAN_FROM_BYTES = 1 << 16  # a smaller workbook has no sheet that is worth loading the fast reader for
+_SCAN_FROM_BYTES = 96 * 1024  # loading the fast reader costs as much as reading so much without it
 
 
 def main() -> None:
-    """Do the job, whatever happens, and say how it ended."""
+    """Do the job on standard input, whatever happens, and say how it ended."""
     job = json.loads(sys.stdin.buffer.read())
-    _stay_with(job["parent"])
+    stay_with(job["parent"])
+    work(job)
+
+
+def work(job: dict[str, Any]) -> NoReturn:
+    """Do a job, say how it ended, and end this process.
+
+    Args:
+        job: `path`, `spec`, `limits`, `kernels` (where compiled ones may lie; None: do without), and the descriptor
+            `verdict`; rows go to standard output.
+    """
     verdict = _verdict(job)
     os.close(_STDOUT)
     with os.fdopen(job["verdict"], "w") as line:
@@ -40,11 +55,20 @@ def main() -> None:
     os._exit(0)
 
 
-def _stay_with(parent: int) -> None:
+def stay_with(parent: int) -> None:
     """Die with the parent, however it dies."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def import_all() -> None:
+    """Import what reading needs; files can be opened now, not later. Arrow does without numpy, and starts in half the time."""
+    sys.modules["numpy"] = None  # type: ignore[assignment]
+    importlib.import_module("pyarrow")
+    importlib.import_module("shp_core.reading.scan.tables")
+    for codec in _CODECS:
+        codecs.lookup(codec)
 
 
 def _verdict(job: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +88,7 @@ def _verdict(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(job: dict[str, Any]) -> dict[str, Any]:
-    sys.modules["numpy"] = None  # type: ignore[assignment]  # Arrow does without, and starts in half the time
+    import_all()
     import pyarrow as pa
 
     from shp_core.limits import Limits
@@ -72,10 +96,9 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
     from shp_core.reading.textrow import SheetSpec
 
     limits = Limits(**job["limits"])
-    path = Path(job["path"])
-    library = _kernels(path, job["kernels"])
+    library = kernels(job)
     _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-    with open_batches(path, SheetSpec(**job["spec"]), limits, library) as table:
+    with open_batches(Path(job["path"]), SheetSpec(**job["spec"]), limits, library) as table:
         count = 0
         with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
             out.flush()
@@ -86,13 +109,25 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "stats": table.stats.as_dict(), "batches": count, "reader": table.reader, "declined": table.declined}
 
 
-def _kernels(path: Path, wanted: dict[str, Any] | None) -> Any:
-    """The fast reader's kernels, if this workbook may be large enough for them; they are loaded before the limits."""
-    if wanted is None or path.stat().st_size < _SCAN_FROM_BYTES:
-        return None
-    from shp_core.reading.scan import library, sheet  # noqa: F401  files can be opened now, not later
+def kernels(job: dict[str, Any]) -> Library | None:
+    """The fast reader's kernels, if loading them is worth it.
 
-    return library.load_or_build([library.OWN_FOLDER, *(Path(folder) for folder in wanted.values() if folder)])
+    Args:
+        job: a cold process (no `warm` in it) loads them only for a large workbook.
+
+    Raises:
+        OSError: the workbook is not there.
+    """
+    if job["kernels"] is None or not (job.get("warm") or Path(job["path"]).stat().st_size >= _SCAN_FROM_BYTES):
+        return None
+    return _kernels(job["kernels"].get("folder"))
+
+
+@cache
+def _kernels(folder: str | None) -> Library | None:
+    from shp_core.reading.scan import library, sheet  # noqa: F401  all of the fast reader
+
+    return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
 
 
 def _limit(memory: int, cpu: int) -> None:
@@ -101,8 +136,6 @@ def _limit(memory: int, cpu: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for codec in _CODECS:
-        codecs.lookup(codec)
     workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
     os.close(workbook)
     resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))

@@ -12,6 +12,7 @@ from shp_core.reading.scan.windows import Window
 from shp_core.reading.textrow import TEXT
 
 _MOST_BYTES = 1 << 20
+_MOST_KNOWN = 1 << 15
 
 
 class OpenCells:
@@ -51,7 +52,9 @@ class OpenCells:
         kind, style, spelled = key
         letter, text = self._cells.meaning(TYPES[kind], str(style), spelled.decode())
         assert text is not None  # only cells without a value have no text, and those are never open
-        found = self._known[key] = (letter, text, *self.keep(text))
+        found = letter, text, *self.keep(text)
+        if len(self._known) < _MOST_KNOWN:
+            self._known[key] = found
         return found
 
     def keep(self, text: str) -> tuple[int, int]:
@@ -63,5 +66,5 @@ class OpenCells:
 
     def clear(self) -> None:
         """Forget the texts if they have become many; no grid may point to them."""
-        if len(self.texts) > _MOST_BYTES:
+        if len(self.texts) > _MOST_BYTES or len(self._known) == _MOST_KNOWN:
             self.texts, self._known = bytearray(), {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from shp_core.limits import MIB, Limits
+from shp_core.limits import KIB, MIB, Limits
 from shp_core.reading.batches import batch_schema, batches
 from shp_core.reading.container import Container
 from shp_core.reading.gate import open_container, verify
@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # what only the scan needs is loaded only for it
     from shp_core.reading.scan.library import Library
     from shp_core.reading.scan.sheet import SheetScan
 
-SCAN_FROM_BYTES = MIB
-"""Inflated size of a sheet from which the scan is worth its start."""
+SCAN_FROM_BYTES = 64 * KIB
+"""Inflated size of a sheet from which the scan is worth its buffers; loading the kernels is worth it later (`child`)."""
 
 _MOST_HELD = 32 * MIB
 
