@@ -17,23 +17,26 @@ from shp_core.healing.faults import Evidence
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the table: it matches when the system and one of SQLSTATE or errno do.
+    """A row of the table: it matches when the system and one of SQLSTATE, errno or HTTP status do.
 
     Args:
         code: what the failure is called.
         systems: the outside systems it is about.
         sqlstates: whole SQLSTATEs, or two-character classes of them.
         errnos: operating system error numbers.
+        http: HTTP status codes.
     """
 
     code: Code
     systems: frozenset[str]
     sqlstates: frozenset[str] = frozenset()
     errnos: frozenset[int] = frozenset()
+    http: frozenset[int] = frozenset()
 
     def matches(self, evidence: Evidence) -> bool:
         """Whether this row names the failure."""
-        return evidence.system in self.systems and (self._sqlstate(evidence.sqlstate) or evidence.errno in self.errnos)
+        named = evidence.errno in self.errnos or evidence.http_status in self.http
+        return evidence.system in self.systems and (named or self._sqlstate(evidence.sqlstate))
 
     def _sqlstate(self, sqlstate: str | None) -> bool:
         return sqlstate is not None and (sqlstate in self.sqlstates or sqlstate[:2] in self.sqlstates)
@@ -49,8 +52,15 @@ _PASSING_ERRNOS = {errno.EAGAIN, errno.EINTR, errno.EIO, errno.EBUSY, errno.ESTA
 _REFUSING_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 
 
-def _rule(code: Code, systems: str, *, sqlstates: Iterable[str] = (), errnos: Iterable[int] = ()) -> Rule:
-    return Rule(code, frozenset(systems.split()), frozenset(sqlstates), frozenset(errnos))
+# What WebHDFS calls an exception comes as an errno (`shp_resources.hdfs.errors`); a status alone may be a proxy's.
+_AWAY_ERRNOS = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
+_BREAKING_ERRNOS = _PASSING_ERRNOS | {errno.EPIPE, errno.ECONNABORTED}
+_PASSING_HTTP = {408, 429, 500, 502, 503, 504}
+_REFUSING_HTTP = {401, 403, 407, 507}
+
+
+def _rule(code: Code, systems: str, *, sqlstates: Iterable[str] = (), errnos: Iterable[int] = (), http: Iterable[int] = ()) -> Rule:
+    return Rule(code, frozenset(systems.split()), frozenset(sqlstates), frozenset(errnos), frozenset(http))
 
 
 TABLE: tuple[Rule, ...] = (
@@ -63,6 +73,10 @@ TABLE: tuple[Rule, ...] = (
     _rule(Code.SOURCE_MISSING, "landing", errnos={errno.ENOENT, errno.ENOTDIR, errno.ENOTCONN}),
     _rule(Code.STORE_REFUSED, "store", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "landing store reader", errnos=_PASSING_ERRNOS),
+    _rule(Code.SINK_UNREACHABLE, "hdfs yarn", errnos=_AWAY_ERRNOS),
+    _rule(Code.SINK_REFUSED, "hdfs yarn lake", errnos=_REFUSING_ERRNOS),
+    _rule(Code.TRANSIENT, "hdfs yarn lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
+    _rule(Code.SINK_REFUSED, "hdfs yarn", http=_REFUSING_HTTP),
 )
 
 
