@@ -103,6 +103,7 @@ def test_every_row_can_match_and_speaks_of_the_outside() -> None:
     for rule in TABLE:
         examples = [Evidence(system, sqlstate=state.ljust(5, "0")) for system in rule.systems for state in rule.sqlstates]
         examples += [Evidence(system, errno=number) for system in rule.systems for number in rule.errnos]
+        examples += [Evidence(system, http_status=status) for system in rule.systems for status in rule.http]
         assert any(classify(example) is rule.code for example in examples)
         assert rule.code.info.scope in (Scope.PLATFORM, Scope.FILE)
 
