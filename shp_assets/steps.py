@@ -18,7 +18,6 @@ from shp_core.contract.validate import validate
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
-from shp_core.reading.textrow import SheetSpec
 from shp_resources import ledger
 from shp_resources.intake import private_copy
 from shp_resources.landing import path_of
@@ -150,8 +149,7 @@ def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:
 def _make_artefacts(work: Work, delivery: str) -> Validated:
     contract, outside = work.kit.contract, work.outside
     path = outside.store.require_raw(delivery)
-    spec = SheetSpec(contract.sheet, contract.header, contract.until)
-    with _reading(), outside.reader.open(path, spec) as batches, outside.store.bench(contract, batches.schema) as (bench, folder):
+    with _reading(), outside.reader.open(path, contract.spec) as batches, outside.store.bench(contract, batches.schema) as (bench, folder):
         summary = validate(contract, batches, bench, lambda rows: outside.progress(*work.key, "validated", rows))
         return outside.store.keep_validated(bench, folder, delivery, contract, summary)
 

@@ -47,6 +47,8 @@ class Code(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     WRONG_CURRENCY = "wrong_currency"
     TIME_IN_DATE = "time_in_date"
+    RAGGED_ROW = "ragged_row"
+    TEXT_CUT_OFF = "text_cut_off"
     ERROR_CELL = "error_cell"
     FORMULA_WITHOUT_VALUE = "formula_without_value"
     NOT_ALLOWED = "not_allowed"
@@ -67,6 +69,12 @@ class Code(StrEnum):
     LIMIT_REACHED = "limit_reached"
     INVALID_MARKUP = "invalid_markup"
     TWIN_ADDRESS = "twin_address"
+    NOT_A_CSV_FILE = "not_a_csv_file"
+    UNDECODABLE_TEXT = "undecodable_text"
+    NUL_CHARACTER = "nul_character"
+    UNCLOSED_QUOTE = "unclosed_quote"
+    MISPLACED_QUOTE = "misplaced_quote"
+    WRONG_DELIMITER = "wrong_delimiter"
     READER_CRASHED = "reader_crashed"
     READER_TIMEOUT = "reader_timeout"
     READER_OUT_OF_MEMORY = "reader_out_of_memory"
@@ -151,6 +159,14 @@ TABLE: dict[Code, CodeInfo] = {
     ),
     Code.WRONG_CURRENCY: _row("Send the amount in the agreed currency.", "The cell carries another currency than the column declares."),
     Code.TIME_IN_DATE: _row("Remove the time of day.", "A date column holds a date with a time of day."),
+    Code.RAGGED_ROW: _row(
+        "The row has more or fewer fields than the header; put quotes around fields that hold a delimiter.",
+        "A row of a CSV file has not as many fields as the header, so nobody knows which field belongs to which column "
+        "(`short_rows: blank` accepts rows whose last fields are left out).",
+    ),
+    Code.TEXT_CUT_OFF: _row(
+        "Shorten the text.", "The text is longer than a cell can hold (the limit `text_chars`); only its beginning is kept."
+    ),
     Code.ERROR_CELL: _row(
         "Mend the formula that shows an error.", "The cell holds a spreadsheet error such as #REF!; errors are never read as blanks."
     ),
@@ -202,6 +218,36 @@ TABLE: dict[Code, CodeInfo] = {
         _CORRUPT,
         "Save the workbook anew with a spreadsheet program.",
         "Two cells of the sheet carry one address; nobody can say which is right.",
+    ),
+    Code.NOT_A_CSV_FILE: _file(
+        _CORRUPT,
+        "Save the file as CSV.",
+        "The content is a workbook or another container; the feed is of CSV files.",
+    ),
+    Code.UNDECODABLE_TEXT: _file(
+        _DRIFT,
+        "Save the file in the agreed encoding.",
+        "The bytes are not text in the feed's `encoding`; the message names the place, or the encoding that the file declares.",
+    ),
+    Code.NUL_CHARACTER: _file(
+        _DRIFT,
+        "The file is damaged or in another encoding than agreed; save it anew.",
+        "The text holds a NUL character: a file that was cut off by a crash, or UTF-16 where the feed's `encoding` says something else.",
+    ),
+    Code.UNCLOSED_QUOTE: _file(
+        _DRIFT,
+        "A quote is opened and not closed; double the quotes inside a text.",
+        "A field that begins with a quote does not end with one, so everything behind it would be one field.",
+    ),
+    Code.MISPLACED_QUOTE: _file(
+        _DRIFT,
+        "A text in quotes has a quote inside it; double the quotes inside a text.",
+        "A quote closes in the midst of a field, so nobody knows where the field ends; the message names the row.",
+    ),
+    Code.WRONG_DELIMITER: _file(
+        _DRIFT,
+        "Save the file with the agreed delimiter.",
+        "The feed's `delimiter` does not occur in the header, but another one does; the message names it.",
     ),
     Code.READER_CRASHED: _file(
         _CORRUPT, "Save the workbook anew with a spreadsheet program.", "The reading process died on this file; the platform went on."

@@ -28,13 +28,15 @@ class Limits:
         ratio_from_bytes: inflated bytes up to which the ratio is of no interest.
         token_bytes: one token of markup (a tag, a comment, a processing instruction), in bytes.
         depth: nesting of elements the reader does not know.
-        text_chars: one cell's text, in characters; the format's own limit.
+        text_chars: one cell's text, in characters; the format's own limit. A longer one is cut off and rejects its row.
         format_chars: one number format code, in characters; the format's own limit.
         cell_formats: entries in the style table, and number formats; the format's own limit.
         shared_string_chars: all shared strings together, in characters; they are held in memory.
         rows: highest row number; the format's own limit.
         columns: highest column number; the format's own limit.
         table_cells: rows read times the width of the header.
+        record_chars: one row of a CSV file, line breaks inside quotes included, in characters.
+        csv_rows: highest row number of a CSV file.
         disorder_cells: cells of a sheet whose rows are out of order; they are held in memory to be sorted.
         batch_rows: rows in one Arrow batch.
         batch_chars: characters of text in one Arrow batch; a batch ends after the row that reaches it.
@@ -61,6 +63,8 @@ class Limits:
     rows: int = 1_048_576
     columns: int = 16_384
     table_cells: int = 200_000_000
+    record_chars: int = MIB
+    csv_rows: int = 10_000_000
     disorder_cells: int = 1_000_000
     batch_rows: int = 4_096
     batch_chars: int = 4 * MIB

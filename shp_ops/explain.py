@@ -13,7 +13,6 @@ from shp_core.contract.validate import validate
 from shp_core.errors import Refusal, UsageError
 from shp_core.feeds.model import Feed
 from shp_core.partitions import partition_key
-from shp_core.reading.textrow import SheetSpec
 from shp_ops.installation import catalogue_of, require_feed
 from shp_resources.intake import private_copy
 from shp_resources.landing import printable
@@ -58,8 +57,7 @@ def _judge(settings: Settings, feed: Feed, path: Path, found: dict[str, Any]) ->
     with TemporaryDirectory(prefix="shp-explain-") as scratch:
         store = Store(Path(scratch))
         copied = private_copy(path, Path(scratch), outside.limits)
-        spec = SheetSpec(contract.sheet, contract.header, contract.until)
-        with outside.reader.open(copied.path, spec) as batches, store.bench(contract, batches.schema) as (bench, folder):
+        with outside.reader.open(copied.path, contract.spec) as batches, store.bench(contract, batches.schema) as (bench, folder):
             summary = validate(contract, batches, bench)
             artefacts = store.keep_validated(bench, folder, copied.sha256, contract, summary)
         found["rows"] = _counts(summary)

@@ -43,7 +43,7 @@ class TextBatches:
 
     Attributes:
         header: the header's texts, one per column; columns without a header are called "".
-        reader: who read, `scan` or `reference`; None before the end.
+        reader: who read, `scan`, `reference` or `csv`; None before the end.
     """
 
     reader: str | None = None
@@ -81,7 +81,7 @@ class TextBatches:
         if verdict.get("batches") != count:
             raise _crashed("its rows were cut off")
         self._stats = _stats(verdict)
-        self.reader = "scan" if verdict.get("reader") == "scan" else "reference"
+        self.reader = str(verdict["reader"]) if verdict.get("reader") in ("scan", "csv") else "reference"
 
     def _next(self) -> pa.RecordBatch | None:
         try:
@@ -94,7 +94,7 @@ class TextBatches:
 
 
 class WorkbookReader:
-    """Reads tables of workbooks, each in a process of its own.
+    """Reads tables of workbooks and CSV files, each in a process of its own.
 
     Args:
         limits: what is accepted.

@@ -56,10 +56,8 @@ class CellJudge:
         Returns:
             The field, or the reasons, in the order in which the rules stand.
         """
-        if kind == "e":
-            return Judged(None, (reasons.ERROR_CELL,))
-        if kind == "f":
-            return Judged(None, (reasons.FORMULA_WITHOUT_VALUE,))
+        if kind in _NEVER_A_VALUE:
+            return Judged(None, (_NEVER_A_VALUE[kind],))
         if text is None or not text.strip():
             return Judged(NULL) if self._column.optional else Judged(None, (reasons.MISSING_VALUE,))
         value, reason = self._convert(self._column, kind, text, self._notation)
@@ -68,6 +66,15 @@ class CellJudge:
         if value == "":  # a transform may leave nothing
             return Judged(NULL) if self._column.optional else Judged(None, (reasons.MISSING_VALUE,))
         return Judged(escape(_render(value)), tuple(name for name, holds in self._rules if not holds(value)))
+
+
+_NEVER_A_VALUE = {
+    "e": reasons.ERROR_CELL,
+    "f": reasons.FORMULA_WITHOUT_VALUE,
+    "x": reasons.TEXT_CUT_OFF,
+    "r": reasons.RAGGED_ROW,
+}
+"""Kinds of cells that have no value in any type of column, and why."""
 
 
 def _render(value: Any) -> str:

@@ -23,6 +23,7 @@ def compile_contract(feed: Feed) -> Contract:
         "sheet": feed.source.sheet,
         "header": feed.source.header,
         "until": feed.source.until,
+        "csv": feed.source.csv_form,
         "columns": tuple(_column(header, column) for header, column in feed.columns.items() if not column.ignore),
         "ignored": tuple(clean_header(header) for header, column in feed.columns.items() if column.ignore),
         "key": tuple(by_header[header] for header in feed.key),
@@ -71,6 +72,8 @@ def _plain(value: Decimal) -> str:
 def _version(contract: Contract) -> str:
     """Hash of what counts; comments, owner, source, due time, sinks and the order of columns and allowed values do not."""
     content = {name: value for name, value in asdict(contract).items() if name not in _NOT_IN_VERSION}
+    if contract.csv is None:  # feeds of workbooks keep the versions that they had before there were others
+        del content["csv"]
     columns = [{name: value for name, value in column.items() if name not in _NOT_IN_COLUMN_VERSION} for column in content["columns"]]
     for column in columns:
         column["allowed"] = sorted(column["allowed"]) if column["allowed"] is not None else None

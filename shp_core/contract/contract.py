@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
 
+from shp_core.reading.textrow import CsvForm, SheetSpec
+
 CONVERTER_VERSION = 1
 """Raised by hand whenever the same text row could convert to something else; guarded by a golden test."""
 
@@ -62,6 +64,7 @@ class Contract:
         ignored: headers that are passed over.
         key: names (in tables) of the key columns.
         version: hash of everything that can change a clean row.
+        csv: how the feed's CSV files are spelled; None: it has workbooks.
     """
 
     feed: str
@@ -80,6 +83,12 @@ class Contract:
     unknown_columns: str
     allow_empty: bool
     version: str
+    csv: Optional[CsvForm] = None
+
+    @property
+    def spec(self) -> SheetSpec:
+        """Which table of a delivery is read, and how it is spelled."""
+        return SheetSpec(self.sheet, self.header, self.until, self.csv)
 
     @property
     def names(self) -> Tuple[str, ...]:

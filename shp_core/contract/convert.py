@@ -17,10 +17,11 @@ from shp_core.contract.contract import Contract
 from shp_core.contract.header import Mapping, column_letters
 from shp_core.contract.kernels import Declined, Kernels
 from shp_core.contract.numbers import Notation
+from shp_core.contract.reasons import RAGGED_ROW
 from shp_core.contract.typed import typed_batch
 from shp_core.errors import Refusal
 from shp_core.publishing.dialect import NULL, row_digest
-from shp_core.reading.textrow import ERROR, FORMULA
+from shp_core.reading.textrow import ERROR, FORMULA, RAGGED
 
 _MEMO_ENTRIES = 65_536
 _MEMO_CHARACTERS = 4 << 20
@@ -29,7 +30,7 @@ _MEMO_CHARACTERS = 4 << 20
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row is a reject: a stable code, said of a column (its name in tables)."""
+    """Why a row is a reject: a stable code, said of a column (its name in tables), or of the whole row (`*`)."""
 
     column: str
     code: str
@@ -69,6 +70,9 @@ class ConvertedBatch:
     rejects: list[Reject]
     suspects: pa.RecordBatch
     nulls: dict[str, int] = field(default_factory=dict)
+
+
+_RAGGED = Reason("*", RAGGED_ROW)
 
 
 class _Memo(dict[str | None, str | None]):
@@ -241,12 +245,17 @@ class Converter:
 
 
 def _reasons(cells: dict[str, Judged]) -> tuple[Reason, ...]:
+    if any(RAGGED_ROW in judged.reasons for judged in cells.values()):
+        return (_RAGGED,)  # of a row that is out of step every cell is wrong, and for one reason
     return tuple(Reason(name, code) for name, judged in cells.items() for code in judged.reasons)
 
 
 def _holds_data(kind: str, text: str | None) -> bool:
-    """Whether a cell says anything: a blank text does not, an error or a formula without a value does."""
-    return kind in (ERROR, FORMULA) or bool(text and text.strip())
+    """Whether a cell says anything: a blank text does not, an error or a formula without a value does.
+
+    A row that is out of step is a reject in any case, so its cells say nothing about columns.
+    """
+    return kind in (ERROR, FORMULA) or (kind != RAGGED and bool(text and text.strip()))
 
 
 def _pick(columns: list[list[str | None]], indexes: list[int] | None) -> list[list[str | None]]:

@@ -14,6 +14,8 @@ TOO_PRECISE = "too_precise"
 OUT_OF_RANGE = "out_of_range"
 WRONG_CURRENCY = "wrong_currency"
 TIME_IN_DATE = "time_in_date"
+RAGGED_ROW = "ragged_row"
+TEXT_CUT_OFF = "text_cut_off"
 ERROR_CELL = "error_cell"
 FORMULA_WITHOUT_VALUE = "formula_without_value"
 NOT_ALLOWED = "not_allowed"
@@ -34,6 +36,8 @@ TYPE_REASONS = (
     OUT_OF_RANGE,
     WRONG_CURRENCY,
     TIME_IN_DATE,
+    RAGGED_ROW,
+    TEXT_CUT_OFF,
     ERROR_CELL,
     FORMULA_WITHOUT_VALUE,
 )

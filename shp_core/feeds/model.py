@@ -18,6 +18,7 @@ from shp_core.contract.dates import form_problem
 from shp_core.feeds.base import Strict, day_of, require_name, tell_all
 from shp_core.feeds.column import Column, ColumnType, Transform, column_name, pattern_problem
 from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
+from shp_core.feeds.source import Source
 
 __all__ = [
     "Column",
@@ -37,40 +38,6 @@ __all__ = [
 
 _MOST_COLUMNS = 1_500
 """PostgreSQL holds 1,600 columns; the platform adds some."""
-
-
-class Source(Strict):
-    """Where workbooks come from and where the table lies in them."""
-
-    match: str = Field("*.xlsx", description="File name pattern in the feed's drop folder (`*`, `?`, `[…]`).")
-    sheet: int | str = Field(1, description="Sheet: number among the visible worksheets, or exact name.")
-    header: int = Field(1, ge=1, le=1_048_576, description="Sheet row of the header.")
-    until: str | None = Field(
-        None, min_length=1, description="Where the table ends: `blank` (first blank row) or the text of a row's first non-blank cell."
-    )
-
-    @field_validator("sheet")
-    @classmethod
-    def _sheet_number(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("sheets are numbered from 1")
-        if value == "":
-            raise ValueError("write the sheet's number among the visible worksheets, or its name")
-        return value
-
-    @field_validator("sheet", mode="before")
-    @classmethod
-    def _sheet_kind(cls, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(f'must be a number from 1, or a name in quotes ("{value}")')
-        return value
-
-    @field_validator("match")
-    @classmethod
-    def _match(cls, value: str) -> str:
-        if not value or "/" in value:
-            raise ValueError("must be a file name pattern without folders, such as *.xlsx")
-        return value
 
 
 class Partition(Strict):
@@ -188,7 +155,7 @@ class Feed(Strict):
     feed: str = Field(description="Name; the same as the file's.")
     owner: str = Field(description="E-mail address or team (`team:data`) that answers for the feed.")
     description: str | None = Field(None, description="What the feed is.")
-    source: Source = Field(default_factory=Source, description="Where workbooks come from and where the table lies in them.")
+    source: Source = Field(default_factory=Source, description="Where files come from, what they are, and where the table lies in them.")
     partition: Partition = Field(default_factory=Partition, description="What one expected piece of the feed is.")
     columns: dict[str, Column] = Field(
         min_length=1, max_length=_MOST_COLUMNS, description='Columns by header; "" is a column without a header.'
@@ -218,8 +185,15 @@ class Feed(Strict):
         used = {header: column for header, column in self.columns.items() if not column.ignore}
         if not used:
             raise ValueError("`columns` needs at least one column that is not ignored")
-        tell_all([*_header_problems(self.columns), *_name_problems(used), *_key_problems(self.key, used), self._table_problem()])
+        problems = [*_header_problems(self.columns), *_name_problems(used), *_key_problems(self.key, used), self._table_problem()]
+        tell_all([*problems, *self._csv_problems()])
         return self
+
+    def _csv_problems(self) -> Iterator[str]:
+        for header, column in self.columns.items() if self.source.format == "csv" else ():
+            if column.type in ("date", "timestamp") and not column.formats:
+                example = "%d.%m.%Y" if column.type == "date" else "%d.%m.%Y %H:%M"
+                yield f'column {header!r} needs `formats`, such as ["{example}"]: in a CSV file every cell is a text'
 
     def _table_problem(self) -> str | None:
         problem = table_name_problem(self.table)

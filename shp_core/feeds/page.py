@@ -82,6 +82,40 @@ A time of day in a date column is `time_in_date`; it is never cut off.
 with blanks and line breaks folded, and exactly otherwise.
 """
 
+CSV = """\
+## CSV files
+
+A feed of CSV files has the same contract, codes and tables as one of workbooks; only its `source` says how the files are
+spelled. What a German Excel saves as CSV:
+
+```yaml
+feed: tills
+owner: team:shops
+source: {format: csv, delimiter: ";", encoding: cp1252}     # "CSV UTF-8" in the dialogue: encoding: utf-8
+columns:
+  Bon:    {type: integer}
+  Tag:    {type: date, formats: ["%d.%m.%Y"]}
+  Betrag: {type: money, currency: EUR}
+numbers: {decimal: ",", group: "."}
+key: [Bon]
+```
+
+* **Cells.** Every cell is a text and is converted as text cells of workbooks are: numbers by `numbers`, dates by `formats`
+  (which dates need, therefore). An empty field is a blank cell. `WAHR` and `FALSCH` are no booleans; read them as text with
+  `in: [WAHR, FALSCH]`.
+* **Rows** are numbered as a spreadsheet program shows them: a row with line breaks in it is one, and blank lines count.
+* **Ragged rows.** A row with more or fewer fields than the header is a reject (`ragged_row`), because nobody knows which
+  field belongs to which column. Excel leaves out the last fields of rows where many rows in succession have none; a feed that
+  gets such files says `short_rows: blank`. A row of too many fields is always a reject.
+* **Quotes.** A field that begins with a quote ends with one, and quotes inside it are doubled. A quote that is never closed, or
+  closes in the midst of a field, refuses the file: behind it no field is certain. Inside a plain field a quote is a character.
+* **Encoding.** Bytes that are no text in the feed's encoding refuse the file (`undecodable_text`, with the place), and so does a
+  NUL character. A byte order mark is no part of the text; `utf-8` and `utf-8-sig` read files with and without it, `utf-16` needs
+  it. A file whose mark names another encoding than the feed is refused.
+* **Delimiter.** A header without the feed's delimiter, but with another usual one, is refused (`wrong_delimiter`). A header of
+  one column that holds a comma needs quotes. A line `sep=;` above the header is not read: `header: 2`.
+"""
+
 WHOLE = """\
 ## What counts when
 
@@ -92,7 +126,8 @@ WHOLE = """\
   Without a key every row stays.
 * **Rules about the whole.** A delivery that breaks one is refused: its bytes are kept, the table keeps what it had.
 * **Contract version.** A hash of everything that can change a clean row: sheet, header, columns, types, transforms, key,
-  rules. Owner, descriptions, `source.match`, the partition, sinks, `pii` and the order of columns do not count.
+  rules, and how CSV files are spelled. Owner, descriptions, `source.match`, the partition, sinks, `pii` and the order of columns
+  do not count.
 """
 
 MARTS = """\

@@ -42,6 +42,7 @@ def feeds_page() -> str:
         _column_table(),
         page.COLUMNS,
         *(f"### `{name}`\n\n{_table(model)}" for name, model in _SECTIONS),
+        page.CSV,
         page.WHOLE,
         "## Marts\n",
         page.MARTS,

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
 from shp_core.limits import Limits
-from shp_core.reading.textrow import HEADER_KEY, TextRow
+from shp_core.reading.csvrows import open_csv
+from shp_core.reading.table import Table
+from shp_core.reading.textrow import HEADER_KEY, SheetSpec, TextRow
 
 
 def batch_schema(header: tuple[str, ...]) -> pa.Schema:
@@ -58,3 +62,32 @@ def _batch(rows: list[TextRow], schema: pa.Schema) -> pa.RecordBatch:
     columns = [pa.array(numbers, pa.int32()), pa.array(kinds, pa.string())]
     columns += [pa.array(column, pa.string()) for column in zip(*texts, strict=True)]
     return pa.RecordBatch.from_arrays([*columns, pa.array(extras, pa.string())], schema=schema)
+
+
+class CsvTable:
+    """The text rows of a CSV file in batches; iterate once. It has the attributes of `scan.tables.TextTable`."""
+
+    reader = "csv"
+    declined = ""
+
+    def __init__(self, table: Table, limits: Limits) -> None:
+        self._table = table
+        self._limits = limits
+        self.header = table.header
+        self.stats = table.stats
+        self.schema = batch_schema(table.header)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches.
+
+        Raises:
+            Unreadable: the file is refused.
+        """
+        return batches(iter(self._table), self.schema, self._limits)
+
+
+@contextmanager
+def open_csv_batches(path: Path, spec: SheetSpec, limits: Limits) -> Iterator[CsvTable]:
+    """Open a CSV file (`csvrows.open_csv`) as batches."""
+    with open_csv(path, spec, limits) as table:
+        yield CsvTable(table, limits)

@@ -26,7 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from shp_core.limits import Limits
+    from shp_core.reading.batches import CsvTable
     from shp_core.reading.scan.library import Library
+    from shp_core.reading.scan.tables import TextTable
+    from shp_core.reading.textrow import SheetSpec
 
 _PR_SET_PDEATHSIG = 1
 _CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
@@ -92,13 +98,15 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
     import pyarrow as pa
 
     from shp_core.limits import Limits
-    from shp_core.reading.scan.tables import open_batches
+    from shp_core.reading.csvtext import load_codec
     from shp_core.reading.textrow import SheetSpec
 
-    limits = Limits(**job["limits"])
-    library = kernels(job)
+    limits, spec = Limits(**job["limits"]), SheetSpec.of(job["spec"])
+    if spec.csv is not None:
+        load_codec(spec.csv.encoding)
+    library = kernels(job) if spec.csv is None else None
     _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-    with open_batches(Path(job["path"]), SheetSpec(**job["spec"]), limits, library) as table:
+    with _open(Path(job["path"]), spec, limits, library) as table:
         count = 0
         with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
             out.flush()
@@ -107,6 +115,13 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
                 out.flush()
                 count += 1
         return {"ok": True, "stats": table.stats.as_dict(), "batches": count, "reader": table.reader, "declined": table.declined}
+
+
+def _open(path: Path, spec: SheetSpec, limits: Limits, library: Library | None) -> AbstractContextManager[TextTable | CsvTable]:
+    from shp_core.reading.batches import open_csv_batches
+    from shp_core.reading.scan.tables import open_batches
+
+    return open_batches(path, spec, limits, library) if spec.csv is None else open_csv_batches(path, spec, limits)
 
 
 def kernels(job: dict[str, Any]) -> Library | None:

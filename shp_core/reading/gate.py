@@ -37,7 +37,7 @@ def open_container(path: Path, limits: Limits) -> Container:
             `damaged_workbook` or `unsafe_workbook`.
         OSError: the copy cannot be read.
     """
-    _check_size(path, limits)
+    check_size(path, limits)
     _check_type(path)
     container = Container(path, limits)
     if CONTENT_TYPES not in container:
@@ -46,7 +46,12 @@ def open_container(path: Path, limits: Limits) -> Container:
     return container
 
 
-def _check_size(path: Path, limits: Limits) -> None:
+def check_size(path: Path, limits: Limits) -> None:
+    """Look at a file's size, before anything else.
+
+    Raises:
+        Unreadable: `empty_file` or `limit_reached`.
+    """
     size = path.stat().st_size
     if not size:
         raise Unreadable("empty_file", "the file has 0 bytes")

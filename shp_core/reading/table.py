@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from shp_core.limits import Limits
 from shp_core.reading.problem import Unreadable, limit_reached
 from shp_core.reading.reference import SheetRow
-from shp_core.reading.textrow import ABSENT, ERROR, TEXT, SheetSpec, SheetStats, TextRow
+from shp_core.reading.textrow import ABSENT, CUT, ERROR, RAGGED, TEXT, SheetSpec, SheetStats, TextRow
 
 _BLANK = "blank"
 
@@ -45,6 +45,8 @@ class Table:
             if first_text(row) is None:
                 continue
             if row.number == self._spec.header:
+                if CUT in row.kinds:
+                    raise limit_reached("text_chars", self._limits.text_chars, f"the header in row {row.number}")
                 return _header(row)
             self.stats.before_header += 1
         raise Unreadable("header_missing", f"row {self._spec.header}, where the header should be, is blank", {"row": self._spec.header})
@@ -136,7 +138,7 @@ def first_text(row: SheetRow) -> str | None:
         if kind == TEXT:
             if text and not text.isspace():
                 return text
-        elif kind != ABSENT:
+        elif kind != ABSENT and (text or kind != RAGGED):
             return text or ""
     return None
 

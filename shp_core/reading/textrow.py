@@ -9,26 +9,53 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 TEXT, NUMBER, DATE, BOOLEAN, ERROR, FORMULA, ABSENT = "s", "n", "d", "b", "e", "f", "-"
-KINDS = TEXT + NUMBER + DATE + BOOLEAN + ERROR + FORMULA + ABSENT
+CUT, RAGGED = "x", "r"
+"""A text that was cut off because no cell may hold so much; any cell of a row that has not as many cells as the header."""
+KINDS = TEXT + NUMBER + DATE + BOOLEAN + ERROR + FORMULA + ABSENT + CUT + RAGGED
 
 HEADER_KEY = b"shp.header"
 """Key of the Arrow schema's metadata under which the header stands, as a JSON list of texts."""
 
 
 @dataclass(frozen=True)
+class CsvForm:
+    """How a CSV file is spelled.
+
+    Args:
+        delimiter: the character between fields.
+        encoding: one of `csvtext.ENCODINGS`.
+        quote: the character around fields that hold a delimiter or a line break, doubled inside them; "": none.
+        short_rows: what a row with fewer fields than the header is: "reject", or "blank" at its end.
+    """
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    quote: str = '"'
+    short_rows: str = "reject"
+
+
+@dataclass(frozen=True)
 class SheetSpec:
-    """Which table of a workbook is meant.
+    """Which table of a workbook is meant, or how a CSV file, which is one table, is spelled.
 
     Args:
         sheet: position among the visible worksheets, from 1; or a sheet's exact name, even if it is hidden.
         header: sheet row of the header, from 1.
         until: None reads to the end of the sheet; "blank" ends the table at the first blank row; another text ends
             it at the row whose first non-blank cell says so (that row is not part of the table).
+        csv: the form of a CSV file; None: the file is a workbook.
     """
 
     sheet: int | str = 1
     header: int = 1
     until: str | None = None
+    csv: CsvForm | None = None
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> SheetSpec:
+        """From the form in which it travels to the reading process (`dataclasses.asdict`)."""
+        form = told.get("csv")
+        return cls(**{**told, "csv": CsvForm(**form) if form else None})
 
 
 class TextRow(NamedTuple):

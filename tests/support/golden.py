@@ -60,6 +60,7 @@ CELLS: tuple[Cell, ...] = (
     *(("s", spelled) for spelled in _TEXTS),
     *(("d", spelled) for spelled in _DATES),
     *(("b", "TRUE"), ("b", "FALSE"), ("e", "#REF!"), ("e", "#N/A"), ("f", None), ("-", None)),
+    *(("x", "a text cut o"), ("x", "12345"), ("r", "1"), ("r", "2014-01-02"), ("r", None)),
 )
 
 
