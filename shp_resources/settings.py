@@ -16,6 +16,8 @@ from dotenv import dotenv_values, find_dotenv
 from shp_core.codes import Code
 from shp_core.errors import UsageError
 
+_HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,6 +31,14 @@ class Settings:
         store: artefact store (`SHP_STORE`).
         pg_dsn: the PostgreSQL of ledger and Dagster (`SHP_PG_DSN`); None: the embedded server.
         warehouse_dsn: the PostgreSQL that gets the tables (`SHP_WAREHOUSE_DSN`); None: the ledger's.
+        faults: what is to fail on purpose, to rehearse it (`SHP_FAULTS`); empty: nothing.
+        hdfs_urls: WebHDFS addresses of an external cluster's NameNodes (`SHP_HDFS_URL`, comma-separated).
+        hdfs_user: who we are in HDFS (`SHP_HDFS_USER`); None: the operating system's user.
+        hdfs_root: the folder in HDFS below which everything of ours lies (`SHP_HDFS_ROOT`).
+        yarn_url: an external ResourceManager (`SHP_YARN_URL`).
+        hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
+        hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
+        hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
     """
 
     base: Path
@@ -38,6 +48,14 @@ class Settings:
     store: Path
     pg_dsn: str | None = field(default=None, repr=False)
     warehouse_dsn: str | None = field(default=None, repr=False)
+    faults: str = ""
+    hdfs_urls: tuple[str, ...] = ()
+    hdfs_user: str | None = None
+    hdfs_root: str = "/shp"
+    yarn_url: str | None = None
+    hadoop_home: Path | None = None
+    hadoop_conf: Path | None = None
+    hadoop_cache: Path = field(default=Path("cache/hadoop"))
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
@@ -67,6 +85,14 @@ class Settings:
             store=path("SHP_STORE", place / "store"),
             pg_dsn=_secret(values, "SHP_PG_DSN"),
             warehouse_dsn=_secret(values, "SHP_WAREHOUSE_DSN"),
+            faults=values.get("SHP_FAULTS", ""),
+            hdfs_urls=_addresses(values.get("SHP_HDFS_URL", "")),
+            hdfs_user=values.get("SHP_HDFS_USER"),
+            hdfs_root=_hdfs_root(values.get("SHP_HDFS_ROOT", "/shp")),
+            yarn_url=values.get("SHP_YARN_URL", "").rstrip("/") or None,
+            hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
+            hadoop_conf=Path(values["HADOOP_CONF_DIR"]) if "HADOOP_CONF_DIR" in values else None,
+            hadoop_cache=path("SHP_HADOOP_CACHE", place / "cache" / "hadoop"),
         )
 
     @property
@@ -111,12 +137,36 @@ class Settings:
             "SHP_STORE": str(self.store),
             "SHP_PG_DSN": self.pg_dsn,
             "SHP_WAREHOUSE_DSN": self.warehouse_dsn,
+            "SHP_FAULTS": self.faults or None,
+            "SHP_HDFS_URL": ",".join(self.hdfs_urls) or None,
+            "SHP_HDFS_USER": self.hdfs_user,
+            "SHP_HDFS_ROOT": self.hdfs_root if self.hdfs_urls else None,
+            "SHP_YARN_URL": self.yarn_url,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
 
 def _known(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name.startswith("SHP_") and value}
+    return {name: value for name, value in values.items() if (name.startswith("SHP_") or name in _HADOOPS_OWN) and value}
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    wrong = [part for part in found if not part.startswith(("http://", "https://"))]
+    if wrong:
+        raise UsageError(
+            f"SHP_HDFS_URL holds {wrong[0]!r}, which is no WebHDFS address.",
+            "Write the NameNodes' web addresses, like http://namenode1:9870,http://namenode2:9870",
+            Code.SETTINGS_INVALID,
+        )
+    return found
+
+
+def _hdfs_root(text: str) -> str:
+    parts = text.strip("/").split("/")
+    if not text.startswith("/") or not all(parts) or {".", ".."} & set(parts):
+        raise UsageError(f"SHP_HDFS_ROOT is {text!r}.", "Write an absolute folder of HDFS, like /shp", Code.SETTINGS_INVALID)
+    return f"/{'/'.join(parts)}"
 
 
 def _secret(values: Mapping[str, str], name: str) -> str | None:

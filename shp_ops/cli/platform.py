@@ -8,25 +8,32 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shp_ops.cli.output import Desk, with_output, with_settings
 
+if TYPE_CHECKING:
+    from shp_ops.hadoop.machine import HadoopMachine
+
 
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when the platform is ready; it runs on in the background.")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the UI; a free one by default, the same each time.")
+@click.option("--hadoop", is_flag=True, help="Run HDFS and YARN for this machine too (needs Java 17; Maven once, to fetch 100 MB).")
 @with_output
-def up(desk: Desk, detach: bool, port: int | None) -> int:
+def up(desk: Desk, detach: bool, port: int | None, hadoop: bool) -> int:
     """Start the platform: PostgreSQL, code server, webserver and daemon.
 
     In the foreground it runs until Ctrl-C, which stops everything in order.
+    With --hadoop a NameNode, a DataNode, a ResourceManager and a NodeManager run beside it, on this machine alone;
+    where SHP_HDFS_URL names a cluster, that one is used and none is started.
     """
+    machine = _hadoop_machine(desk) if hadoop else None
     if detach:
-        return _up_detached(desk, port)
-    return _up_here(desk, port)
+        return _up_detached(desk, port, machine is not None)
+    return _up_here(desk, port, machine)
 
 
 @click.command()
@@ -70,23 +77,33 @@ def env(desk: Desk) -> None:
         desk.say("# No PostgreSQL runs yet: start it with shp up, then call this again.")
 
 
-def _up_here(desk: Desk, port: int | None) -> int:
+def _hadoop_machine(desk: Desk) -> HadoopMachine | None:
+    """A Hadoop for this machine; None when the settings name a cluster."""
+    if desk.settings.hdfs_urls:
+        desk.say(f"HDFS is that of SHP_HDFS_URL ({', '.join(desk.settings.hdfs_urls)}); none is started here.")
+        return None
+    from shp_ops.hadoop.machine import HadoopMachine
+
+    return HadoopMachine(desk.settings)
+
+
+def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
     from shp_ops.supervisor.platform import Platform
 
     started = time.monotonic()
-    platform = Platform(desk.settings, port, desk.say)
+    platform = Platform(desk.settings, port, desk.say, hadoop)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: platform.ask_to_stop())
     platform.run(lambda: _announce(desk, platform.ui_url, started, "Ctrl-C stops it."))
     return 0
 
 
-def _up_detached(desk: Desk, port: int | None) -> int:
+def _up_detached(desk: Desk, port: int | None, hadoop: bool) -> int:
     from shp_ops.supervisor.control import start_detached
 
     started = time.monotonic()
     with desk.console.status("starting the platform"):
-        state = start_detached(desk.settings, port)
+        state = start_detached(desk.settings, port, hadoop=hadoop)
     _announce(desk, state.ui, started, "shp status shows it, shp down stops it.")
     return 0
 
@@ -102,5 +119,5 @@ def _announce(desk: Desk, ui: str, started: float, stopping: str) -> None:
 def _show(desk: Desk, document: dict[str, Any]) -> None:
     for name, service in document["services"].items():
         place = service["url"] or (f"pid {service['pid']}" if service["pid"] else "")
-        desk.say(f"{name:<10}{'ready' if service['ready'] else 'NOT READY':<11}{place:<34}{service['why'] or ''}".rstrip())
-    desk.say(f"{'ui':<10}{document['ui'] or '-'}" if document["ready"] else "the platform is not ready")
+        desk.say(f"{name:<17}{'ready' if service['ready'] else 'NOT READY':<11}{place:<34}{service['why'] or ''}".rstrip())
+    desk.say(f"{'ui':<17}{document['ui'] or '-'}" if document["ready"] else "the platform is not ready")

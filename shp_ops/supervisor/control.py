@@ -18,12 +18,13 @@ from shp_resources.settings import Settings
 _START_SECONDS, _STOP_SECONDS = 600.0, 120.0
 
 
-def start_detached(settings: Settings, port: int | None = None) -> PlatformState:
+def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool = False) -> PlatformState:
     """Start a supervisor in the background, unless one runs, and wait until its platform is ready.
 
     Args:
         settings: the installation.
         port: port of the UI.
+        hadoop: with a Hadoop of its own.
 
     Returns:
         The state of the ready platform.
@@ -36,7 +37,7 @@ def start_detached(settings: Settings, port: int | None = None) -> PlatformState
         return _wait(settings, running.process, None)
     log = Layout(settings.home).log("supervisor")
     seen = log.stat().st_size if log.exists() else 0
-    child = _spawn(settings, port, log)
+    child = _spawn(settings, [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else [])], log)
     try:
         return _wait(settings, ProcessId.of(child.pid), child)
     except BaseException as error:  # also Ctrl-C: who does not wait for it does not want it
@@ -74,8 +75,8 @@ def _running(settings: Settings) -> PlatformState | None:
     return state if state is not None and state.process is not None else None
 
 
-def _spawn(settings: Settings, port: int | None, log: Path) -> subprocess.Popen[bytes]:
-    words = ["up", "--home", str(settings.home), *(["--port", str(port)] if port else [])]
+def _spawn(settings: Settings, options: list[str], log: Path) -> subprocess.Popen[bytes]:
+    words = ["up", "--home", str(settings.home), *options]
     environ = {name: value for name, value in os.environ.items() if name != MARK} | python_path()
     return spawn(python("shp_ops.cli.main", *words), log, environ, Path.cwd(), dies_with_us=False)
 

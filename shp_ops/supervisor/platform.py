@@ -15,11 +15,13 @@ from uuid import uuid4
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError, UsageError
 from shp_core.healing.faults import Evidence
+from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor import guardian, prepare, probes, services
 from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
-from shp_ops.supervisor.state import PlatformState
+from shp_ops.supervisor.state import HADOOP, PlatformState
 from shp_resources.embedded import EmbeddedServer
+from shp_resources.hdfs.cluster import forget_cluster, tell_cluster
 from shp_resources.processes import LOOPBACK, MARK, ProcessId, free_port, port_is_free, sweep
 from shp_resources.settings import Settings
 
@@ -41,10 +43,13 @@ class Platform:
         settings: the installation.
         port: port of the UI; one that is free by default, the same at every start.
         tell: told what happens, in one line each.
+        hadoop: a Hadoop to run beside it, None: none.
     """
 
-    def __init__(self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None) -> None:
-        self._settings, self._wanted_port, self._tell = settings, port, tell
+    def __init__(
+        self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None, hadoop: HadoopMachine | None = None
+    ) -> None:
+        self._settings, self._wanted_port, self._tell, self._hadoop = settings, port, tell, hadoop
         self._layout = Layout(settings.home)
         self._asked, self._ready = threading.Event(), threading.Event()
         self._parts: list[Tended] = []
@@ -128,6 +133,7 @@ class Platform:
         self._guardian = guardian.start(self._mark)
         self._choose_ports()
         self._write_files()
+        hadoop = self._start_hadoop()
         self._start_database()
         preparation = prepare.start(self._environment())
         code = self._add(services.code_server(self._ports["code"]))
@@ -138,8 +144,10 @@ class Platform:
             self._add(services.webserver(self._layout, self._ports["web"])),
             self._add(services.daemon(self._layout, self.dsn)),
         ]
-        for part in others:
+        for part in (*others, *hadoop):
             self._await(part)
+        if self._hadoop is not None:
+            tell_cluster(self._settings, self._hadoop.cluster(self._ports))
         self._save(ready_at=time.time())
 
     def _take_lock(self) -> None:
@@ -177,13 +185,24 @@ class Platform:
             raise UsageError(f"Port {self._wanted_port} is in use.", "Choose another one with --port, or none: a free one is found.")
         self._ports["web"] = self._wanted_port or free_port(known.get("web"))
         self._ports["code"] = free_port(known.get("code"), taken=[self._ports["web"]])
-        self._layout.remember_ports(self._ports)
+        for name in self._hadoop.port_names if self._hadoop is not None else ():
+            self._ports[name] = free_port(known.get(name), taken=self._ports.values())
+        self._layout.remember_ports(known | self._ports)
         self._save(ui=self.ui_url)
 
     def _write_files(self) -> None:
         self._layout.write_dagster_home()
         self._layout.write_workspace(self._ports["code"])
         make_landing_folders(self._settings)
+
+    def _start_hadoop(self) -> list[Tended]:
+        """Start its daemons together (a NameNode with blocks waits for its DataNode); they become ready meanwhile."""
+        forget_cluster(self._settings)
+        if self._hadoop is None:
+            return []
+        machine = self._hadoop
+        machine.prepare(self._ports, self._tell)
+        return [self._add(service, lambda: machine.environment({MARK: self._mark})) for service in machine.services(self._ports)]
 
     def _start_database(self) -> None:
         if self._settings.embedded:
@@ -197,8 +216,8 @@ class Platform:
             )
         self._tell("postgres is ready")
 
-    def _add(self, service: services.Service) -> Tended:
-        part = ServiceProcess(service, self._layout.log(service.name), self._environment, self._settings.home)
+    def _add(self, service: services.Service, environ: Callable[[], Mapping[str, str]] | None = None) -> Tended:
+        part = ServiceProcess(service, self._layout.log(service.name), environ or self._environment, self._settings.home)
         tended = self._keep(Tended(part, self._tell))
         tended.start()
         self._save()
@@ -236,7 +255,7 @@ class Platform:
     def _follow_database(self, dsn: str) -> None:
         self._tell("postgres came back under another address; restarting the others")
         for tended in self._parts:
-            if isinstance(tended.part, ServiceProcess):
+            if isinstance(tended.part, ServiceProcess) and tended.part.name not in HADOOP:
                 tended.part.stop()
 
     def _save(self, **changes: object) -> None:
@@ -260,8 +279,9 @@ class Platform:
     def _stop(self) -> None:
         if self._lock is None:
             return
-        for name in ("daemon", "web", "runs", "code"):
+        for name in ("daemon", "web", "runs", "code", *reversed(HADOOP)):
             self._stop_part(name)
+        forget_cluster(self._settings)
         sweep(self._mark)  # workers whose code server died before
         self._stop_part("postgres")
         self._try_to_save(stopped_at=time.time())

@@ -13,6 +13,8 @@ from shp_resources.processes import ProcessId
 from shp_resources.settings import Settings
 
 SERVICES = ("postgres", "code", "runs", "web", "daemon")
+HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager")
+"""Shown where they run, or where the settings name a cluster."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def status(settings: Settings) -> dict[str, Any]:
     """
     state = PlatformState.load(Layout(settings.home).state)
     running = state if state is not None and state.process is not None else None
-    services = {name: _look(settings, running, name) for name in SERVICES}
+    services = {name: _look(settings, running, name) for name in SERVICES} | _hadoop(settings, running)
     ready = running is not None and running.ready_at is not None and all(service["ready"] for service in services.values())
     feeds = [{"feed": feed, "landing": str(settings.landing / feed)} for feed in feed_names(settings)]
     return {"ready": ready, "ui": running.ui if running else None, "services": services, "feeds": feeds}
@@ -119,6 +121,14 @@ def _ask(settings: Settings, name: str, service: ServiceState) -> str | None:
     if name == "runs":
         return probes.forks(settings.home)
     return probes.code(service.port or 0) if name == "code" else probes.web(str(_url(settings, name, service)))
+
+
+def _hadoop(settings: Settings, state: PlatformState | None) -> dict[str, dict[str, Any]]:
+    """Our own daemons while they run, else what the settings name; empty where there is no Hadoop."""
+    from shp_ops.hadoop.status import look_at_external, look_at_own
+
+    own = {name: state.services[name] for name in HADOOP if state is not None and name in state.services}
+    return look_at_own(settings, own) if own else look_at_external(settings)
 
 
 def _url(settings: Settings, name: str, service: ServiceState) -> str | None:

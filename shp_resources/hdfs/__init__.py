@@ -1,0 +1,10 @@
+"""HDFS: where it is, and files that are published there whole or not at all.
+
+    cluster   which NameNodes, which ResourceManager, as whom; from the settings or from a running `shp up --hadoop`
+
+Must not live here: what is in the files (`shp_core.lake`), jobs (`shp_resources.yarn`).
+"""
+
+from shp_resources.hdfs.cluster import Cluster, cluster_of, forget_cluster, tell_cluster
+
+__all__ = ["Cluster", "cluster_of", "forget_cluster", "tell_cluster"]

@@ -1,0 +1,91 @@
+"""A real Hadoop for tests: the four daemons as `shp up --hadoop` starts them, without the rest of the platform.
+
+`SHP_HADOOP_CACHE` names a cache of jars that test runs share; without it they are fetched once a session.
+Must not live here: expectations.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shp_ops.hadoop.machine import HadoopMachine
+from shp_ops.supervisor.parts import ServiceProcess
+from shp_resources.hdfs import Cluster
+from shp_resources.processes import MARK, free_port, sweep, wait_until
+from shp_resources.settings import Settings
+
+_READY_SECONDS = 90.0
+
+
+class Daemons:
+    """The daemons of one home.
+
+    Args:
+        home: where they keep everything.
+        names: which of the four to run.
+    """
+
+    def __init__(self, home: Path, names: tuple[str, ...] = ("namenode", "datanode", "resourcemanager", "nodemanager")) -> None:
+        variables = {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
+        self.settings = Settings.load(variables, home=home)
+        self._machine = HadoopMachine(self.settings)
+        self._mark = f"test-{os.getpid()}-{home.name}"
+        self.ports: dict[str, int] = {}
+        for name in self._machine.port_names:
+            self.ports[name] = free_port(taken=self.ports.values())
+        self._machine.prepare(self.ports, lambda line: None)
+        services = [service for service in self._machine.services(self.ports) if service.name in names]
+        environ = self._machine.environment({MARK: self._mark})
+        self.parts = {service.name: ServiceProcess(service, home / f"{service.name}.log", lambda: environ, home) for service in services}
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the platform is told of it."""
+        return self._machine.cluster(self.ports)
+
+    def start(self, *names: str) -> None:
+        """Start these daemons (all of them by default) and wait until they are ready."""
+        chosen = [self.parts[name] for name in names or self.parts]
+        for part in chosen:
+            part.start()
+        for part in chosen:
+            self.await_ready(part.name)
+
+    def await_ready(self, name: str) -> None:
+        """Wait until a daemon says that it is ready."""
+        part = self.parts[name]
+        assert wait_until(lambda: part.why_not_ready(0.0) is None, _READY_SECONDS, 0.1), f"{name}: {part.why_not_ready(0.0)}"
+
+    def kill(self, name: str) -> None:
+        """End a daemon with a signal that it cannot catch, and wait until it is gone."""
+        process = self.parts[name].process
+        assert process is not None, f"{name} does not run"
+        process.send(signal.SIGKILL)
+        assert process.gone_within(10)
+
+    def freeze(self, name: str, frozen: bool = True) -> None:
+        """Let a daemon hang, or go on."""
+        process = self.parts[name].process
+        assert process is not None
+        process.send(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End all of them, and whatever tasks they left."""
+        for part in reversed(list(self.parts.values())):
+            part.stop()
+        sweep(self._mark)
+
+
+@contextmanager
+def daemons(home: Path, *names: str) -> Iterator[Daemons]:
+    """Daemons that run through a block."""
+    made = Daemons(home, *([names] if names else []))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,129 @@
+"""`shp up --hadoop`, for real: four daemons started, asked, killed, stopped. The tests share one and run in this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from shp_ops.hadoop import probes
+from shp_ops.supervisor.state import HADOOP
+from shp_resources.hdfs import cluster_of
+from shp_resources.processes import wait_until
+from tests.support.homes import Home
+
+pytestmark = [pytest.mark.hadoop, pytest.mark.platform]
+KEPT = "/tmp/kept"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A platform with Hadoop in the background; whatever the tests did to it, nothing of it is left afterwards."""
+    made = Home.make(tmp_path_factory.mktemp("platform"), **_cache())
+    done = made.shp("up", "--hadoop", "--detach", "--json")
+    assert done.returncode == 0, done.stderr
+    yield made
+    made.shp("down")
+
+
+def _cache() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
+
+
+def services(home: Home) -> dict[str, dict[str, Any]]:
+    """Hadoop's part of the status."""
+    return {name: service for name, service in home.status()["services"].items() if name in HADOOP}
+
+
+def write(home: Home, content: bytes) -> None:
+    """Put a small file into HDFS."""
+    url = services(home)["namenode"]["url"]
+    place = probes._webhdfs(url, KEPT, "CREATE", "root", "PUT", overwrite="true", noredirect="true")["Location"]
+    probes._send(place, "PUT", content)
+
+
+def read(home: Home) -> bytes:
+    """The small file's content."""
+    return probes._send(probes._webhdfs(services(home)["namenode"]["url"], KEPT, "OPEN", "root", noredirect="true")["Location"])
+
+
+def test_four_daemons_are_ready_and_say_where(shared: Home) -> None:
+    """A user would not know whether HDFS and YARN can be used, or how to reach their pages."""
+    found = services(shared)
+    assert {name: service["ready"] for name, service in found.items()} == dict.fromkeys(HADOOP, True)
+    assert all(service["url"].startswith("http://127.0.0.1:") for service in found.values())
+    assert len({service["pid"] for service in found.values()}) == 4
+    cluster = cluster_of(shared.settings)
+    assert cluster is not None and cluster.own and cluster.runs_jobs
+    assert cluster.hdfs_urls == (found["namenode"]["url"],)
+
+
+def test_they_listen_on_the_loopback_address_but_for_one_port(shared: Home) -> None:
+    """Anybody on the network could read and delete the lake; the one port that says otherwise is documented."""
+    pids = {service["pid"] for service in services(shared).values()}
+    listening = [c.laddr for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
+    assert len(listening) >= 14
+    ports = json.loads((shared.path / "run" / "ports.json").read_text())
+    assert {place.port for place in listening if place.ip != "127.0.0.1"} <= {ports["nodemanager_shuffle"]}
+
+
+def test_daemons_know_no_secret(shared: Home) -> None:
+    """Whoever may run a job could read the database's password from the NodeManager's environment."""
+    for service in services(shared).values():
+        assert not [name for name in psutil.Process(service["pid"]).environ() if name.startswith(("SHP_PG", "SHP_WAREHOUSE", "DAGSTER"))]
+
+
+def test_each_comes_back_after_kill_9_and_files_are_kept(shared: Home) -> None:
+    """One killed daemon would stop the lake until somebody looks, or lose what lies there."""
+    write(shared, b"kept")
+    before = services(shared)
+    for service in before.values():
+        os.kill(service["pid"], signal.SIGKILL)
+    assert wait_until(lambda: _ready_anew(shared, before), 90, 0.3), services(shared)
+    assert [service["restarts"] for service in services(shared).values()] == [1, 1, 1, 1]
+    assert read(shared) == b"kept"
+
+
+def _ready_anew(home: Home, before: dict[str, dict[str, Any]]) -> bool:
+    found = services(home)
+    return all(service["ready"] and service["pid"] != before[name]["pid"] for name, service in found.items())
+
+
+def test_a_dead_daemon_is_told_as_one(shared: Home) -> None:
+    """`shp status` would say that all is well, from memory: counts of live nodes go on counting the dead."""
+    pid = services(shared)["datanode"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: not services(shared)["datanode"]["ready"], 30, 0.1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert wait_until(lambda: bool(services(shared)["datanode"]["ready"]), 30, 0.3)
+
+
+def test_nothing_is_left_of_a_killed_supervisor(shared: Home) -> None:
+    """Four Java processes would stay, with the ports that the next start needs."""
+    state = json.loads((shared.path / "run" / "platform.json").read_text())
+    os.kill(int(state["supervisor"].partition("@")[0]), signal.SIGKILL)
+    assert wait_until(lambda: shared.processes() == [], 40, 0.3), shared.processes()
+
+
+def test_the_next_start_has_the_files_and_the_ports(shared: Home) -> None:
+    """A restart would begin with an empty HDFS, or under other addresses."""
+    known = json.loads((shared.path / "run" / "ports.json").read_text())
+    assert shared.shp("up", "--hadoop", "--detach").returncode == 0
+    assert read(shared) == b"kept"
+    assert json.loads((shared.path / "run" / "ports.json").read_text()) == known
+
+
+def test_down_stops_everything_and_the_cluster_is_forgotten(shared: Home) -> None:
+    """Daemons would run on; or commands would look for a NameNode that is gone."""
+    assert shared.shp("down").returncode == 0
+    assert shared.processes() == []
+    assert cluster_of(shared.settings) is None
+    assert services(shared) == {}
+    assert sorted(path.name for path in shared.base.iterdir()) == ["feeds", "marts", "var"]
