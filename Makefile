@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status test test-slow fuzz lint types imports docs bench clean
@@ -33,7 +34,7 @@ status: setup  ## ask the platform how it is
 
 test: setup  ## all tests that need only Python
 	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) and browser (need Chromium).'
-	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-slow: setup  ## the largest workbooks that the format allows
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -201,7 +201,7 @@ def test_dagsters_own_retries_and_telemetry_are_off(dagster_home: Path, database
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
         queue = instance.get_concurrency_config().run_queue_config
-        assert queue is not None and queue.max_concurrent_runs == 2
+        assert queue is not None and queue.max_concurrent_runs == 4
 
 
 def test_a_database_that_is_just_coming_up_is_waited_for(dagster_home: Path, database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def _command(status: str) -> str:
 @pytest.fixture(scope="module")
 def limits(tmp_path_factory: pytest.TempPathFactory) -> Limits:
     """Limits that leave a reader little more memory than an idle one has."""
-    rows = header_row("a") + "".join(text_row(number, "x" * 100) for number in range(2, 3000))
+    rows = header_row("a") + "".join(text_row(number, "x" * 100) for number in range(2, 30_000))
     path = raw(tmp_path_factory.mktemp("idle") / "w.xlsx", rows, stored=True)  # large enough for whatever reader there is
     with WorkbookReader(Limits(batch_rows=20)).open(path, SheetSpec()) as batches:
         next(iter(batches))
