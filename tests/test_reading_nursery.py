@@ -37,7 +37,8 @@ def _compiled() -> None:
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workbook of some batches."""
-    rows = "".join(f'<row r="{n}"><c r="A{n}"><v>{n}</v></c><c r="B{n}" t="str"><v>text {n}{"." * 100}</v></c></row>' for n in range(2, ROWS + 2))
+    cells = '<c r="A{n}"><v>{n}</v></c><c r="B{n}" t="str"><v>text {n}{tail}</v></c>'
+    rows = "".join(f'<row r="{n}">{cells.format(n=n, tail="." * 100)}</row>' for n in range(2, ROWS + 2))
     return raw(tmp_path_factory.mktemp("books") / "w.xlsx", header_row("n", "t") + rows)
 
 

@@ -32,7 +32,8 @@ TAIL = "." * 100
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workbook of several batches, and of more than a pipe can hold: its reader waits for somebody to take them."""
-    rows = "".join(f'<row r="{n}"><c r="A{n}"><v>{n}</v></c><c r="B{n}" t="str"><v>text {n}{TAIL}</v></c></row>' for n in range(2, MANY + 2))
+    cells = '<c r="A{n}"><v>{n}</v></c><c r="B{n}" t="str"><v>text {n}{tail}</v></c>'
+    rows = "".join(f'<row r="{n}">{cells.format(n=n, tail=TAIL)}</row>' for n in range(2, MANY + 2))
     return raw(tmp_path_factory.mktemp("large") / "large.xlsx", header_row("n", "t") + rows)
 
 
@@ -90,7 +91,7 @@ def test_large_tables_come_in_batches(large: Path) -> None:
     with WorkbookReader(Limits()).open(large, SheetSpec()) as rows:
         sizes = [batch.num_rows for batch in rows]
     assert sum(sizes) == MANY == rows.stats.rows
-    assert max(sizes) == 4096 and len(sizes) == 5
+    assert max(sizes) == 4096 and len(sizes) >= 5
 
 
 def test_batches_are_bounded_by_their_bytes_too(tmp_path: Path) -> None:
