@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.dropped import take_up_dropped
 from shp_assets.kit import FeedKit
-from shp_assets.work import Work
+from shp_assets.work import BY_HAND, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.outside import Outside
+from shp_resources.spool import Spooled
 
 VIA_TAG, INGEST = "shp/via", "ingest"
 _STOPPED_BY_PERSON = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
@@ -146,8 +147,16 @@ def _tell_ledger(context: dg.AssetExecutionContext | dg.HookContext, work: Work 
         return
     try:
         work.failed(error, getattr(error, "evidence", None), getattr(error, "summary", None))
-    except ShpError as silent:  # the ledger is away: Dagster's event log has the verdict
+    except ShpError as silent:  # the ledger is away: the verdict is kept until it is back
+        _spool(work, error)
         context.log.warning(f"The ledger was not told of {error.code}: {silent.message}")
+
+
+def _spool(work: Work, error: ShpError) -> None:
+    evidence: Evidence | None = getattr(error, "evidence", None)
+    seen = evidence.as_dict() if evidence else {}
+    with suppress(OSError):  # Dagster's event log has the verdict, and `lost_runs` gives the partition back
+        work.outside.spool.keep(Spooled(*work.key, work.run_id, work.via, work.publishes, str(error.code), error.message, seen))
 
 
 def _path_of(error: BaseException) -> str:
@@ -163,4 +172,4 @@ def _path_of(error: BaseException) -> str:
 def _via(run: dg.DagsterRun) -> str:
     if "dagster/backfill" in run.tags:
         return "backfill"
-    return run.tags.get(VIA_TAG, "ui")
+    return run.tags.get(VIA_TAG, BY_HAND)

@@ -12,13 +12,10 @@ from shp_assets.guard import INGEST, VIA_TAG, interruption, publishes
 from shp_assets.kit import FeedKit
 from shp_assets.work import Work
 from shp_core.codes import Code
-from shp_core.errors import Fault
+from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.ledger import Attempt, Holder, process_alive
 from shp_resources.outside import Outside
-
-ATTEMPTS_ON_THE_SAME_BYTES = 2
-"""A second death in the same step on the same bytes holds the partition: the bytes may be what kills."""
 
 PATIENCE_SECONDS = 60.0
 """How long a run may be started before it has begun to work; its process may be on another machine."""
@@ -28,6 +25,7 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 def close_lost(instance: dg.DagsterInstance, kits: Mapping[str, FeedKit], outside: Outside) -> list[Attempt]:
     """Give every attempt whose worker is gone a verdict, and end its run; returns them."""
+    _enter_spooled(kits, outside)
     closed = []
     for attempt in outside.ledger.attempts.under_way():
         run = instance.get_run_by_id(attempt.run_id)
@@ -39,6 +37,16 @@ def close_lost(instance: dg.DagsterInstance, kits: Mapping[str, FeedKit], outsid
         closed.append(attempt)
     _end_runs_that_never_began(instance, outside)
     return closed
+
+
+def _enter_spooled(kits: Mapping[str, FeedKit], outside: Outside) -> None:
+    """Tell the ledger what it could not be told while it was away."""
+    for kept in outside.spool.all():
+        if kept.feed in kits:
+            evidence = Evidence(**kept.evidence) if kept.evidence else None
+            work = Work(kits[kept.feed], kept.partition, kept.run_id, kept.via, kept.publishes, outside)
+            work.failed(ShpError(Code(kept.code), kept.message), evidence)
+            outside.spool.forget(kept)
 
 
 def _is_gone(attempt: Attempt, run: dg.DagsterRun | None) -> bool:
@@ -60,7 +68,7 @@ def _end(instance: dg.DagsterInstance, kit: FeedKit, attempt: Attempt, run: dg.D
         return
     text = f"lost in step {attempt.step}"
     fault = Fault(Code.WORKER_LOST, f"The worker was {text}.", Evidence("worker", text=text))
-    work.lost(fault, again=_deaths_before(attempt, outside) + 1 < ATTEMPTS_ON_THE_SAME_BYTES)
+    work.lost(fault, deaths=_deaths_before(attempt, outside))
 
 
 def _did_not_die_alone(attempt: Attempt) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from shp_assets.calls import call
 from shp_assets.guard import told
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import mart_schema
@@ -48,7 +49,7 @@ def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: 
     if mart.on_incomplete == "hold" and label["missing"]:
         context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
         return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
-    outcome = outside.warehouse.refresh_mart(mart, kit.target)
+    outcome = call(outside, "warehouse", kit.name, lambda: outside.warehouse.refresh_mart(mart, kit.target), f"mart {mart.mart}")
     ledger.publications.set_mart_watermark(mart.mart, watermark)
     return dg.MaterializeResult(metadata={**_counts(outcome), **_shown(label)})
 

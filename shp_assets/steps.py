@@ -5,12 +5,15 @@ Each step starts from what the one before left in the store, and does nothing wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
 
-from shp_assets.work import NotMadeYet, Work
+from shp_assets.calls import call, watched
+from shp_assets.work import BY_HAND, NotMadeYet, Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
@@ -19,12 +22,14 @@ from shp_core.errors import Fault, Refusal
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources import ledger
-from shp_resources.intake import private_copy
+from shp_resources.intake import Copied, private_copy
 from shp_resources.landing import path_of
+from shp_resources.outside import Outside
 from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
 
 SINK = "warehouse"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,21 @@ def keep_bytes(work: Work) -> Kept:
         return Kept(arrival.delivery, kept.stat().st_size, name)
     if arrival.source is None:
         raise Fault(Code.ARTEFACT_DAMAGED, "The bytes of an earlier delivery are gone.", Evidence("store", text="no source"))
-    with store.scratch() as folder:
-        copied = private_copy(path_of(arrival.source.uri), folder, work.outside.limits)
-        store.keep_raw(copied.path, copied.sha256)
+    path = path_of(arrival.source.uri)
+    copied = _call(work, "store", lambda: _copy(work.outside, path))
     work.name_delivery(copied.sha256, copied.size)
     return Kept(copied.sha256, copied.size, name)
+
+
+def _call(work: Work, system: str, do: Callable[[], T]) -> T:
+    return call(work.outside, system, work.kit.name, do, work.place, asked=work.via == BY_HAND)
+
+
+def _copy(outside: Outside, path: Path) -> Copied:
+    with outside.store.scratch() as folder:
+        copied = private_copy(path, folder, outside.limits)
+        outside.store.keep_raw(copied.path, copied.sha256)
+        return copied
 
 
 def validate_delivery(work: Work) -> Verdict:
@@ -107,9 +122,13 @@ def refuse_unsound(work: Work, verdict: Verdict) -> None:
         text = "rows read are not clean + rejected + duplicate"
         raise Fault(Code.CODE_BUG, f"In delivery {verdict.delivery[:12]} {text}.", Evidence("worker", text=text))
     for refusal in verdict.refusals:
-        rejects = verdict.artefacts.rejects()
-        work.outside.warehouse.publish_rejects(work.kit.target, work.partition, verdict.delivery, work.attempt.fence, rejects)
+        _call(work, SINK, lambda: _show_rejects(work, verdict))
         raise refusal
+
+
+def _show_rejects(work: Work, verdict: Verdict) -> None:
+    rejects = verdict.artefacts.rejects()
+    work.outside.warehouse.publish_rejects(work.kit.target, work.partition, verdict.delivery, work.attempt.fence, rejects)
 
 
 def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
@@ -132,7 +151,11 @@ def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
     )
     noted = ledger.Publication(delivery, contract.version, CONVERTER_VERSION)
     outside.ledger.publications.intend(*work.key, SINK, noted, work.attempt.fence)
-    outcome = outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects())
+
+    def publish() -> Outcome:
+        return outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects())
+
+    outcome = _call(work, SINK, publish)
     outside.ledger.publications.confirm(
         *work.key, SINK, noted, work.attempt.fence, rows=summary.clean, hash=summary.hash, at=datetime.now(UTC)
     )
@@ -149,7 +172,12 @@ def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:
 def _make_artefacts(work: Work, delivery: str) -> Validated:
     contract, outside = work.kit.contract, work.outside
     path = outside.store.require_raw(delivery)
-    with _reading(), outside.reader.open(path, contract.spec) as batches, outside.store.bench(contract, batches.schema) as (bench, folder):
+    with (
+        watched(outside, "store", work.kit.name),
+        _reading(),
+        outside.reader.open(path, contract.spec) as batches,
+        outside.store.bench(contract, batches.schema) as (bench, folder),
+    ):
         summary = validate(contract, batches, bench, lambda rows: outside.progress(*work.key, "validated", rows))
         return outside.store.keep_validated(bench, folder, delivery, contract, summary)
 

@@ -17,12 +17,16 @@ from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary
 from shp_core.errors import Fault, Refusal, ShpError
+from shp_core.healing.cause import breaker_names
+from shp_core.healing.decide import DAY, FaultSeen, History, Verdict, decide, treatment_of
 from shp_core.healing.faults import Evidence
-from shp_core.healing.hold import held_state
-from shp_core.states import State
-from shp_resources.ledger import Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
+from shp_core.states import HELD_STATES, State
+from shp_resources.ledger import REDRIVE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
 from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
+
+BY_HAND = "ui"
+"""Who asked for a run that carries no tag of ours and belongs to no backfill: a person."""
 
 _TRIES = 5
 
@@ -90,6 +94,11 @@ class Work:
         """(feed, partition)."""
         return self.kit.name, self.partition
 
+    @property
+    def place(self) -> str:
+        """Partition and attempt, which tell this run's calls from others."""
+        return f"{self.partition}/{self.attempt.number}"
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Hold the partition's lease through a step, and note in the ledger that the run is in it."""
@@ -129,38 +138,76 @@ class Work:
             ledger.attempts.end(*self.key, self.run_id, str(state))
             if self.publishes:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
-                self._move(lambda record: self._end_of_run(record, state, {"rows": rows, **self._judged(delivery)}))
+                self._move(lambda record: self._end_of_run(record, state, {"rows": rows, "cause": None, **self._judged(delivery)}))
 
     def ended(self) -> None:
         """Note that the run did what it was asked for, which was not to publish."""
         self.outside.ledger.attempts.end(*self.key, self.run_id, "ended")
 
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
-        """Note why the run did not publish the partition, and where the partition waits now; the first verdict stands."""
-        state = held_state(error.kind, error.code)
-        ledger = self.outside.ledger
-        with ledger.transaction():
-            first = ledger.attempts.end(
-                *self.key, self.run_id, str(state), code=error.code, kind=error.kind, evidence=evidence, message=error.message
-            )
-            if not first or not self.publishes:
+        """Note why the run did not publish the partition, and what was decided about it; the first verdict stands."""
+        with self.outside.ledger.transaction():
+            verdict = self._decide(error.code, evidence)
+            if not self._end(error, evidence, verdict) or not self.publishes:
                 return
             if isinstance(error, NotMadeYet) or error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
                 self._step_back()
             else:
-                self._move(lambda record: self._end_of_run(record, state, self._blame(record, error, summary)))
+                self._hold(error, verdict, lambda record: self._blame(record, error, summary))
 
-    def lost(self, fault: Fault, *, again: bool) -> None:
-        """Note that this run's worker died; the partition is given back, or held when that happened before."""
-        state = State.ARRIVED if again else State.QUARANTINED
-        fields = {} if again else {"code": str(fault.code), "message": fault.message}
-        ledger = self.outside.ledger
-        with ledger.transaction():
-            ended = ledger.attempts.end(
-                *self.key, self.run_id, str(state), code=fault.code, kind=fault.kind, evidence=fault.evidence, message=fault.message
-            )
-            if ended and self.publishes and not self._has_others():
-                self._move(lambda record: self._end_of_run(record, state, fields))
+    def lost(self, fault: Fault, *, deaths: int) -> None:
+        """Note that this run's worker died; the partition is given back, or held when that happened before.
+
+        Args:
+            fault: `worker_lost`, and where.
+            deaths: how many workers died before in the same step on the same bytes.
+        """
+        with self.outside.ledger.transaction():
+            verdict = self._decide(fault.code, fault.evidence, deaths)
+            if self._end(fault, fault.evidence, verdict) and self.publishes and not self._has_others():
+                held = verdict.state in HELD_STATES
+                self._hold(fault, verdict, lambda record: self._blame(record, fault, None) if held else {})
+
+    def _decide(self, code: Code, evidence: Evidence | None, deaths: int = 0) -> Verdict:
+        outside = self.outside
+        seen = FaultSeen(code, self.kit.name, evidence)
+        redrives = self._redrives(seen.cause) if treatment_of(code).budgeted else 0
+        return decide(seen, History(redrives, deaths), self._open_breaker(evidence), outside.clock, outside.chance())
+
+    def _redrives(self, cause: str) -> int:
+        """How many re-drives ended in this cause lately, this run among them if it is one."""
+        since = self.outside.clock.now() - DAY
+        before = self.outside.ledger.attempts.redrives(*self.key, self.arrival.number, cause, since)
+        return before + (self.via == REDRIVE)
+
+    def _open_breaker(self, evidence: Evidence | None) -> str | None:
+        """The breaker before the system that failed, if it is open."""
+        names = breaker_names(evidence.system, self.kit.name) if evidence else ()
+        found = self.outside.ledger.breakers.read(names) if names else []
+        return next((kept.breaker.name for kept in found if kept.breaker.is_open), None)
+
+    def _end(self, error: ShpError, evidence: Evidence | None, verdict: Verdict) -> bool:
+        """Write the verdict to this run's attempt; False when there is one already."""
+        return self.outside.ledger.attempts.end(
+            *self.key,
+            self.run_id,
+            str(verdict.state),
+            code=error.code,
+            kind=error.kind,
+            evidence=evidence,
+            message=error.message,
+            cause=verdict.cause,
+            verdict=str(verdict.action),
+            due_at=verdict.due,
+        )
+
+    def _hold(self, error: ShpError, verdict: Verdict, beside: Callable[[PartitionRecord], dict[str, Any]]) -> None:
+        """Move the partition to where it waits, and tell people if the verdict says so."""
+        held = {"cause": verdict.cause, "next_attempt_at": verdict.due} if verdict.state in HELD_STATES else {}
+        moved = self._move(lambda record: self._end_of_run(record, verdict.state, {**beside(record), **held}))
+        if verdict.severity is not None and moved is not None and moved.state is verdict.state:
+            told = {"severity": str(verdict.severity), "code": str(error.code), "message": error.message}
+            self.outside.ledger.incidents.join(verdict.cause, *self.key, at=self.outside.clock.now(), **told)
 
     def _judged(self, delivery: str | None) -> dict[str, Any]:
         """What the state is about."""
@@ -198,25 +245,31 @@ class Work:
         """The newest state that was not that of a run."""
         moves = [event for event in self.outside.ledger.history(*self.key) if event["what"] == "transition"]
         before = next(event for event in reversed(moves) if event["new"] != State.RUNNING)
-        return State(before["new"]), {"code": before.get("code"), "message": before.get("message")}
+        state = State(before["new"])
+        due = {"next_attempt_at": self.outside.clock.now()} if state in (State.WAITING, State.PARKED) else {}
+        return state, {"code": before.get("code"), "message": before.get("message"), **due}
 
     def _is_newer(self, record: PartitionRecord) -> bool:
         return (record.arrival or 0) > self.arrival.number
 
-    def _move(self, decide: Callable[[PartitionRecord], Move | None]) -> None:
-        """Move the partition as is decided of it; if it changed meanwhile, look and decide again."""
+    def _move(self, wanted: Callable[[PartitionRecord], Move | None]) -> PartitionRecord | None:
+        """Move the partition as is wanted of it; if it changed meanwhile, look and decide again.
+
+        Returns:
+            The partition after the move, None when it stays as it is.
+        """
         partitions = self.outside.ledger.partitions
         for left in reversed(range(_TRIES)):
             record = partitions.get(*self.key)
-            move = decide(record) if record is not None else None
+            move = wanted(record) if record is not None else None
             if record is None or move is None:
-                return
+                return None
             try:
-                partitions.move(*self.key, move[0], expect_version=record.version, **move[1])
-                return
+                return partitions.move(*self.key, move[0], expect_version=record.version, **move[1])
             except StaleState:
                 if not left:
                     raise
+        return None
 
 
 def row_counts(summary: Summary) -> dict[str, int]:

@@ -99,6 +99,7 @@ class Code(StrEnum):
     SINK_UNREACHABLE = "sink_unreachable"
     SINK_REFUSED = "sink_refused"
     SINK_DISAGREES = "sink_disagrees"
+    BREAKER_OPEN = "breaker_open"
     LEDGER_UNREACHABLE = "ledger_unreachable"
     LEDGER_REFUSED = "ledger_refused"
     STORE_REFUSED = "store_refused"
@@ -317,6 +318,9 @@ TABLE: dict[Code, CodeInfo] = {
     Code.SINK_REFUSED: _platform(FaultKind.SINK_REFUSED, "The warehouse's database refuses (rights, disk full); artefacts are kept."),
     Code.SINK_DISAGREES: _platform(
         FaultKind.CODE_BUG, "What was read back from the warehouse is not what was published; the transaction was undone."
+    ),
+    Code.BREAKER_OPEN: _platform(
+        FaultKind.SINK_DOWN, "An outside system is away or refuses; nothing is asked of it until a probe gets through."
     ),
     Code.LEDGER_UNREACHABLE: _platform(FaultKind.SINK_DOWN, "The ledger's database does not answer."),
     Code.LEDGER_REFUSED: _platform(FaultKind.SINK_REFUSED, "The ledger's database refuses (rights, disk full, no such database)."),

@@ -9,19 +9,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from shp_assets.lost import ATTEMPTS_ON_THE_SAME_BYTES
 from shp_core.codes_page import codes_page
 from shp_core.feeds.schema import feeds_page
 from shp_core.healing.page import Numbers, healing_page
 from shp_core.limits_page import limits_page
 from shp_resources.ledger.leases import RENEW_SECONDS, TTL_SECONDS
+from shp_sensors.redrives import REDRIVES_AT_ONCE
 
 ROOT = Path(__file__).parent.parent
 """The checkout: pages lie beside the packages, an installed package has none."""
 
 
 def _healing() -> str:
-    return healing_page(Numbers(ATTEMPTS_ON_THE_SAME_BYTES, TTL_SECONDS, RENEW_SECONDS))
+    return healing_page(Numbers(TTL_SECONDS, RENEW_SECONDS, REDRIVES_AT_ONCE))
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -5,16 +5,23 @@ Nothing connects when this is made; each part does so at its first use.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from shp_core.clock import Clock
 from shp_core.feeds.platform import load_platform
+from shp_core.healing.backoff import POLICIES, Patience
 from shp_core.limits import Limits
 from shp_resources.ledger import Ledger
 from shp_resources.reader import WorkbookReader
+from shp_resources.rehearsal import Rehearsal, parse
 from shp_resources.settings import Settings
+from shp_resources.spool import Spool
 from shp_resources.store import Store
+from shp_resources.system_clock import SystemClock
 from shp_resources.warehouse import Warehouse
 
 Progress = Callable[[str, str, str, int], None]
@@ -31,7 +38,8 @@ def outside_of(settings: Settings, *, pooled: bool = False) -> Outside:
     Raises:
         UsageError: `shp.yaml` has errors.
     """
-    return Outside(settings, pooled, load_platform(settings.platform_file).intake_limits())
+    limits = load_platform(settings.platform_file).intake_limits()
+    return Outside(settings, pooled, limits, faults=rehearsal_of(settings))
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,22 @@ class Outside:
         pooled: keep database connections; only in short-lived processes.
         limits: limits of the intake.
         progress: told how far a step is.
+        patience: how often and how long a call that fails in passing is tried.
+        faults: what is made to fail on purpose.
+        clock: tells the time by which verdicts are due and breakers are probed.
+        chance: draws a number from 0 up to 1, which spreads pauses.
+        sleep: waits so many seconds between two tries of a call.
     """
 
     settings: Settings
     pooled: bool = False
     limits: Limits = field(default_factory=Limits)
     progress: Progress = _silent
+    patience: Patience = POLICIES["standard"]
+    faults: Rehearsal = field(default_factory=Rehearsal)
+    clock: Clock = field(default_factory=SystemClock)
+    chance: Callable[[], float] = random.random
+    sleep: Callable[[float], None] = time.sleep
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -61,6 +79,11 @@ class Outside:
         return Warehouse(self.settings.sink_dsn, pooled=self.pooled)
 
     @cached_property
+    def spool(self) -> Spool:
+        """Verdicts that the ledger could not be told."""
+        return Spool(self.settings.home / "spool")
+
+    @cached_property
     def store(self) -> Store:
         """The artefact store."""
         return Store(self.settings.store)
@@ -69,3 +92,12 @@ class Outside:
     def reader(self) -> WorkbookReader:
         """The reading process."""
         return WorkbookReader(self.limits, self.settings.home / "cache", warm=True)
+
+
+def rehearsal_of(settings: Settings) -> Rehearsal:
+    """What `SHP_FAULTS` asks to fail.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return parse(settings.faults, settings.home / "run" / "faults") if settings.faults else Rehearsal()

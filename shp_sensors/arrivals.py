@@ -5,7 +5,7 @@ The ledger remembers, not a cursor: a file that `shp ingest` took up is not take
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import islice, zip_longest
+from itertools import islice
 
 import dagster as dg
 
@@ -18,7 +18,7 @@ from shp_core.states import State
 from shp_resources.landing import Seen, look, readable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
 from shp_resources.outside import Outside
-from shp_sensors.requests import Ended, ended, live
+from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
 
 INTERVAL_SECONDS = 5
 FILES_A_TICK = 200
@@ -42,10 +42,10 @@ def arrivals_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     )
     def arrivals(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
         notes = [note for kit in kits.values() for note in _take_up(context, kit, outside)]
-        requests = _in_turn([_due(context, kit, outside) for kit in kits.values()])
+        requests = in_turn([_due(context, kit, outside) for kit in kits.values()], RUNS_A_TICK)
         return dg.SensorResult(
             run_requests=requests,
-            dynamic_partitions_requests=[found for kit in kits.values() for found in _new_keys(context, kit, requests)],
+            dynamic_partitions_requests=[found for kit in kits.values() for found in new_keys(context.instance, kit, requests)],
             skip_reason=None if requests else dg.SkipReason("; ".join(notes) or "Nothing new."),
         )
 
@@ -164,18 +164,3 @@ def _request(kit: FeedKit, record: PartitionRecord, before: Ended) -> dg.RunRequ
         asset_selection=kit.keys,
         tags={VIA_TAG: "sensor", "shp/feed": kit.name, ARRIVAL_TAG: str(record.arrival)},
     )
-
-
-def _in_turn(feeds: list[Iterator[dg.RunRequest]]) -> list[dg.RunRequest]:
-    """One request of each feed, then the next of each: a feed with a thousand files does not keep the others waiting."""
-    turns = (request for turn in zip_longest(*feeds) for request in turn if request is not None)
-    return list(islice(turns, RUNS_A_TICK))
-
-
-def _new_keys(context: dg.SensorEvaluationContext, kit: FeedKit, requests: list[dg.RunRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
-    if kit.feed.partition.by != "file":
-        return
-    asked = {request.partition_key for request in requests if request.tags["shp/feed"] == kit.name and request.partition_key}
-    known = set(context.instance.get_dynamic_partitions(kit.dynamic_name)) if asked else set()
-    if asked - known:
-        yield dg.DynamicPartitionsDefinition(name=kit.dynamic_name).build_add_request(sorted(asked - known))

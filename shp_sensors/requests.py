@@ -7,10 +7,13 @@ it is asked for again, at once at first, then less and less often. The runs them
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 import dagster as dg
+
+from shp_assets.kit import FeedKit
 
 LIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -81,6 +84,22 @@ def ended(instance: dg.DagsterInstance, tag: str, values: Iterable[str], **tags:
             if record.dagster_run.is_finished:
                 counts[record.dagster_run.tags[tag]].note(record)
     return counts
+
+
+def in_turn(feeds: Sequence[Iterator[dg.RunRequest]], limit: int) -> list[dg.RunRequest]:
+    """One request of each feed, then the next of each: a feed with a thousand files does not keep the others waiting."""
+    turns = (request for turn in zip_longest(*feeds) for request in turn if request is not None)
+    return list(islice(turns, limit))
+
+
+def new_keys(instance: dg.DagsterInstance, kit: FeedKit, requests: Iterable[dg.RunRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
+    """The keys of a feed by file that Dagster does not know yet; a request for an unknown key fails a whole tick."""
+    if kit.feed.partition.by != "file":
+        return
+    asked = {request.partition_key for request in requests if request.tags["shp/feed"] == kit.name and request.partition_key}
+    known = set(instance.get_dynamic_partitions(kit.dynamic_name)) if asked else set()
+    if asked - known:
+        yield dg.DynamicPartitionsDefinition(name=kit.dynamic_name).build_add_request(sorted(asked - known))
 
 
 def _full(tags: Mapping[str, str]) -> dict[str, str | list[str]]:

@@ -133,7 +133,7 @@ def test_the_first_verdict_stands(platform: Platform) -> None:
     (attempt,) = platform.attempts("a")
     work = Work(platform.kits["orders"], "a", attempt.run_id, "ui", True, platform.outside)
     work.failed(Fault(Code.CODE_BUG, "later", Evidence("worker")), None)
-    work.lost(Fault(Code.WORKER_LOST, "later still", Evidence("worker")), again=True)
+    work.lost(Fault(Code.WORKER_LOST, "later still", Evidence("worker")), deaths=0)
     assert platform.state("a") == ("quarantined", "too_many_rejects")
     assert platform.attempts("a")[0].code == "too_many_rejects"
 
@@ -221,7 +221,9 @@ def test_a_ledger_that_goes_away_costs_a_warning_and_is_made_up_for(platform: Pl
     monkeypatch.setattr(transactions, "_dsn", platform.settings.ledger_dsn)
     assert platform.state("a") == ("running", None)
     platform.tick("lost_runs")
-    assert platform.state("a")[0] == "arrived"
+    assert platform.state("a") == ("quarantined", "column_missing"), "the verdict was kept, and is entered now"
+    assert platform.attempts("a")[0].verdict == "quarantine"
+    assert list(platform.outside.spool.all()) == []
 
 
 def test_a_ledger_that_is_down_from_the_start_fails_the_run_and_nothing_else(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

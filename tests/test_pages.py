@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from shp_core.codes import TABLE, Scope
+from shp_core.healing import breaker
+from shp_core.healing.decide import BY_CODE, DEATHS, REDRIVES_A_DAY, Arming, Telling
+from shp_core.healing.decide import TABLE as DECISIONS
 from shp_core.healing.faults import FaultKind
-from shp_core.healing.hold import held_state
-from shp_core.healing.page import NOT_ENTERED, WORDS, Numbers, healing_page
+from shp_core.healing.page import MEANINGS, NOT_ENTERED, Numbers, healing_page
 from shp_core.states import TRANSITIONS, State
 from shp_ops import pages
 from tests.support.holders import REPOSITORY
 
-PAGE = healing_page(Numbers(attempts=7, lease_seconds=31, renew_seconds=11))
+PAGE = healing_page(Numbers(lease_seconds=31, renew_seconds=11, runs_a_tick=17))
 
 
 def table(page: str, heading: str) -> dict[str, list[str]]:
@@ -72,13 +74,24 @@ def test_it_runs_as_a_module() -> None:
 def test_every_fault_kind_has_its_line_and_state() -> None:
     """An operator could not look up what a kind of failure leads to."""
     rows = table(PAGE, "By fault kind")
-    assert set(rows) == {f"`{kind}`" for kind in FaultKind} == {f"`{kind}`" for kind in WORDS}
+    assert set(rows) == {f"`{kind}`" for kind in FaultKind} == {f"`{kind}`" for kind in MEANINGS}
     for kind in set(FaultKind) - {FaultKind.WORKER_LOST}:
         told = rows[f"`{kind}`"][1]
-        others = {code: held_state(kind, code) for code in TABLE if code.info.kind is kind}
-        special = {f"`{state}` after `{code}`" for code, state in others.items() if state is not held_state(kind)}
-        assert told.split("; ")[0] == f"`{held_state(kind)}`"
-        assert set(told.split("; ")[1:]) == special
+        special = {f"`{row.state}` after `{code}`" for code, row in BY_CODE.items() if code.info.kind is kind}
+        assert told.split("; ")[0] == f"`{DECISIONS[kind].state}`"
+        assert set(told.split("; ")[1:]) == {words for words in special if f"`{DECISIONS[kind].state}`" not in words}
+
+
+def test_the_page_tells_what_the_table_decides() -> None:
+    """People would wait for a re-drive that never comes, or for an alert that nobody sends."""
+    rows = table(PAGE, "By fault kind")
+    for kind, decided in DECISIONS.items():
+        _, _, following, told, armed = rows[f"`{kind}`"]
+        assert ("re-drives a day" in following) == decided.budgeted
+        assert told.startswith("no") == (decided.telling is Telling.NEVER)
+        assert (f"({decided.severity})" in told) == (decided.telling is not Telling.NEVER)
+        assert ("an edited feed file" in armed) == (Arming.CONTRACT in decided.armed_by)
+        assert ("the breaker closing" in armed) == (Arming.BREAKER in decided.armed_by)
 
 
 def test_every_code_that_holds_a_partition_is_listed_once() -> None:
@@ -98,7 +111,10 @@ def test_numbers_come_from_where_they_are_decided() -> None:
     """The page would tell a lease of 30 s when the code has another."""
     assert "renews its lease every 11 s" in PAGE
     assert "ends after 31 s" in PAGE
-    assert "When 7 workers were lost" in PAGE
+    assert f"When {DEATHS} workers were lost" in PAGE
+    assert f"one partition {REDRIVES_A_DAY}" in " ".join(PAGE.split())
+    assert f"after {breaker.FAILURES_IN_A_ROW} failures" in " ".join(PAGE.split())
+    assert "at most 17 of a feed" in " ".join(PAGE.split())
 
 
 def test_states_that_nothing_enters_are_named_truly() -> None:

@@ -8,23 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shp_core.codes import TABLE, Code, Scope
+from shp_core.codes import TABLE as CODES
+from shp_core.codes import Code, Scope
+from shp_core.healing import breaker
+from shp_core.healing.backoff import POLICIES
+from shp_core.healing.decide import (
+    BY_CODE,
+    DEATHS,
+    PAUSES,
+    REDRIVES_A_DAY,
+    TABLE,
+    Action,
+    Arming,
+    Telling,
+    Treatment,
+    treatment_of,
+)
 from shp_core.healing.faults import FaultKind
-from shp_core.healing.hold import held_state
 from shp_core.states import ANY_STATE, TRANSITIONS, Moves, State
-
-
-@dataclass(frozen=True)
-class Words:
-    """What people are told of a fault kind.
-
-    Args:
-        meaning: what happened.
-        again: what takes the partition up again.
-    """
-
-    meaning: str
-    again: str
 
 
 @dataclass(frozen=True)
@@ -32,35 +33,46 @@ class Numbers:
     """Numbers that other packages decide about.
 
     Args:
-        attempts: how many workers lost in one step on the same bytes hold the partition.
         lease_seconds: how long a lease is valid unless it is renewed.
         renew_seconds: how often a worker renews its lease.
+        runs_a_tick: how many re-drives of a feed are queued or under way at most.
     """
 
-    attempts: int
     lease_seconds: float
     renew_seconds: float
+    runs_a_tick: int
 
 
-_BY_HAND = "a person ([by hand](#by-hand)), or a new arrival"
-_PASSING = "a file that was moving: by itself; else a person ([by hand](#by-hand)), or a new arrival"
-_MENDED = "a new arrival: the mended file under the same name; after a change of the feed file, a person ([by hand](#by-hand))"
-_PLACED = f"{_MENDED}; a file without a place, or one of two for a day: by itself, when that is settled"
-
-WORDS: dict[FaultKind, Words] = {
-    FaultKind.TRANSIENT: Words("Something outside failed in passing: a timeout, a reset, a deadlock, a moving file.", _PASSING),
-    FaultKind.SOURCE_MISSING: Words(
-        "The file went away before it was copied, or nothing ever came.", "by itself, when the file is there and can be read"
-    ),
-    FaultKind.SINK_DOWN: Words("A database does not answer or is read-only.", _BY_HAND),
-    FaultKind.SINK_REFUSED: Words("A database or the store's disk refuses: rights, disk full.", _BY_HAND),
-    FaultKind.DATA_BREACH: Words("The delivery breaks a rule about whole deliveries.", _MENDED),
-    FaultKind.SCHEMA_DRIFT: Words("The sheet, its header or the file's name is not as agreed.", _PLACED),
-    FaultKind.CORRUPT_INPUT: Words("The file is no workbook that can be read safely.", _MENDED),
-    FaultKind.WORKER_LOST: Words("The process that did the work died without a word.", "by itself, see [lost workers](#lost-workers)"),
-    FaultKind.INTERRUPTED: Words("The work was stopped from outside, or gave way to a newer arrival.", "by itself, at the next look"),
-    FaultKind.CODE_BUG: Words("Something nobody named went wrong, or a table does not fit its feed.", _BY_HAND),
+MEANINGS: dict[FaultKind, str] = {
+    FaultKind.TRANSIENT: "Something outside failed in passing: a timeout, a reset, a deadlock, a moving file.",
+    FaultKind.SOURCE_MISSING: "The file went away before it was copied, or nothing ever came.",
+    FaultKind.SINK_DOWN: "A database does not answer or is read-only.",
+    FaultKind.SINK_REFUSED: "A database or the store's disk refuses: rights, disk full.",
+    FaultKind.DATA_BREACH: "The delivery breaks a rule about whole deliveries.",
+    FaultKind.SCHEMA_DRIFT: "The sheet, its header or the file's name is not as agreed.",
+    FaultKind.CORRUPT_INPUT: "The file is no workbook that can be read safely.",
+    FaultKind.WORKER_LOST: "The process that did the work died without a word.",
+    FaultKind.INTERRUPTED: "The work was stopped from outside, or gave way to a newer arrival.",
+    FaultKind.CODE_BUG: "Something nobody named went wrong, or a table does not fit its feed.",
 }
+
+_ACTIONS: dict[Action, str] = {
+    Action.AT_ONCE: "it is taken up again at the next look",
+    Action.REDRIVE: "a [re-drive](#re-drives)",
+    Action.WAIT: "it waits for its source",
+    Action.PARK: "it waits for the [breaker](#breakers)",
+    Action.QUARANTINE: "it is held, with its bytes and rejects",
+    Action.EXHAUSTED: "no further run",
+}
+
+_ARMINGS: dict[Arming, str] = {
+    Arming.SOURCE: "the source being there",
+    Arming.BREAKER: "the breaker closing",
+    Arming.DAY: "once a day when exhausted",
+    Arming.CONTRACT: "an edited feed file",
+    Arming.CONVERTER: "a new converter version",
+}
+"""What arms a partition beside a new arrival and a person, who always do."""
 
 NOT_ENTERED = (State.EXPECTED, State.LATE)
 """States that the moves know and nothing enters yet."""
@@ -74,7 +86,8 @@ _HEAD = """\
 
 A failure is *evidence* (an SQLSTATE, an errno, an exit status). `shp_core/healing/classify.py` gives it a stable
 [code](codes.md), the code has a *fault kind*, and the kind decides where the partition waits. That is the only path:
-Dagster's step retries, run retries and automation are off. What readers of the tables see does not change: the last
+Dagster's step retries, run retries and automation are off. What is decided stands in the ledger with each attempt (`shp
+history`), and a started platform acts on it by itself. What readers of the tables see does not change: the last
 good publication of the partition stays until a new one replaces it in one transaction.
 
 A failure of one partition never touches another partition, and never another feed.
@@ -84,21 +97,66 @@ A failure of one partition never touches another partition, and never another fe
 
 _AFTER_KINDS = """\
 
+A new arrival (the mended file under the same name, or the same file touched) arms any partition, and so does a person
+([by hand](#by-hand)). A file without a place, or one of two for a day, is taken up by itself when that is settled.
+
 A run that finds the partition in another worker's hands (`{busy}`), or finds that a newer arrival was published
 meanwhile (`{superseded}`), ends red and changes no state: the other worker answers for the partition.
 
+### Within a call
+
+A call of the warehouse or the store that fails in passing is made again at once within the run: up to {tries} times in
+{seconds:g} s, after pauses of up to {first:g} s, then twice as long each time, up to {cap:g} s. Each pause is drawn
+anywhere between nothing and its longest, so that workers do not come back in step. Nothing else is tried again within a run.
+
+### Re-drives
+
+A re-drive is a run that the platform asks for because a verdict says so. It starts at the step that failed if what came
+before is whole. Its due time stands in the ledger (`next_attempt_at`): up to {pause:g} s after the first failure, then up to
+{factor:g} times as long each time, an hour at most, drawn with full jitter. One cause may cost one partition {budget}
+re-drives in 24 hours; then it is `{exhausted}`, people are told once, and it is tried again once a day. The sensor
+`redrives` asks for those that are due, oldest arrival first in each feed, after new arrivals, and keeps at most {runs} of a
+feed queued or under way. A new arrival, or a person's release, begins a new count.
+
+### Breakers
+
+A breaker stands before the warehouse and before the store; where a refusal is about one feed's tables (missing rights),
+before that feed's place in the warehouse only. It opens at once when a system is away or refuses, and after {row} failures
+in passing in a row, each after the tries within its call. While it is open nothing is asked of the system: runs keep and
+validate what arrives, and partitions are `{parked}` before they call (`{open}`). It becomes half-open by itself, after
+{probe_first:g} s, then twice as long each time, up to {probe_cap:g} s. Then the sensor `recovery` makes one small call; if the
+system answers, one parked partition is run, alone: the probe. When its publication stands the breaker closes, and the
+others follow, oldest first, never all at once. A person's `shp ingest` makes the next probe due.
+
+Breakers are rows of `shp.breakers`, shared by all processes and changed with compare-and-set; `shp status` shows them.
+The ledger has no breaker: where it is away, nobody decides. Verdicts are kept below `SHP_HOME/spool` meanwhile and
+entered when it is back.
+
+### Incidents
+
+An incident is the one thing that people are told about a cause, however many partitions it holds: `shp incidents`. It
+opens with the first partition and closes by proof: each of its partitions is published, and its rows are read again from
+the sink and agree with what the ledger recorded. A member that another cause holds now, or that was waived, leaves it.
+
+### Held until something changes
+
+What a contract refused is judged again by itself when the feed file changes its contract or the converter version is
+raised: the sensor `redrives` compares them with those that refused it. In this version a platform learns of a changed feed
+file when it is started again.
+
 ### By hand
 
-Three ways, all safe to repeat: `shp ingest FEED FILE` with the same file; *Materialize* (or a backfill) of the
-partition in the UI; or touching the file in the landing folder, which is a new arrival. A re-run starts from the last
-artefact that is whole: bytes that were kept are not copied again, rows that were validated are not validated again.
+`shp quarantine release FEED PARTITION` lets a held partition run once more, whatever holds it. Three other ways, all safe
+to repeat: `shp ingest FEED FILE` with the same file; *Materialize* (or a backfill) of the partition in the UI; or touching
+the file in the landing folder, which is a new arrival. A re-run starts from the last artefact that is whole: bytes that
+were kept are not copied again, rows that were validated are not validated again.
 
 ### Lost workers
 
 A worker writes down its process and the step it is in before it begins, and renews its lease every {renew:g} s; a lease
 that is not renewed ends after {lease:g} s. The sensor `lost_runs` (in a started platform) and the beginning of every
 `shp ingest` look for attempts whose process is gone. Such an attempt gets the verdict `{lost}`, its run is ended in
-Dagster, and the partition goes back to `{arrived}`, from where it is taken up again. When {attempts} workers were lost
+Dagster, and the partition goes back to `{arrived}`, from where it is taken up again. When {deaths} workers were lost
 in the same step on the same bytes, the partition becomes `{quarantined}` instead: the bytes may be what kills. A new
 arrival arms it again. A worker that ended with all else (a reboot, `kill -9` of the platform or of `shp ingest`) counts
 as `{interrupted}`, never as lost.
@@ -147,43 +205,93 @@ def healing_page(numbers: Numbers) -> str:
 
 
 def _after_kinds(numbers: Numbers) -> str:
+    patience = POLICIES["standard"]
     return _AFTER_KINDS.format(
-        busy=Code.PARTITION_BUSY,
-        superseded=Code.SUPERSEDED,
-        lost=Code.WORKER_LOST,
-        arrived=State.ARRIVED,
-        quarantined=held_state(FaultKind.CORRUPT_INPUT),
-        crashed=Code.READER_CRASHED,
-        timeout=Code.READER_TIMEOUT,
-        memory=Code.READER_OUT_OF_MEMORY,
-        interrupted=Code.INTERRUPTED,
-        terminated=Code.TERMINATED,
-        terminated_state=held_state(Code.TERMINATED.info.kind, Code.TERMINATED),
-        too_many=Code.TOO_MANY_REJECTS,
-        attempts=numbers.attempts,
+        tries=patience.tries,
+        seconds=patience.seconds,
+        first=patience.backoff.first,
+        cap=patience.backoff.cap,
+        pause=PAUSES.first,
+        factor=PAUSES.factor,
+        budget=REDRIVES_A_DAY,
+        row=breaker.FAILURES_IN_A_ROW,
+        probe_first=breaker.PAUSES.first,
+        probe_cap=breaker.PAUSES.cap,
+        deaths=DEATHS,
         lease=numbers.lease_seconds,
         renew=numbers.renew_seconds,
+        runs=numbers.runs_a_tick,
+        **_names(),
     )
 
 
+def _names() -> dict[str, str]:
+    """Codes and states that the text names."""
+    return {
+        "busy": Code.PARTITION_BUSY,
+        "superseded": Code.SUPERSEDED,
+        "open": Code.BREAKER_OPEN,
+        "lost": Code.WORKER_LOST,
+        "crashed": Code.READER_CRASHED,
+        "timeout": Code.READER_TIMEOUT,
+        "memory": Code.READER_OUT_OF_MEMORY,
+        "interrupted": Code.INTERRUPTED,
+        "terminated": Code.TERMINATED,
+        "too_many": Code.TOO_MANY_REJECTS,
+        "arrived": State.ARRIVED,
+        "exhausted": State.EXHAUSTED,
+        "parked": treatment_of(Code.SINK_UNREACHABLE).state,
+        "quarantined": treatment_of(Code.NOT_A_WORKBOOK).state,
+        "terminated_state": treatment_of(Code.TERMINATED).state,
+    }
+
+
 def _kinds() -> Iterator[str]:
-    yield "\n| fault kind | what happened | the partition is then | taken up again by |\n|---|---|---|---|\n"
+    yield "\n| fault kind | what happened | the partition is then | what happens next | people are told | armed again by |\n"
+    yield "|---|---|---|---|---|---|\n"
     for kind in FaultKind:
-        yield f"| `{kind}` | {WORDS[kind].meaning} | {_held(kind)} | {WORDS[kind].again} |\n"
+        row = TABLE[kind]
+        cells = (f"`{kind}`", MEANINGS[kind], _held(kind), _next(kind, row), _told(kind, row), _armed(row))
+        yield f"| {' | '.join(cells)} |\n"
 
 
 def _held(kind: FaultKind) -> str:
+    row = TABLE[kind]
     if kind is FaultKind.WORKER_LOST:
-        return f"`{State.ARRIVED}` or `{State.QUARANTINED}`"
-    others = [(code, held_state(kind, code)) for code in Code if code.info.kind is kind]
-    special = [f"; `{state}` after `{code}`" for code, state in others if state is not held_state(kind)]
-    return f"`{held_state(kind)}`" + "".join(special)
+        return f"`{row.state}` or `{State.QUARANTINED}`"
+    special = [f"; `{other.state}` after `{code}`" for code, other in _special(kind) if other.state is not row.state]
+    return f"`{row.state}`" + "".join(special)
+
+
+def _special(kind: FaultKind) -> list[tuple[Code, Treatment]]:
+    return [(code, row) for code, row in BY_CODE.items() if code.info.kind is kind]
+
+
+def _next(kind: FaultKind, row: Treatment) -> str:
+    if kind is FaultKind.WORKER_LOST:
+        return f"{_ACTIONS[row.action]}; the {_ordinal(DEATHS)} time in one step on the same bytes {_ACTIONS[Action.QUARANTINE]}"
+    special = [f"after `{code}` {_ACTIONS[other.action]}" for code, other in _special(kind)]
+    budget = [f"at most {REDRIVES_A_DAY} re-drives a day"] if row.budgeted else []
+    return "; ".join([_ACTIONS[row.action], *budget, *special])
+
+
+def _told(kind: FaultKind, row: Treatment) -> str:
+    at_last = "when it is held" if kind is FaultKind.WORKER_LOST else "when it is exhausted"
+    return {Telling.NEVER: "no", Telling.AT_ONCE: f"at once ({row.severity})", Telling.AT_LAST: f"{at_last} ({row.severity})"}[row.telling]
+
+
+def _armed(row: Treatment) -> str:
+    return "; ".join(words for arming, words in _ARMINGS.items() if arming in row.armed_by) or "-"
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def _codes() -> Iterator[str]:
     yield "\n| fault kind | codes |\n|---|---|\n"
     for kind in FaultKind:
-        yield f"| `{kind}` | {_listed([code for code, info in TABLE.items() if info.kind is kind and info.scope in _SCOPES])} |\n"
+        yield f"| `{kind}` | {_listed([code for code, info in CODES.items() if info.kind is kind and info.scope in _SCOPES])} |\n"
 
 
 def _moves() -> Iterator[str]:

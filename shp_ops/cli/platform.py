@@ -51,10 +51,14 @@ def down(desk: Desk) -> int:
 @click.command()
 @with_output
 def status(desk: Desk) -> int:
-    """Ask every service of the platform how it is; exit code 1 when one is not ready."""
+    """Ask every service of the platform how it is; exit code 1 when one is not ready.
+
+    Also shows which outside systems are not asked for now, and the incidents that are open.
+    """
+    from shp_ops.healing import health_view
     from shp_ops.supervisor.state import status as look
 
-    document = look(desk.settings)
+    document = {**look(desk.settings), **health_view(desk.settings)}
     desk.answer(document)
     if not desk.json:
         _show(desk, document)
@@ -121,3 +125,8 @@ def _show(desk: Desk, document: dict[str, Any]) -> None:
         place = service["url"] or (f"pid {service['pid']}" if service["pid"] else "")
         desk.say(f"{name:<17}{'ready' if service['ready'] else 'NOT READY':<11}{place:<34}{service['why'] or ''}".rstrip())
     desk.say(f"{'ui':<17}{document['ui'] or '-'}" if document["ready"] else "the platform is not ready")
+    for breaker in document["breakers"]:
+        probe = f", asked again at {breaker['probe_at']:%H:%M:%S} UTC" if breaker["probe_at"] else ", being asked"
+        desk.say(f"{breaker['name']} is not used{probe}: {breaker['message'] or breaker['code']}")
+    for incident in document["incidents"]:
+        desk.say(f"incident {incident['id']} ({incident['severity']}): {incident['cause']} holds {len(incident['members'])} partitions")

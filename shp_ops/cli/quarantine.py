@@ -1,4 +1,4 @@
-"""`shp quarantine`: what is held back, and why."""
+"""`shp quarantine`: what is held back, and why; and the way out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 10_000
 
 @click.group(no_args_is_help=False)
 def quarantine() -> None:
-    """Show what is held back, and why."""
+    """Show what is held back, and why; let it run once more."""
 
 
 _LIST_HELP = """
@@ -59,6 +59,28 @@ def show(desk: Desk, feed: str, partition: str) -> None:
     if not held and not rows and not is_known(desk.settings, feed, partition):
         raise UsageError(f"Nothing is known of {feed}/{partition}.", f"See which partitions there are: shp partitions {feed}")
     _tell(desk, held, rows)
+
+
+_RELEASE_HELP = """
+A mended file under the same name, or an edited feed file, needs no release: they are taken up
+by themselves. This is for what was mended elsewhere: limits, rights, room on a disk, a program.
+
+Exit code 0: it runs again (at the next look of a started platform).  2: nothing holds it.
+Example:  shp quarantine release sales sales_records_n6_defects
+"""
+
+
+@quarantine.command(cls=Taught, epilog=_RELEASE_HELP)
+@click.argument("feed")
+@click.argument("partition")
+@with_output
+def release(desk: Desk, feed: str, partition: str) -> None:
+    """Let one held PARTITION run once more, whatever holds it."""
+    from shp_ops.healing import release as let_go
+
+    record = let_go(desk.settings, feed, partition)
+    desk.say(f"{feed}/{partition} ({record.state}) is due now; a started platform runs it at its next look.")
+    desk.answer({"feed": feed, "partition": partition, "state": str(record.state), "next_attempt_at": record.next_attempt_at})
 
 
 def _tell(desk: Desk, held: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
+from shp_core.healing.breaker import asked_for
 from shp_ops.ingest.files import queues
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, take_all
 from shp_ops.installation import opened
 from shp_ops.views import displaced_rows
+from shp_resources.ledger import Ledger
 from shp_resources.settings import Settings
+from shp_resources.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from shp_resources.outside import Outside
@@ -36,8 +39,26 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[Path], on_event: Call
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
     with opened(settings) as outside:
+        _ask_breakers(settings)
         results = take_all(Order(files, queues(feed, files), outside, _graph(feed)), on_event)
+        _close_incidents(settings, feed, outside)
         return _as_it_is_now(settings, feed, results)
+
+
+def _ask_breakers(settings: Settings) -> None:
+    """A person asks: a system that was away is tried with the first file, and only with that one if it is away still."""
+    breakers, now = Ledger(settings.ledger_dsn).breakers, SystemClock().now()
+    for breaker in breakers.open():
+        breakers.change(breaker.name, lambda found: asked_for(found, now))
+
+
+def _close_incidents(settings: Settings, feed: Feed, outside: Outside) -> None:
+    """No platform need run for an incident to end with its last file."""
+    if Ledger(settings.ledger_dsn).incidents.any_open():
+        from shp_assets.build import build_kits
+        from shp_assets.proof import prove
+
+        prove(outside, build_kits(Catalogue({feed.feed: feed}, {}, [])))
 
 
 def _as_it_is_now(settings: Settings, feed: Feed, results: list[FileResult]) -> list[FileResult]:

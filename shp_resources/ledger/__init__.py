@@ -5,6 +5,9 @@
     attempts      runs of a partition, first verdict wins
     leases        one worker per partition
     publications  what sinks are to hold, what they were made to hold, how far marts have read
+    waiting       held partitions that are to run again
+    breakers      switches before outside systems, shared by all processes
+    incidents     what people are told, one for each cause
     history       all of it for one partition, in order of time
 
 Lives here: statements on schema `shp`, its migrations. Times come in as arguments or from the database's clock, in UTC.
@@ -12,21 +15,27 @@ Must not live here: decisions (which verdict, which state), anything about rows,
 """
 
 from shp_resources.ledger.arrivals import Arrival, SeenSource, Source
-from shp_resources.ledger.attempts import Attempt
+from shp_resources.ledger.attempts import REDRIVE, Attempt
+from shp_resources.ledger.breakers import Kept
 from shp_resources.ledger.errors import KeyTaken, LeaseLost, StaleState, Superseded
 from shp_resources.ledger.holder import Holder, process_alive
+from shp_resources.ledger.incidents import Incident, Member
 from shp_resources.ledger.ledger import Ledger
 from shp_resources.ledger.migrate import migrate
 from shp_resources.ledger.partitions import PartitionRecord
 from shp_resources.ledger.publications import Publication, SinkRecord
 
 __all__ = [
+    "REDRIVE",
     "Arrival",
     "Attempt",
     "Holder",
+    "Incident",
+    "Kept",
     "KeyTaken",
     "LeaseLost",
     "Ledger",
+    "Member",
     "PartitionRecord",
     "Publication",
     "SeenSource",

@@ -6,6 +6,7 @@ Must not live here: budgets and verdicts; they read what is written here.
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from shp_core.codes import Code
 from shp_core.healing.faults import Evidence
-from shp_resources.ledger.tables import arrivals, attempts
+from shp_resources.ledger.tables import arrivals, attempts, partitions
 from shp_resources.ledger.transactions import Transactions, lock_partition
+
+REDRIVE = "redrive"
+"""Who asked for a run that a verdict wants."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class Attempt:
         kind: fault kind of the code.
         evidence: what was seen of the failure.
         message: what went wrong, for people.
+        cause: what the failure is counted under.
+        verdict: what was decided about it.
+        due_at: when the next run is due by that verdict.
     """
 
     feed: str
@@ -59,6 +67,9 @@ class Attempt:
     kind: str | None
     evidence: dict[str, Any]
     message: str | None
+    cause: str | None = None
+    verdict: str | None = None
+    due_at: datetime | None = None
 
     @property
     def fence(self) -> tuple[int, int]:
@@ -110,6 +121,9 @@ class Attempts:
         kind: str | None = None,
         evidence: Evidence | None = None,
         message: str | None = None,
+        cause: str | None = None,
+        verdict: str | None = None,
+        due_at: datetime | None = None,
     ) -> bool:
         """Note how an attempt ended.
 
@@ -122,12 +136,16 @@ class Attempts:
             kind: fault kind of the code.
             evidence: what was seen of the failure.
             message: what went wrong, for people.
+            cause: what the failure is counted under.
+            verdict: what was decided about it.
+            due_at: when the next run is due.
 
         Returns:
             Whether this verdict stands; False when there was one before, or no such attempt.
         """
         seen = evidence.as_dict() if evidence else {}
-        values = {"outcome": outcome, "code": code, "kind": kind, "evidence": seen, "message": message}
+        told = {"outcome": outcome, "code": code, "kind": kind, "evidence": seen, "message": message}
+        values = {**told, "cause": cause, "verdict": verdict, "due_at": due_at}
         statement = sa.update(attempts).where(*_under_way(feed, partition, run_id)).values(ended_at=sa.func.clock_timestamp(), **values)
         with self._transactions.begin() as connection:
             return connection.execute(statement).rowcount == 1
@@ -157,6 +175,31 @@ class Attempts:
         query = sa.select(sa.func.count()).select_from(attempts.join(arrivals, on)).where(*_of(feed, partition))
         with self._transactions.begin() as connection:
             return connection.execute(query).scalar_one()
+
+    def redrives(self, feed: str, partition: str, arrival: int, cause: str, since: datetime) -> int:
+        """How many re-drives ended in a cause, since a person last released the partition; runs that made no call do not count.
+
+        Args:
+            feed: feed.
+            partition: partition key.
+            arrival: the arrival they worked on.
+            cause: what they ended in.
+            since: only those that began later.
+        """
+        of_record = sa.and_(partitions.c.feed == attempts.c.feed, partitions.c.partition == attempts.c.partition)
+        query = sa.select(sa.func.count()).select_from(attempts.join(partitions, of_record)).where(*_of(feed, partition))
+        query = query.where(attempts.c.arrival == arrival, attempts.c.cause == cause, attempts.c.via == REDRIVE)
+        query = query.where(attempts.c.code != str(Code.BREAKER_OPEN), attempts.c.started_at >= since)
+        query = query.where(sa.or_(partitions.c.armed_at.is_(None), attempts.c.started_at >= partitions.c.armed_at))
+        with self._transactions.begin() as connection:
+            return connection.execute(query).scalar_one()
+
+    def newest(self, feed: str, keys: Collection[str]) -> dict[str, Attempt]:
+        """The last attempt on each of these partitions that had one, by partition."""
+        here = (attempts.c.feed == feed, attempts.c.partition.in_(keys))
+        query = sa.select(attempts).where(*here).distinct(attempts.c.partition)
+        found = self._read(query.order_by(attempts.c.partition, attempts.c.number.desc()))
+        return {attempt.partition: attempt for attempt in found}
 
     def counts(self, feed: str) -> dict[str, int]:
         """How many attempts worked on the delivery of the newest arrival, by partition, in one query."""

@@ -13,7 +13,7 @@ from shp_resources.ledger.tables import arrivals, attempts, deliveries, publicat
 from shp_resources.ledger.transactions import Transactions
 
 _BEGUN = ("number", "arrival", "run_id", "host", "pid", "via")
-_ENDED = ("number", "arrival", "run_id", "step", "outcome", "code", "kind", "evidence", "message")
+_ENDED = ("number", "arrival", "run_id", "step", "outcome", "code", "kind", "cause", "verdict", "due_at", "evidence", "message")
 
 # (what, table, its time, the columns told); the order decides between events of the same instant.
 _EVENTS: tuple[tuple[str, sa.Table, str, tuple[str, ...]], ...] = (

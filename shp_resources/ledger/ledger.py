@@ -11,15 +11,18 @@ from typing import Any
 
 from shp_resources.ledger.arrivals import Arrivals
 from shp_resources.ledger.attempts import Attempts
+from shp_resources.ledger.breakers import Breakers
 from shp_resources.ledger.history import history
+from shp_resources.ledger.incidents import Incidents
 from shp_resources.ledger.leases import Leases
 from shp_resources.ledger.partitions import Partitions
 from shp_resources.ledger.publications import Publications
 from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.waiting import Waiting
 
 
 class Ledger:
-    """The record of arrivals, partition states, attempts, leases and publications.
+    """The record of arrivals, partition states, attempts, leases, publications, breakers and incidents.
 
     Nothing connects before the first call. Every call is one transaction of its own, unless it stands inside
     `transaction()`. The database's failures come as `Fault` with evidence of the system `ledger`.
@@ -36,6 +39,9 @@ class Ledger:
         self.attempts = Attempts(self._transactions)
         self.leases = Leases(self._transactions)
         self.publications = Publications(self._transactions)
+        self.breakers = Breakers(self._transactions)
+        self.waiting = Waiting(self._transactions)
+        self.incidents = Incidents(self._transactions)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

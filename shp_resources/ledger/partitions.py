@@ -40,6 +40,8 @@ class PartitionRecord:
         next_attempt_at: when the next attempt is due.
         due_at: when the source is due.
         updated_at: last change.
+        cause: what holds it, or last held it and is not proven healed.
+        armed_at: when a person last released it.
     """
 
     feed: str
@@ -57,6 +59,8 @@ class PartitionRecord:
     next_attempt_at: datetime | None
     due_at: datetime | None
     updated_at: datetime
+    cause: str | None = None
+    armed_at: datetime | None = None
 
 
 class Fields(TypedDict, total=False):
@@ -72,6 +76,8 @@ class Fields(TypedDict, total=False):
     converter_version: int | None
     next_attempt_at: datetime | None
     due_at: datetime | None
+    cause: str | None
+    armed_at: datetime | None
 
 
 # They say why a partition is in its state, so they go when the state does.
@@ -98,11 +104,11 @@ class Partitions:
             feed: feed.
             states: only those in one of these states.
         """
-        query = sa.select(*_COLUMNS).where(partitions.c.feed == feed).order_by(partitions.c.partition.collate("C"))
+        query = sa.select(*COLUMNS).where(partitions.c.feed == feed).order_by(partitions.c.partition.collate("C"))
         if states is not None:
             query = query.where(partitions.c.state.in_([str(state) for state in states]))
         with self._transactions.begin() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            return [record_of(row) for row in connection.execute(query)]
 
     def usual_reads(self, feed: str, *, but: str) -> float | None:
         """Median of the rows read for the partitions that were published last.
@@ -151,9 +157,9 @@ class Partitions:
 
 def read(connection: sa.Connection, feed: str, partition: str, *, lock: bool = False) -> PartitionRecord | None:
     """One partition; `lock` keeps others from changing it until the transaction ends."""
-    query = sa.select(*_COLUMNS).where(partitions.c.feed == feed, partitions.c.partition == partition)
+    query = sa.select(*COLUMNS).where(partitions.c.feed == feed, partitions.c.partition == partition)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return _record(row) if row is not None else None
+    return record_of(row) if row is not None else None
 
 
 def change(
@@ -187,20 +193,20 @@ def change(
 
 def _insert(connection: sa.Connection, feed: str, partition: str, to: State, fields: Fields) -> PartitionRecord:
     values = {"feed": feed, "partition": partition, "state": str(to), "version": 1, **fields}
-    statement = insert(partitions).values(values).on_conflict_do_nothing().returning(*_COLUMNS)
+    statement = insert(partitions).values(values).on_conflict_do_nothing().returning(*COLUMNS)
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise StaleState(feed, partition, 0)
-    return _record(row)
+    return record_of(row)
 
 
 def _update(connection: sa.Connection, old: PartitionRecord, to: State, fields: Fields) -> PartitionRecord:
     values = {"state": str(to), "version": old.version + 1, "updated_at": sa.func.clock_timestamp(), **fields}
     where = (partitions.c.feed == old.feed, partitions.c.partition == old.partition, partitions.c.version == old.version)
-    row = connection.execute(sa.update(partitions).where(*where).values(values).returning(*_COLUMNS)).one_or_none()
+    row = connection.execute(sa.update(partitions).where(*where).values(values).returning(*COLUMNS)).one_or_none()
     if row is None:
         raise StaleState(old.feed, old.partition, old.version)
-    return _record(row)
+    return record_of(row)
 
 
 def _note(connection: sa.Connection, old: PartitionRecord | None, new: PartitionRecord) -> None:
@@ -209,9 +215,10 @@ def _note(connection: sa.Connection, old: PartitionRecord | None, new: Partition
     connection.execute(sa.insert(transitions).values(old=str(old.state) if old else None, new=str(new.state), **values))
 
 
-_COLUMNS = [partitions.c[name] for name in PartitionRecord.__dataclass_fields__]
+COLUMNS = [partitions.c[name] for name in PartitionRecord.__dataclass_fields__]
 
 
-def _record(row: sa.Row[Any]) -> PartitionRecord:
+def record_of(row: sa.Row[Any]) -> PartitionRecord:
+    """The record that a row of `COLUMNS` tells."""
     values = row._asdict()
     return PartitionRecord(**{**values, "state": State(values["state"])})

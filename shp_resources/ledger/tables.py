@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shp_core.healing.breaker import Phase
 from shp_core.states import State
 
 SCHEMA = "shp"
@@ -140,6 +141,8 @@ partitions = sa.Table(
     _at("next_attempt_at", "When the next attempt is due.", null=True),
     _at("due_at", "When the source is due.", null=True),
     _now("updated_at", "Last change."),
+    _text("cause", "What holds it, as incidents and budgets name it; stays until it is published.", null=True),
+    _at("armed_at", "When a person last released it; re-drives before that are forgiven.", null=True),
     sa.Index(None, "feed", "state"),
     sa.Index(None, "next_attempt_at", postgresql_where=sa.text("next_attempt_at IS NOT NULL")),
     comment="Where each partition stands.",
@@ -183,6 +186,9 @@ attempts = sa.Table(
     _text("kind", "Fault kind of the code.", null=True),
     _json("evidence", "What was seen of the failure."),
     _text("message", "What went wrong, for people.", null=True),
+    _text("cause", "What the failure is counted under.", null=True),
+    _text("verdict", "What was decided about the failure.", null=True),
+    _at("due_at", "When the next run is due by that verdict.", null=True),
     sa.UniqueConstraint("run_id", "feed", "partition"),
     sa.Index("attempts_open_idx", "feed", "partition", postgresql_where=sa.text("ended_at IS NULL")),
     comment="Runs of a partition, with their verdicts; the first verdict stands.",
@@ -251,4 +257,56 @@ mart_watermarks = sa.Table(
     _number("publication", "The newest publication that its data may lack nothing of."),
     _now("at", "When it was set."),
     comment="How far each mart has read.",
+)
+
+breakers = sa.Table(
+    "breakers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="Outside system, or system/feed."),
+    sa.Column("version", sa.Integer, nullable=False, comment="Counts changes of this row; every change names the one it saw."),
+    sa.Column(
+        "phase",
+        sa.Text,
+        sa.CheckConstraint("phase IN ({})".format(", ".join(f"'{phase}'" for phase in Phase)), name="phase"),
+        nullable=False,
+        comment="What it does with calls: closed lets them through, open keeps them back, half_open waits for a probe.",
+    ),
+    sa.Column("failures", sa.Integer, nullable=False, comment="Passing failures in a row while it is closed."),
+    sa.Column("trips", sa.Integer, nullable=False, comment="How often it was opened since it was last closed."),
+    _at("opened_at", "When it was opened.", null=True),
+    _at("probe_at", "From when on a probe may begin.", null=True),
+    _at("probe_until", "Until when the probe under way may take.", null=True),
+    _at("closed_at", "When a probe last closed it.", null=True),
+    _text("code", "Why it was opened, a stable code.", null=True),
+    _text("message", "Why it was opened, for people.", null=True),
+    comment="Breakers before outside systems; one without a row has never failed.",
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Counts incidents."),
+    _text("cause", "What it is about; one incident at a time."),
+    _text("severity", "info, warning or critical."),
+    _text("code", "Stable code."),
+    _text("message", "What is wrong, for people."),
+    _at("opened_at", "When it was opened."),
+    _at("updated_at", "When a member last joined or left."),
+    _at("closed_at", "When every member was proven healed; null while it is open.", null=True),
+    _text("proof", "What was read again before it was closed.", null=True),
+    sa.Index("incidents_open_idx", "cause", unique=True, postgresql_where=sa.text("closed_at IS NULL")),
+    comment="What people are told: one for each cause, opened once, closed by proof.",
+)
+
+incident_members = sa.Table(
+    "incident_members",
+    metadata,
+    sa.Column("incident", sa.BigInteger, primary_key=True, autoincrement=False, comment="The incident."),
+    _feed(),
+    _partition(),
+    _at("joined_at", "When the partition was first held for the cause."),
+    _at("left_at", "When it was seen to be held by the cause no more.", null=True),
+    _text("outcome", "How it left: healed (the sink was read again), moved (another cause holds it), waived.", null=True),
+    sa.Index(None, "feed", "partition"),
+    comment="The partitions that an incident is about.",
 )

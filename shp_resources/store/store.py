@@ -33,6 +33,7 @@ HEADER_KEY = b"shp.header"
 _SUMMARY, _SEAL = "summary.json", "seal.json"
 _PARTS = (TEXT, CLEAN, REJECTS, _SUMMARY)
 _STRAY_SECONDS = 24 * 3600
+_TRY_OUT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,17 @@ class Store:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def try_out(self) -> None:
+        """Find out whether the store can be written; nothing stays.
+
+        Raises:
+            Fault: it cannot.
+        """
+        with self.scratch() as folder, disk(), (folder / "try_out").open("wb") as file:
+            file.write(bytes(_TRY_OUT_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
 
     def raw(self, delivery: str) -> Path | None:
         """Where a delivery's bytes lie, None when they are not kept."""

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import sqlalchemy as sa
+from psycopg2 import sql
 
 from shp_core.codes import Code
 from shp_core.errors import Fault
@@ -116,11 +117,35 @@ class Warehouse:
         with self.transaction("REPEATABLE READ", readonly=True) as cur:
             return read_back(cur, target, partition)
 
+    def try_out(self, target: Target | None = None) -> None:
+        """Find out whether the warehouse can be written, without writing a row.
+
+        Args:
+            target: also whether this feed's tables can be; they are made if they are missing.
+
+        Raises:
+            Fault: it cannot.
+        """
+        with self.transaction() as cur:
+            cur.execute("SET LOCAL lock_timeout = '5s'")
+            cur.execute("CREATE TEMPORARY TABLE shp_try_out (a integer) ON COMMIT DROP")
+            if target is not None:
+                ensure_schemas(cur)
+                ensure_tables(cur, target)
+                _touch_nothing(cur, [target.loaded, target.rejects])
+
     def refresh_mart(self, mart: Mart, target: Target) -> marts.MartOutcome:
         """Make a mart anew from the feed's table, in one transaction."""
         with self.transaction() as cur:
             ensure_schemas(cur)
             return marts.refresh(cur, mart, target)
+
+
+def _touch_nothing(cur: Any, tables: Iterable[sql.Composable]) -> None:
+    """Use every right that publishing needs, on no row."""
+    for table in tables:
+        cur.execute(sql.SQL("INSERT INTO {0} SELECT * FROM {0} WHERE false").format(table))
+        cur.execute(sql.SQL("DELETE FROM {} WHERE false").format(table))
 
 
 def _undo(connection: Any) -> None:

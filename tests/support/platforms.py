@@ -99,11 +99,13 @@ class Platform:
         base: the folder with `feeds`, `marts` and `home`.
         dsn: address of its database.
         warehouse_dsn: address of the warehouse's, if that is another one.
+        changes: what its outside systems are made with beside the usual (a clock, rehearsed faults).
     """
 
     base: Path
     dsn: str
     warehouse_dsn: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -115,6 +117,11 @@ class Platform:
     def turn_to(self, warehouse_dsn: str | None) -> None:
         """Let its warehouse be somewhere else from now on."""
         self.warehouse_dsn = warehouse_dsn
+        self.change()
+
+    def change(self, **changes: Any) -> None:
+        """Let its outside systems be made anew, with these changes."""
+        self.changes.update(changes)
         for made in ("settings", "outside", "definitions"):
             self.__dict__.pop(made, None)
 
@@ -131,7 +138,7 @@ class Platform:
     @cached_property
     def outside(self) -> Outside:
         """Its outside systems."""
-        return Outside(self.settings, pooled=True)
+        return Outside(self.settings, pooled=True, **self.changes)
 
     @cached_property
     def definitions(self) -> dg.Definitions:

@@ -1,0 +1,114 @@
+"""What commands show of breakers and incidents, and how a person lets a held partition run once more.
+
+Must not live here: Dagster; the run is asked for by the sensor `redrives`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from shp_core.codes import Code
+from shp_core.errors import Fault, UsageError
+from shp_core.healing.breaker import Breaker, asked_for
+from shp_core.states import HELD_STATES
+from shp_ops.advice import advice
+from shp_ops.installation import catalogue_of, looked_at, require_feed
+from shp_resources.ledger import Incident, Ledger, PartitionRecord
+from shp_resources.settings import Settings
+from shp_resources.system_clock import SystemClock
+
+_SHOWN = 100
+_WITHOUT_A_PLACE = (Code.NO_PARTITION, Code.AMBIGUOUS_PARTITION)
+
+
+def incident_view(settings: Settings, limit: int = _SHOWN) -> list[dict[str, Any]]:
+    """Open incidents, then those that were closed last.
+
+    Args:
+        settings: the installation.
+        limit: the most closed ones.
+
+    Raises:
+        UsageError: there is no installation.
+    """
+    with looked_at(settings):
+        ledger = Ledger(settings.ledger_dsn)
+        return [_incident(incident) for incident in ledger.incidents.newest(limit)]
+
+
+def health_view(settings: Settings) -> dict[str, Any]:
+    """Breakers that keep calls back and incidents that are open; none where the ledger cannot be asked."""
+    ledger = Ledger(settings.ledger_dsn)
+    try:
+        breakers = [_breaker(breaker) for breaker in ledger.breakers.open()]
+        return {"breakers": breakers, "incidents": [_incident(incident) for incident in ledger.incidents.open()]}
+    except Fault:  # the status of the database itself says so
+        return {"breakers": [], "incidents": []}
+
+
+def release(settings: Settings, feed: str, partition: str) -> PartitionRecord:
+    """Let a held partition run once more, whatever holds it; what its re-drives have cost is forgiven.
+
+    Args:
+        settings: the installation.
+        feed: feed.
+        partition: partition key.
+
+    Returns:
+        The partition; the sensor `redrives` asks for its run at the next look.
+
+    Raises:
+        UsageError: there is no such feed or partition, it is not held, or its file has no place.
+    """
+    require_feed(settings, catalogue_of(settings), feed)
+    with looked_at(settings):
+        ledger = Ledger(settings.ledger_dsn)
+        with ledger.transaction():
+            record = _held(ledger.partitions.get(feed, partition), feed, partition)
+            now = SystemClock().now()
+            _ask_breaker(ledger, record.cause, now)
+            return ledger.partitions.move(feed, partition, record.state, expect_version=record.version, next_attempt_at=now, armed_at=now)
+
+
+def _held(record: PartitionRecord | None, feed: str, partition: str) -> PartitionRecord:
+    if record is None:
+        raise UsageError(f"Nothing is known of {feed}/{partition}.", f"See which partitions there are: shp partitions {feed}")
+    if record.state not in HELD_STATES:
+        raise UsageError(f"{feed}/{partition} is {record.state}: nothing holds it.", f"See where it stands: shp partitions {feed}")
+    if record.code in _WITHOUT_A_PLACE:
+        raise UsageError(f"{feed}/{partition} cannot run: {record.message}", advice(record.code))
+    return record
+
+
+def _ask_breaker(ledger: Ledger, cause: str | None, now: datetime) -> None:
+    """The person has probably mended what the breaker stands before: the next probe is due."""
+    for breaker in ledger.breakers.open():
+        if cause is not None and breaker.name in (cause, cause.partition("/")[0]):
+            ledger.breakers.change(breaker.name, lambda found: asked_for(found, now))
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "cause": incident.cause,
+        "severity": incident.severity,
+        "code": incident.code,
+        "message": incident.message,
+        "members": [{"feed": member.feed, "partition": member.partition, "outcome": member.outcome} for member in incident.members],
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+        "proof": incident.proof,
+        "next": None if incident.closed_at else advice(incident.code),
+    }
+
+
+def _breaker(breaker: Breaker) -> dict[str, Any]:
+    return {
+        "name": breaker.name,
+        "phase": str(breaker.phase),
+        "opened_at": breaker.opened_at,
+        "probe_at": breaker.probe_at,
+        "code": breaker.code,
+        "message": breaker.message,
+    }

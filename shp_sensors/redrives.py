@@ -1,0 +1,176 @@
+"""`redrives`: which held partitions are to run again?
+
+Due is what the ledger says: a time that has come, a breaker that closed, a contract or converter that changed since.
+Runs of new arrivals go first; each feed has its oldest arrivals first and only so many at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+import dagster as dg
+
+from shp_assets.guard import VIA_TAG
+from shp_assets.kit import FeedKit
+from shp_core.codes import Code
+from shp_core.contract.contract import CONVERTER_VERSION
+from shp_core.healing.decide import Arming, codes_armed_by
+from shp_core.states import State
+from shp_resources.ledger import REDRIVE, Attempt, PartitionRecord, StaleState
+from shp_resources.outside import Outside
+from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
+
+REDRIVES_AT_ONCE = 10
+"""How many re-drives of a feed are queued or under way at most: what was dammed up does not come down at once."""
+
+REDRIVE_TAG = "shp/redrive"
+_AFTER_ARRIVALS = "-1"
+_LOOKED_AT = 50
+_BY_CONTRACT, _BY_CONVERTER = codes_armed_by(Arming.CONTRACT), codes_armed_by(Arming.CONVERTER)
+
+
+def redrives_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
+    """The sensor over held partitions of all feeds."""
+
+    @dg.sensor(
+        name="redrives",
+        description="A held partition whose time has come, or whose obstacle is gone, runs again from the step that failed.",
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def redrives(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
+        kept_back = [breaker.name for breaker in outside.ledger.breakers.open()]
+        feeds = [_ask(context, kit, outside, kept_back) for kit in kits.values()]
+        requests = in_turn(feeds, REDRIVES_AT_ONCE * len(kits))
+        return dg.SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=[found for kit in kits.values() for found in new_keys(context.instance, kit, requests)],
+            skip_reason=None if requests else dg.SkipReason("Nothing is due."),
+        )
+
+    return redrives
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """A held partition that is to run again.
+
+    Args:
+        kit: its feed.
+        record: where it stands.
+        last: its last attempt, None when there was none.
+    """
+
+    kit: FeedKit
+    record: PartitionRecord
+    last: Attempt | None
+
+    @property
+    def attempt(self) -> int:
+        """The number that the next attempt will have."""
+        return self.last.number + 1 if self.last else 1
+
+    @property
+    def name(self) -> str:
+        """Names the decision: one run for each."""
+        return f"{self.record.arrival}.{self.attempt}"
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        """The assets from the step that failed on; all of them where an artefact is not whole."""
+        if self.last is None or self.last.code == Code.ARTEFACT_DAMAGED or self.last.step not in ("validated", "warehouse"):
+            return self.kit.keys
+        judged = (self.record.contract_version, self.record.converter_version)
+        if self.last.step == "warehouse" and judged == (self.kit.contract.version, CONVERTER_VERSION):
+            return [self.kit.key("warehouse")]
+        return [key for key in self.kit.keys if key != self.kit.key("raw")]
+
+    def request(self, before: Ended, **tags: str) -> dg.RunRequest:
+        """The run; a second request for the same decision is a request for the same run.
+
+        Args:
+            before: runs for it that ended without an attempt.
+            **tags: further tags, `shp/` left out.
+        """
+        known = {"shp/feed": self.kit.name, "shp/attempt": str(self.attempt), "shp/cause": self.record.cause or "-"}
+        verdict = self.last.verdict if self.last and self.last.verdict else "-"
+        return dg.RunRequest(
+            run_key=f"redrive|{self.kit.name}|{self.record.partition}|{self.name}|{before.count}",
+            partition_key=self.record.partition,
+            asset_selection=self.selection,
+            tags={
+                **known,
+                VIA_TAG: REDRIVE,
+                REDRIVE_TAG: self.name,
+                "shp/verdict": verdict,
+                "dagster/priority": _AFTER_ARRIVALS,
+                **{f"shp/{name}": value for name, value in tags.items()},
+            },
+        )
+
+
+def redrives_of(kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> list[Redrive]:
+    """Held partitions with their last attempts; without those that no source ever came for, or that Dagster has no partition for."""
+    known = [record for record in records if record.arrival is not None and _is_partition(kit, record.partition)]
+    last = outside.ledger.attempts.newest(kit.name, [record.partition for record in known]) if known else {}
+    return [Redrive(kit, record, last.get(record.partition)) for record in known]
+
+
+def requested(instance: dg.DagsterInstance, outside: Outside, found: list[Redrive], feed: str, **tags: str) -> Iterator[dg.RunRequest]:
+    """A run for each that has none, paced where runs for the same decision ended without an attempt.
+
+    Args:
+        instance: which knows the runs.
+        outside: the outside systems.
+        found: of one feed.
+        feed: its name.
+        **tags: further tags, `shp/` left out.
+    """
+    before = ended(instance, REDRIVE_TAG, [redrive.name for redrive in found], feed=feed)
+    for redrive in found:
+        runs = before[redrive.name]
+        if runs.cancelled:
+            _hold_terminated(outside, redrive.record)
+        elif runs.may_ask_again:
+            yield redrive.request(runs, **tags)
+
+
+def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: list[str]) -> Iterator[dg.RunRequest]:
+    """Requests for what is due of a feed, oldest arrival first, as many as may be under way."""
+    due = _due(kit, outside, kept_back)
+    if not due:
+        return
+    under_way = live(context.instance, REDRIVE_TAG, feed=kit.name)
+    free = [redrive for redrive in redrives_of(kit, outside, due) if redrive.name not in under_way]
+    asked = requested(context.instance, outside, free, kit.name)
+    yield from islice(asked, max(0, REDRIVES_AT_ONCE - len(under_way)))
+
+
+def _due(kit: FeedKit, outside: Outside, kept_back: list[str]) -> list[PartitionRecord]:
+    waiting = outside.ledger.waiting
+    in_time = waiting.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
+    contract, converter = (kit.contract.version, _BY_CONTRACT), (CONVERTER_VERSION, _BY_CONVERTER)
+    changed = waiting.judged_otherwise(kit.name, contract, converter, _LOOKED_AT)
+    by_key = {record.partition: record for record in [*in_time, *changed]}
+    return sorted(by_key.values(), key=lambda record: record.arrival or 0)
+
+
+def _is_partition(kit: FeedKit, partition: str) -> bool:
+    return kit.feed.partition.by == "file" or kit.partitions.has_partition_key(partition)
+
+
+def _hold_terminated(outside: Outside, record: PartitionRecord) -> None:
+    """A person cancelled the run before it began."""
+    message = f"The run of {record.feed}/{record.partition} was cancelled by a person."
+    with suppress(StaleState):  # somebody else moved it: the next tick looks again
+        outside.ledger.partitions.move(
+            record.feed,
+            record.partition,
+            State.EXHAUSTED,
+            expect_version=record.version,
+            code=str(Code.TERMINATED),
+            message=message,
+            next_attempt_at=None,
+        )
