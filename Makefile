@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-slow fuzz lint types imports docs bench clean
+.PHONY: help setup demo up down status test test-slow test-hadoop fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,7 @@ setup: $(STAMP)  ## make .venv, install the pinned packages, compile the fast re
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "SHP needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,hadoop,dev]'
 	$(BIN)/python -m shp_core.reading.scan.build
 	touch $@
 
@@ -38,6 +38,9 @@ test: setup  ## all tests that need only Python
 
 test-slow: setup  ## the largest workbooks that the format allows
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 100 MB)
+	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/python -m pytest -m hadoop --timeout 600 $(PYTEST_ARGS)
 
 fuzz: setup  ## many random workbooks written and read, many real ones damaged at random
 	SHP_FUZZ_EXAMPLES=10000 SHP_FUZZ_ROUNDS=4000 $(BIN)/python -m pytest --timeout 7200 $(PYTEST_ARGS) \

@@ -11,6 +11,7 @@ import pytest
 
 from shp_resources import landing
 from tests.support import platforms
+from tests.support.hadoop import Daemons, daemons
 from tests.support.homes import Home
 from tests.support.postgres import fresh_database, session_server
 
@@ -55,3 +56,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return Home.make(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def hadoop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemons]:
+    """The session's Hadoop: four real daemons."""
+    with daemons(tmp_path_factory.mktemp("hadoop")) as started:
+        yield started

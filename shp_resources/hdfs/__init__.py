@@ -1,6 +1,9 @@
 """HDFS: where it is, and files that are published there whole or not at all.
 
     cluster   which NameNodes, which ResourceManager, as whom; from the settings or from a running `shp up --hadoop`
+    client    HDFS as a place of the lake
+    errors    what goes wrong, as evidence
+    insecure  the `hdfs` client, made to say what WebHDFS said
 
 Must not live here: what is in the files (`shp_core.lake`), jobs (`shp_resources.yarn`).
 """

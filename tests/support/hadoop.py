@@ -60,6 +60,13 @@ class Daemons:
         part = self.parts[name]
         assert wait_until(lambda: part.why_not_ready(0.0) is None, _READY_SECONDS, 0.1), f"{name}: {part.why_not_ready(0.0)}"
 
+    def revive(self) -> None:
+        """Start again what a test killed and left."""
+        dead = [name for name, part in self.parts.items() if part.process is None]
+        if dead:
+            self.start(*dead)
+            self.await_ready("datanode")  # a NameNode with blocks is in safe mode until its DataNode has reported
+
     def kill(self, name: str) -> None:
         """End a daemon with a signal that it cannot catch, and wait until it is gone."""
         process = self.parts[name].process

@@ -1,0 +1,15 @@
+"""The lake: what lies there, in which form, and what is computed from it.
+
+    place     the small protocol of somewhere that files are published whole: HDFS, or a local folder that stands in
+    lines     text rows as lines of the one text dialect
+    manifest  what a folder of the lake holds; the only thing that readers follow
+    shipped   a contract on its way to a node: as JSON, and back
+    mapper    lines of text rows in, clean typed lines or rejects out; runs on any node that has python3 (3.8)
+
+Must not live here: HDFS, YARN, files. Layout below the lake's root (`<key>` is a partition key):
+
+    lake/<path>/partition=<key>/<publication>/part-00000      text rows, clean or not
+    lake/<path>/partition=<key>/_manifest.json
+    curated/<path>/partition=<key>/<publication>/part-…       clean rows, typed as the contract says
+    curated/<path>/partition=<key>/_manifest.json
+"""

@@ -1,0 +1,195 @@
+"""HDFS as a place of the lake: the `hdfs` client behind our errors, and files that come into place whole or not at all.
+
+Never used of that client: `with client.write()` (an exception makes a short file that looks complete) and
+`upload(overwrite=True)` (deletes before it renames).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from contextlib import suppress
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from shp_core.errors import Fault
+from shp_core.lake.place import DRAFT, Entry, require_path
+from shp_resources.hdfs.cluster import Cluster
+from shp_resources.hdfs.errors import Answer, NotWhole, told_as_faults
+
+CONNECT_SECONDS, READ_SECONDS = 3.05, 60.0
+_CHUNK = 1 << 20
+_FILE_MODE, _FOLDER_MODE = "640", "750"
+
+
+class Hdfs:
+    """The lake in HDFS; connects at its first use.
+
+    Args:
+        cluster: where, and as whom.
+        timeout: seconds to wait for a connection, and between two pieces of an answer.
+    """
+
+    stands_in = False
+
+    def __init__(self, cluster: Cluster, timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS)) -> None:
+        self._cluster, self._timeout = cluster, timeout
+        self.label = f"hdfs {cluster.hdfs_urls[0]}{cluster.root}"
+
+    def absolute(self, path: str) -> str:
+        """A path of the lake as HDFS knows it.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return f"{self._cluster.root}/{require_path(path)}"
+
+    def put(self, source: Path, path: str) -> None:
+        """Publish a file: under a hidden name, read back, then renamed over what is there.
+
+        Raises:
+            Fault: HDFS failed, or holds other bytes than were sent; what was under the path is there as it was.
+        """
+        target = self.absolute(path)
+        folder, name = posixpath.split(target)
+        draft = f"{folder}/.{name}.{uuid4().hex}{DRAFT}"
+        try:
+            with told_as_faults(f"writing {target}"):
+                self._client.makedirs(folder, permission=_FOLDER_MODE)
+                sent = self._send(source, draft)
+                self._require(draft, source.stat().st_size, sent)
+                self._rename_over(draft, target, sent)
+        except Fault:
+            with suppress(Fault):
+                self._delete(draft)
+            raise
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a small file, None when there is none."""
+        target = self.absolute(path)
+        with told_as_faults(f"reading {target}"):
+            if self._status(target) is None:
+                return None
+            with self._client.read(target) as stream:
+                content: bytes = stream.read()
+                return content
+
+    def fetch(self, path: str, target: Path) -> str:
+        """Copy a file out of HDFS; returns the SHA-256 of what came.
+
+        Raises:
+            Fault: HDFS failed, or what came is shorter than the file.
+        """
+        source = self.absolute(path)
+        with told_as_faults(f"reading {source}"), target.open("wb") as file:
+            digest, size = sha256(), 0
+            with self._client.read(source, chunk_size=_CHUNK) as pieces:
+                for piece in pieces:
+                    digest.update(piece)
+                    size += file.write(piece)
+            self._require_size(source, size)
+        return digest.hexdigest()
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What a folder holds, by name; empty when there is no such folder."""
+        target = self.absolute(folder)
+        with told_as_faults(f"listing {target}"):
+            try:
+                found = self._client.list(target, status=True)
+            except Answer as answer:
+                if answer.status == 404:
+                    return []
+                raise
+        return sorted((_entry(name, status) for name, status in found), key=lambda entry: entry.name)
+
+    def move_folder(self, source: str, target: str) -> None:
+        """Rename a folder into a name that is free; one that was moved already stays where it is.
+
+        Raises:
+            Fault: HDFS failed, or the name is taken.
+        """
+        before, after = self.absolute(source), self.absolute(target)
+        with told_as_faults(f"moving {before}"):
+            self._client.makedirs(posixpath.dirname(after), permission=_FOLDER_MODE)
+            # Without this option a folder that exists would take the moved one into itself.
+            self._client._rename(before, destination=after, renameoptions="NONE")
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all it holds; nothing happens when there is none."""
+        self._delete(self.absolute(path))
+
+    @cached_property
+    def _client(self) -> Any:
+        from shp_resources.hdfs.insecure import LakeClient
+
+        return LakeClient(";".join(self._cluster.hdfs_urls), user=self._cluster.user, timeout=self._timeout)
+
+    def _send(self, source: Path, draft: str) -> str:
+        """Stream a file into HDFS; returns the SHA-256 of what was sent."""
+        with source.open("rb") as file:
+            reader = _Hashing(file)
+            self._client.write(draft, data=reader, permission=_FILE_MODE)
+        return reader.digest.hexdigest()
+
+    def _require(self, draft: str, size: int, sent: str) -> None:
+        """Read back what lies there: its length, and every byte of it."""
+        self._require_size(draft, size)
+        digest = sha256()
+        with self._client.read(draft, chunk_size=_CHUNK) as pieces:
+            for piece in pieces:
+                digest.update(piece)
+        if digest.hexdigest() != sent:
+            raise NotWhole(f"{draft} holds other bytes than were sent")
+
+    def _require_size(self, path: str, size: int) -> None:
+        status = self._status(path)
+        if status is None or status["length"] != size:
+            raise NotWhole(f"{path} holds {status['length'] if status else 'no'} bytes of {size}")
+
+    def _rename_over(self, draft: str, target: str, sent: str) -> None:
+        """Let the draft take the target's place; an answer that got lost is asked for."""
+        try:
+            self._client._rename(draft, destination=target, renameoptions="OVERWRITE")
+        except Exception:
+            if self._status(draft) is not None or self._status(target) is None:
+                raise
+            self._require(target, self._status(target)["length"], sent)
+
+    def _status(self, path: str) -> Any:
+        """What HDFS knows of a path, None when there is nothing."""
+        try:
+            return self._client.status(path)
+        except Answer as answer:
+            if answer.status == 404:
+                return None
+            raise
+
+    def _delete(self, path: str) -> None:
+        with told_as_faults(f"removing {path}"):
+            self._client.delete(path, recursive=True)
+
+
+class _Hashing:
+    """A file that is hashed while it is read; its length lets the other side notice that something is missing."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.digest = sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        piece: bytes = self._file.read(max(size, _CHUNK) if size > 0 else size)
+        self.digest.update(piece)
+        return piece
+
+    def __iter__(self) -> Any:
+        return iter(lambda: self.read(_CHUNK), b"")
+
+    def __len__(self) -> int:
+        return Path(self._file.name).stat().st_size
+
+
+def _entry(name: str, status: dict[str, Any]) -> Entry:
+    return Entry(name, status["type"] == "DIRECTORY", status["length"], status["modificationTime"] / 1000)

@@ -1,0 +1,129 @@
+"""What goes wrong with WebHDFS, as evidence.
+
+WebHDFS answers almost everything with 403 and says in the body what it was; so its exceptions' names become errnos, and
+the table in `shp_core.healing.classify` decides by those.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shp_core.errors import Fault
+from shp_core.healing.classify import classify
+from shp_core.healing.faults import Evidence
+
+SYSTEM = "hdfs"
+
+_BY_NAME = {
+    "SafeModeException": errno.EAGAIN,
+    "StandbyException": errno.EAGAIN,
+    "RetriableException": errno.EAGAIN,
+    "ObserverRetryOnActiveException": errno.EAGAIN,
+    "RecoveryInProgressException": errno.EBUSY,
+    "AlreadyBeingCreatedException": errno.EBUSY,
+    "LeaseExpiredException": errno.EBUSY,
+    "NotReplicatedYetException": errno.EBUSY,
+    "SocketTimeoutException": errno.ETIMEDOUT,
+    "ConnectTimeoutException": errno.ETIMEDOUT,
+    "ConnectException": errno.ECONNREFUSED,
+    "NoRouteToHostException": errno.EHOSTUNREACH,
+    "IOException": errno.EIO,
+    "SocketException": errno.ECONNRESET,
+    "EOFException": errno.ECONNRESET,
+    "ClosedChannelException": errno.ECONNRESET,
+    "AccessControlException": errno.EACCES,
+    "AuthorizationException": errno.EACCES,
+    "SecurityException": errno.EACCES,
+    "NSQuotaExceededException": errno.EDQUOT,
+    "DSQuotaExceededException": errno.EDQUOT,
+    "QuotaByStorageTypeExceededException": errno.EDQUOT,
+    "DiskOutOfSpaceException": errno.ENOSPC,
+    "ParentNotDirectoryException": errno.ENOTDIR,
+}
+_NO_DATANODE = "There are 0 datanode(s) running"
+_NO_BLOCK = "minReplication nodes"
+"""A NameNode that finds no DataNode for a block says so in a plain IOException."""
+
+
+class Answer(Exception):
+    """WebHDFS answered that it did not do it.
+
+    Args:
+        status: HTTP status.
+        name: Hadoop's exception, "" when somebody else (a proxy) answered.
+        message: its first line.
+    """
+
+    def __init__(self, status: int, name: str, message: str) -> None:
+        super().__init__(f"HTTP {status} {name}: {message}")
+        self.status, self.name, self.message = status, name, message
+
+
+class NotWhole(Exception):
+    """What lies in HDFS is not what was sent."""
+
+
+@contextmanager
+def told_as_faults(doing: str) -> Iterator[None]:
+    """Tell failures of HDFS as faults; also a decorator.
+
+    Args:
+        doing: what was tried, for people; goes on after "HDFS failed while ".
+
+    Raises:
+        Fault: as `classify` names it.
+    """
+    import requests
+    from hdfs import HdfsError
+
+    try:
+        yield
+    except (Answer, NotWhole, HdfsError, requests.RequestException, OSError) as error:
+        found = evidence(error)
+        raise Fault(classify(found), f"HDFS failed while {doing}: {found.text}", found, "See: shp status") from error
+
+
+def evidence(error: Exception) -> Evidence:
+    """What an error of the client shows; no file's content is in it.
+
+    Args:
+        error: an `Answer`, `NotWhole`, or what `requests` or the operating system raised.
+    """
+    if isinstance(error, Answer):
+        return Evidence(SYSTEM, http_status=error.status, errno=_number(error), text=str(error)[:300])
+    if hasattr(error, "exception"):  # the client's own error: the last of several NameNodes said no
+        return evidence(Answer(403, str(error.exception or ""), str(error).partition("\n")[0]))
+    if isinstance(error, NotWhole):
+        return Evidence(SYSTEM, errno=errno.EIO, text=f"NotWhole: {error}"[:300])
+    return Evidence(SYSTEM, errno=_of_connection(error), text=f"{type(error).__name__}: {error}"[:300])
+
+
+def _number(answer: Answer) -> int | None:
+    if answer.name == "IOException" and _NO_DATANODE in answer.message:
+        return errno.EHOSTUNREACH
+    if answer.name == "IOException" and _NO_BLOCK in answer.message:
+        return errno.EAGAIN if "excluded" in answer.message else errno.ENOSPC
+    return _BY_NAME.get(answer.name)
+
+
+def _of_connection(error: BaseException) -> int:
+    """The operating system's number behind a broken connection, however deep it is wrapped."""
+    import requests
+
+    if isinstance(error, requests.ReadTimeout):
+        return errno.ETIMEDOUT
+    if isinstance(error, requests.ConnectTimeout):
+        return errno.EHOSTUNREACH
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, BaseException) or one in seen:
+            continue
+        seen.append(one)
+        if isinstance(one, OSError) and one.errno and not isinstance(one, requests.RequestException):
+            return int(one.errno)
+        waiting += [*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)]
+    return errno.ECONNRESET
