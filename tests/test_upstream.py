@@ -37,7 +37,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.utils import create_pg_connection
 
-from shp_ops.forkserver.code import _LATE
+from shp_ops.late_imports import _LATE
 from shp_resources.dagster_storage import sqlalchemy_url
 from tests.support.postgres import fresh_database
 from tests.support.small_runs import defs as small_runs

@@ -75,7 +75,9 @@ def _graph(feed: Feed) -> MakeTake:
     from shp_assets.lost import close_lost
     from shp_ops.ingest.instance import quiet_instance
     from shp_ops.ingest.one import Ingestion
+    from shp_ops.late_imports import import_late
 
+    import_late()
     alone = Catalogue({feed.feed: feed}, {}, [])
     kits = build_kits(alone)
 

@@ -1,0 +1,31 @@
+"""What Dagster and its friends import at their first use in a run: half a second that no forked worker should spend.
+
+Must not live here: anything that connects, opens a file for good or starts a thread; it would be copied into every worker.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_LATE = (
+    "dagster._core.execution.plan.active",
+    "dagster._core.executor.in_process",
+    "dagster._core.instance.factory",
+    "dagster._core.storage.root",
+    "dagster._core.system_config.composite_descent",
+    "numpy.rec",
+    "psycopg2.extras",
+    "pyarrow.pandas_compat",
+    "pyarrow.vendored.version",
+    "shp_resources.compute_logs",
+    "shp_resources.dagster_storage",
+    "shp_resources.run_coordinator",
+    "shp_resources.run_launcher",
+    "upath.implementations.local",
+)
+
+
+def import_late() -> None:
+    """Import it now, before workers are forked."""
+    for name in _LATE:
+        import_module(name)
