@@ -41,7 +41,21 @@ def explain(settings: Settings, name: str, path: Path) -> dict[str, Any]:
     feed = require_feed(settings, catalogue_of(settings), name)
     if not path.exists() and not path.is_symlink():
         raise UsageError(f"There is no file {printable(str(path))}.", "Check the path.")
-    found: dict[str, Any] = {"path": printable(str(path)), "feed": name, "partition": None, "rows": {}, "rejects": []}
+    return dry_run(settings, feed, path)
+
+
+def dry_run(settings: Settings, feed: Feed, path: Path) -> dict[str, Any]:
+    """What would become of a workbook, by a feed that need not be among the installation's.
+
+    Args:
+        settings: the installation; only its limits are read.
+        feed: the feed.
+        path: the workbook.
+
+    Returns:
+        As `explain`, and `failures`: how often each rule failed, by `column:code`.
+    """
+    found: dict[str, Any] = {"path": printable(str(path)), "feed": feed.feed, "partition": None, "rows": {}, "rejects": [], "failures": {}}
     refusals: list[Refusal] = []
     try:
         found["partition"] = partition_key(feed, path.name)
@@ -62,6 +76,7 @@ def _judge(settings: Settings, feed: Feed, path: Path, found: dict[str, Any]) ->
             artefacts = store.keep_validated(bench, folder, copied.sha256, contract, summary)
         found["rows"] = _counts(summary)
         found["rejects"] = list(_rejects(artefacts))
+        found["failures"] = dict(summary.failures)
     return list(delivery_refusals(contract, summary, None))
 
 

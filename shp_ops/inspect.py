@@ -68,6 +68,11 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path  # a folder that cannot be listed gets an answer, too
 
 
+def is_csv(path: Path) -> bool:
+    """Whether a file is looked at as a CSV file: without a feed only its name can say so."""
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 def inspect(paths: Iterable[Path], limits: Limits, *, cells: bool = False, workers: int | None = None) -> Iterator[Inspected]:
     """Look into files, several at a time; answers come in the order of the files.
 
@@ -136,19 +141,19 @@ class _Desk:
         try:
             found["sha256"] = copied.sha256
             if not self.cells:
-                found["sheets"] = self._inspector().look(copied.path)
+                found["sheets"] = self._inspector().look(copied.path, csv=is_csv(path))
                 return Inspected(found)
             spool = self.scratch / f"{name}.cells"
-            found["sheets"] = self._look_at_cells(copied.path, spool, found["path"])
+            found["sheets"] = self._look_at_cells(copied.path, spool, found["path"], is_csv(path))
             return Inspected(found, cells=spool)
         finally:
             with suppress(OSError):
                 copied.path.unlink()
 
-    def _look_at_cells(self, copy: Path, spool: Path, path: str) -> list[dict[str, Any]]:
+    def _look_at_cells(self, copy: Path, spool: Path, path: str, csv: bool) -> list[dict[str, Any]]:
         try:
             with spool.open("w", encoding="ascii", buffering=MIB) as out:
-                return self._inspector().look(copy, _Lines(out, path))
+                return self._inspector().look(copy, _Lines(out, path), csv=csv)
         except BaseException as error:  # whatever went wrong, half of the cells are of no use
             spool.unlink(missing_ok=True)
             if isinstance(error, OSError):

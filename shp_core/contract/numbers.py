@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Tuple
 
 from shp_core.contract import reasons
 from shp_core.contract.contract import ContractColumn
@@ -170,7 +170,7 @@ def _money(column: ContractColumn, text: str, notation: Notation) -> Number:
     if match is None:
         return Number(None, reasons.INVALID_NUMBER)
     signs = [sign for sign in (match["before"], match["after"]) if sign]
-    if not all(_is_currency(sign) for sign in signs) or (match["sign"] and match["inner"]):
+    if not all(is_currency(sign) for sign in signs) or (match["sign"] and match["inner"]):
         return Number(None, reasons.INVALID_NUMBER)
     value = notation.parse(match["digits"])
     if value is None:
@@ -180,6 +180,11 @@ def _money(column: ContractColumn, text: str, notation: Notation) -> Number:
     return Number(value.copy_negate() if "-" in f"{match['sign']}{match['inner']}" else value, None)
 
 
-def _is_currency(sign: str) -> bool:
+def currencies_of(sign: str) -> Tuple[str, ...]:
+    """The codes of the currencies that something beside a number may stand for, the likeliest first."""
+    return _SYMBOLS.get(sign, ()) or ((sign,) if _CODE.match(sign) else ())
+
+
+def is_currency(sign: str) -> bool:
     """Whether something beside a number is a currency at all: a currency symbol or a three-letter code."""
     return _CODE.match(sign) is not None or (len(sign) == 1 and unicodedata.category(sign) == "Sc")

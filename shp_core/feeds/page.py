@@ -43,6 +43,11 @@ rules: {max_rejected_share: 0.1, null_share_below: 0.01, volume_within: 0.5}
 sinks: {warehouse: {table: stock_levels}}
 ```
 
+* `shp feeds new NAME --from FILE` proposes a feed file from a workbook or CSV file: header row, types from every cell of each
+  column, what may be blank, notation, key. A comment tells why where it is worth telling, and how often a cell does not fit; no
+  value of a cell is in it. What no cell decides is asked: whether the day or the month comes first where no day is above 12,
+  what the decimal sign is where `1.234` may be either (`--dates`, `--numbers` where nobody can be asked). The proposal is tried
+  on the sample; `--write` puts it into the folder of feed files, where nothing is ever written over.
 * `shp feeds check` names every error of every file at once, with what to write instead. A file with errors never takes
   the others down.
 * `shp feeds explain FEED FILE` tries a workbook without keeping anything: what would be read, rejected and why.

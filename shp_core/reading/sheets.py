@@ -14,13 +14,14 @@ from typing import NamedTuple
 from shp_core.limits import Limits
 from shp_core.reading.cells import Cells
 from shp_core.reading.container import Container
-from shp_core.reading.gate import open_container, verify
+from shp_core.reading.csvrows import SHEET, csv_rows
+from shp_core.reading.gate import check_size, open_container, verify
 from shp_core.reading.markup import events
 from shp_core.reading.order import RowOrder, in_order
 from shp_core.reading.package import Sheet, Workbook, read_package
 from shp_core.reading.reference import SheetRow, sheet_rows
 from shp_core.reading.strings import shared_strings
-from shp_core.reading.textrow import ABSENT, ERROR, TEXT
+from shp_core.reading.textrow import ABSENT, ERROR, TEXT, CsvForm
 
 
 class SheetCount(NamedTuple):
@@ -65,6 +66,26 @@ def read_sheets(path: Path, limits: Limits, hear: Callable[[Sheet, SheetRow], ob
             stream = events(container.pieces(sheet.part), sheet.part, limits)
             rows = sheet_rows(stream, sheet.part, cells, limits)
             yield _count(sheet, in_order(rows, orders[sheet.part].certain, sheet.part, limits), hear)
+
+
+def read_csv_sheet(
+    path: Path, form: CsvForm, limits: Limits, hear: Callable[[Sheet, SheetRow], object] | None = None
+) -> SheetCount:  # fmt: skip
+    """Read a CSV file as the one sheet that it is; nothing is known of its header, so no row is ragged.
+
+    Args:
+        path: the private copy.
+        form: how it is spelled.
+        limits: what is accepted.
+        hear: who wants to see the rows.
+
+    Raises:
+        Unreadable: the file is refused, with a code.
+        OSError: the copy cannot be read.
+    """
+    check_size(path, limits)
+    with path.open("rb") as file:
+        return _count(Sheet(SHEET, False, ""), csv_rows(file, form, None, limits), hear)
 
 
 def _cells(container: Container, workbook: Workbook, limits: Limits) -> Cells:

@@ -1,4 +1,4 @@
-"""`shp feeds`: check feed files, dry-run a workbook, the schema for editors."""
+"""`shp feeds`: check feed files, propose one, dry-run a workbook, the schema for editors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 import click
 
 from shp_ops.cli.output import Desk, with_output, with_settings
+from shp_ops.cli.propose import new
 from shp_ops.cli.teach import Taught
 
 
 @click.group(no_args_is_help=False)
 def feeds() -> None:
-    """Check feed files, try a workbook against one, print their schema."""
+    """Check feed files, propose one, try a workbook against one, print their schema."""
+
+
+feeds.add_command(new)
 
 
 _CHECK_HELP = """

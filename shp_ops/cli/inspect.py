@@ -13,7 +13,7 @@ from shp_ops.cli.teach import Taught
 
 _HELP = """
 With --json, standard output holds one line of JSON for each file.
-Exit code 0: every file is a sound workbook.
+Exit code 0: every file is a sound workbook or CSV file.
           1: at least one is refused; its line says why.
           2: the command itself failed.
 Example:  shp inspect ~/Downloads/november.xlsx
@@ -26,9 +26,10 @@ Example:  shp inspect ~/Downloads/november.xlsx
 @click.option("--cells", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write every cell to FILE, as JSON Lines.")
 @with_output
 def inspect(desk: Desk, paths: tuple[Path, ...], cells: Path | None) -> int:
-    """Look into workbooks: are they whole and harmless, and what do their sheets hold?
+    """Look into workbooks and CSV files: are they whole and harmless, and what do their sheets hold?
 
-    Every sheet of every file is read, hidden ones too. Of a folder, all files in it and below it are looked at. No
+    Every sheet of every file is read, hidden ones too. Files called .csv or .tsv are read as such; how they are spelled
+    is found out from what they hold. Of a folder, all files in it and below it are looked at. No
     feed is needed, nothing is loaded or kept.
     """
     from shp_core.feeds.platform import load_platform
@@ -62,7 +63,8 @@ def _tell(desk: Desk, document: dict[str, Any]) -> None:
     for sheet in document["sheets"]:
         hidden = " (hidden)" if sheet["hidden"] else ""
         counts = f"{sheet['rows']:,} rows, {sheet['cells']:,} cells, {sheet['error_cells']:,} error cells"
-        desk.say(f"    {_printable(sheet['name'])}{hidden}: {counts}")
+        form = f" (delimiter {sheet['csv']['delimiter']!r}, {sheet['csv']['encoding']})" if "csv" in sheet else ""
+        desk.say(f"    {_printable(sheet['name'])}{hidden}{form}: {counts}")
 
 
 def _printable(name: str) -> str:

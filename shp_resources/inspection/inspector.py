@@ -23,6 +23,8 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
 from shp_core.limits import MIB, Limits
+from shp_core.reading.csvguess import GUESSED
+from shp_core.reading.csvrows import DELIMITERS
 from shp_core.reading.textrow import KINDS
 from shp_resources.inspection.process import NAME_CHARS
 
@@ -54,15 +56,17 @@ class Inspector:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def look(self, path: Path, hear: Hear | None = None) -> list[dict[str, Any]]:
-        """Read every sheet of a workbook.
+    def look(self, path: Path, hear: Hear | None = None, *, csv: bool = False) -> list[dict[str, Any]]:
+        """Read every sheet of a workbook, or a CSV file.
 
         Args:
             path: the private copy.
             hear: who wants the cells; they count for nothing unless this returns.
+            csv: whether it is a CSV file; how it is spelled is guessed.
 
         Returns:
-            Per sheet `name`, `hidden`, `rows`, `cells`, `error_cells`.
+            Per sheet `name`, `hidden`, `rows`, `cells`, `error_cells`; for a CSV file also `csv`, with `delimiter`,
+            `encoding` and `quote`.
 
         Raises:
             Refusal: the workbook is refused, or its reader died or used up its memory or time.
@@ -70,7 +74,7 @@ class Inspector:
         """
         deadline = time.monotonic() + self._limits.child_wait_seconds
         try:
-            with self._started(path, hear is not None) as pipe:
+            with self._started(path, hear is not None, csv) as pipe:
                 told = _Told(hear)
                 for line in _lines(pipe, self._limits, deadline):
                     told.take(line)
@@ -84,12 +88,12 @@ class Inspector:
             raise _crashed(f"was lost ({error})") from error
 
     @contextlib.contextmanager
-    def _started(self, path: Path, cells: bool) -> Iterator[int]:
+    def _started(self, path: Path, cells: bool, csv: bool) -> Iterator[int]:
         """Send the job; the reading end of its pipe."""
         ours, theirs = os.pipe()
         try:
             try:
-                job = {"path": os.fsencode(path.absolute()).hex(), "limits": self._limits.as_dict(), "cells": cells}
+                job = {"path": os.fsencode(path.absolute()).hex(), "limits": self._limits.as_dict(), "cells": cells, "csv": csv}
                 socket.send_fds(self._running(), [json.dumps(job).encode()], [theirs])
             except OSError as error:
                 raise _Lost(os.strerror(error.errno or 0)) from error
@@ -202,7 +206,14 @@ class _Told:
 def _counts(said: dict[str, Any]) -> dict[str, Any]:
     if any(type(said[name]) is not kind for name, kind in _COUNTS.items()) or len(said["name"]) > NAME_CHARS:
         raise ValueError(said)
-    return {name: said[name] for name in _COUNTS}
+    counts = {name: said[name] for name in _COUNTS}
+    return {**counts, "csv": _form(said["csv"])} if "csv" in said else counts
+
+
+def _form(said: dict[str, Any]) -> dict[str, str]:
+    if said["encoding"] not in GUESSED or said["delimiter"] not in DELIMITERS or said["quote"] != '"':
+        raise ValueError(said)
+    return {"delimiter": said["delimiter"], "encoding": said["encoding"], "quote": said["quote"]}
 
 
 def _lines(pipe: int, limits: Limits, deadline: float) -> Iterator[bytes]:

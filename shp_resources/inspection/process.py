@@ -4,10 +4,11 @@ Starting Python costs more than reading a small file. So this process starts onc
 forks for every job; it never touches a file itself. Each fork reads one file under limits of its own and ends, so
 nothing that one file does can reach the next one, and two runs give the same answers.
 
-A job is one packet: JSON (`path`, `limits`, `cells`), and the writing end of a pipe, into which the fork writes lines
+A job is one packet: JSON (`path`, `limits`, `cells`, `csv`: whether it is a CSV file), and the writing end of a pipe,
+into which the fork writes lines
 
     ["rows", "sheet", 7, [[1, "s", "text"], …]]   some cells of a row, if `cells` is wanted
-    ["sheet", {"name": …}]                        a sheet is read to its end
+    ["sheet", {"name": …}]                        a sheet is read to its end; of a CSV file with `csv`, its guessed form
     {"ok": true, "sheets": 2}                     the verdict, always last; else "refused", "lost" or "crashed"
 
 and this process answers with its exit status. Must not live here: decisions about any of it.
@@ -25,14 +26,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from shp_core.limits import Limits
+from shp_core.reading.csvguess import GUESSED, guess
+from shp_core.reading.csvtext import load_codec
 from shp_core.reading.package import Sheet
 from shp_core.reading.problem import Unreadable
 from shp_core.reading.reference import SheetRow
-from shp_core.reading.sheets import SheetCount, read_sheets
+from shp_core.reading.sheets import SheetCount, read_csv_sheet, read_sheets
 from shp_core.reading.textrow import ABSENT
 
 JOB_BYTES = 1 << 16
@@ -51,6 +55,8 @@ def main(parent: int) -> None:
     _stay_with(parent)
     for codec in _CODECS:
         codecs.lookup(codec)
+    for encoding in GUESSED:
+        load_codec(encoding)
     gc.freeze()
     with socket.socket(fileno=_STDIN) as channel:
         while True:
@@ -95,7 +101,7 @@ def _verdict(job: dict[str, Any], tell: Callable[[Any], None]) -> dict[str, Any]
     limits = Limits(**job["limits"])
     try:
         _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-        return {"ok": True, "sheets": _read(Path(os.fsdecode(bytes.fromhex(job["path"]))), limits, job["cells"], tell)}
+        return {"ok": True, "sheets": _read(Path(os.fsdecode(bytes.fromhex(job["path"]))), limits, job, tell)}
     except Unreadable as problem:
         return {"refused": problem.as_dict()}
     except MemoryError:
@@ -118,9 +124,14 @@ def _limit(memory: int, cpu: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))
 
 
-def _read(path: Path, limits: Limits, cells: bool, tell: Callable[[Any], None]) -> int:
+def _read(path: Path, limits: Limits, job: dict[str, Any], tell: Callable[[Any], None]) -> int:
+    hear = (lambda sheet, row: _tell_cells(sheet, row, tell)) if job["cells"] else None
+    if job["csv"]:
+        form = guess(path, limits)
+        tell(["sheet", {**_told(read_csv_sheet(path, form, limits, hear)), "csv": asdict(form)}])
+        return 1
     count = 0
-    for sheet in read_sheets(path, limits, (lambda sheet, row: _tell_cells(sheet, row, tell)) if cells else None):
+    for sheet in read_sheets(path, limits, hear):
         tell(["sheet", _told(sheet)])
         count += 1
     return count
