@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from shp_core.contract.dates import convert_timestamp
 from shp_core.contract.numbers import number_text
+from shp_core.contract.typed import sum_hashes
 from shp_core.publishing.dialect import sum_digests
 from shp_resources.warehouse import Held, transfer
 from tests.support.postgres import database_at, fresh_database, rows
@@ -176,7 +177,7 @@ def test_postgresql_prints_what_was_hashed(types_desk: Desk, content: list[tuple
 def test_the_fast_sum_of_hashes_is_the_sum(digests: list[bytes], start: int) -> None:
     """If this failed, a whole delivery would be refused as damaged, or a damaged one published."""
     array = pa.array(digests, pa.binary(16)).slice(start)
-    assert transfer.sum_hashes(array) % (1 << 128) == sum_digests(digests[start:])
+    assert sum_hashes(array) % (1 << 128) == sum_digests(digests[start:])
 
 
 def test_a_changed_row_changes_the_hash(types_desk: Desk) -> None:

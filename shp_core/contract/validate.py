@@ -18,7 +18,8 @@ from shp_core.contract.frames import broken_rows, frame_schema
 from shp_core.contract.header import map_header
 from shp_core.contract.keys import KeyIndex, Settled, settle, without
 from shp_core.contract.summary import Summary
-from shp_core.publishing.dialect import MODULUS, hash_text, sum_digests
+from shp_core.contract.typed import sum_hashes
+from shp_core.publishing.dialect import MODULUS, hash_text
 from shp_core.reading.textrow import SheetStats
 
 
@@ -117,7 +118,7 @@ class _Validation:
 
     def _count(self, clean: pa.RecordBatch) -> None:
         self._clean += clean.num_rows
-        self._hash += sum_digests(clean.column("_hash").to_pylist())
+        self._hash += sum_hashes(clean.column("_hash"))
 
     def _cross_examine(self, converted: ConvertedBatch) -> None:
         """Where a row rule fails, the pandera schema judges the batch too; both must name the same rows."""

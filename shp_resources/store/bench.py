@@ -31,10 +31,13 @@ REJECT_SCHEMA = pa.schema(
 
 
 class _Writer:
-    """A Parquet file that grows by batches, gathered into row groups of a readable size."""
+    """A Parquet file that grows by batches, gathered into row groups of a readable size.
+
+    It is read once or twice, from one end to the other: looking for repetitions and extremes costs more than it saves.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression=_COMPRESSION)
+        self._writer = pq.ParquetWriter(path, schema, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
         self._waiting: list[pa.RecordBatch] = []
         self._schema = schema
 

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
-from shp_core.contract.typed import HASH_BYTES
+from shp_core.contract.typed import HASH_BYTES, sum_hashes
 from shp_core.publishing.dialect import escape, hash_text
 from shp_resources.warehouse.target import INCOMING, Target, names
 
@@ -58,15 +57,6 @@ def copy_rejects(cur: cursor, target: Target, partition: str, delivery: str, bat
     columns = names(("_partition", "_delivery", "_row", "codes", "reasons", "kinds", "texts"))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (ENCODING 'UTF8')").format(target.rejects, columns)
     return _copy(cur, statement, chunks)
-
-
-def sum_hashes(hashes: pa.FixedSizeBinaryArray) -> int:
-    """The sum of row hashes as big-endian numbers: what `sum_digests` adds up one by one, before its modulo."""
-    if not len(hashes):
-        return 0
-    words = np.frombuffer(hashes.buffers()[1], ">u4", count=4 * (hashes.offset + len(hashes))).reshape(-1, 4)[hashes.offset :]
-    sums = words.sum(axis=0, dtype=np.uint64)
-    return sum(int(part) << shift for part, shift in zip(sums, (96, 64, 32, 0), strict=True))
 
 
 def _copy(cur: cursor, statement: sql.Composed, chunks: Iterator[bytes]) -> int:
