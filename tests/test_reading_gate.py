@@ -205,7 +205,6 @@ def test_sizes_that_lie_in_both_places_are_found_by_inflating(tmp_path: Path, cl
         ("part_bytes", 500),
         ("total_bytes", 1000),
         ("aux_part_bytes", 100),
-        ("text_chars", 3),
         ("rows", 10),
         ("columns", 1),
         ("table_cells", 10),
@@ -251,9 +250,37 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     assert refusal(path).details["limit"] == "depth"
 
 
-def test_an_endless_text_is_refused(tmp_path: Path) -> None:
-    """One cell would fill the memory."""
-    path = raw(tmp_path / "w.xlsx", header_row("a") + text_row(2, "x" * 3 * MIB))
+ENDLESS = "x" * 3 * MIB
+
+
+@pytest.mark.parametrize(
+    ("cell", "strings"),
+    [
+        (f'<c t="inlineStr"><is><t>{ENDLESS}</t></is></c>', None),
+        (f'<c t="inlineStr"><is>{f"<r><t>{ENDLESS[:100]}</t></r>" * 1000}</is></c>', None),
+        (f'<c t="str"><v>{ENDLESS}</v></c>', None),
+        ('<c t="s"><v>0</v></c>', [f"<si><t>{ENDLESS}</t></si>"]),
+        ('<c t="s"><v>0</v></c>', ["<si>", f"<r><t>{ENDLESS}</t></r>" * 3, "</si>"]),
+    ],
+)
+def test_of_an_endless_text_the_beginning_is_read(tmp_path: Path, cell: str, strings: list[str] | None) -> None:
+    """One cell would fill the memory, or cost the whole file."""
+    path = raw(tmp_path / "w.xlsx", header_row("a", "b") + f'<row r="2">{cell}<c t="str"><v>y</v></c></row>', strings=strings)
+    _, (row,), stats = read(path)
+    assert (row.kinds, row.texts) == ("xs", ("x" * 32767, "y"))
+    assert (stats.cells, stats.error_cells) == (2, 0)
+
+
+@pytest.mark.parametrize("kind", ["n", "s", "b", "d"])
+def test_the_beginning_of_a_value_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> None:
+    """A number of a million digits would be read as another one."""
+    path = raw(tmp_path / "w.xlsx", header_row("a") + f'<row r="2"><c t="{kind}"><v>{"1" * MIB}</v></c></row>', strings=["<si/>"])
+    assert refusal(path).code == "invalid_markup"
+
+
+def test_a_header_that_no_cell_can_hold_is_refused(tmp_path: Path) -> None:
+    """A column would be known by the beginning of its name."""
+    path = raw(tmp_path / "w.xlsx", header_row(ENDLESS) + text_row(2, "x"))
     assert refusal(path).details == {"limit": "text_chars", "value": 32767}
 
 

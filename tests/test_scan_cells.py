@@ -139,7 +139,6 @@ WRONG = [
     "<c><v>1</v>",
     '<c t="n"><is><t>x</t></is></c>',
     '<c t="inlineStr"><v>x</v><is><t>y</t></is></c>',
-    f'<c t="str"><v>{"x" * 32_768}</v></c>',
     '<c r="A2"><v>1</v></c><c r="A2"><v>2</v></c>',
 ]
 
@@ -283,13 +282,24 @@ def test_the_header_is_the_reference_s(tmp_path: Path) -> None:
 def test_limits_are_the_reference_s(tmp_path: Path) -> None:
     """The scan would let pass what the platform's settings forbid."""
     path = raw(tmp_path / "w.xlsx", HEADER + "".join(f'<row><c t="str"><v>{"x" * 50}</v></c></row>' for _ in range(50)))
-    for limits in (Limits(table_cells=100), Limits(rows=40), Limits(columns=2), Limits(text_chars=49)):
+    for limits in (Limits(table_cells=100), Limits(rows=40), Limits(columns=2)):
         assert declined(path, limits).code == "limit_reached"
     for limits in (Limits(batch_rows=7), Limits(batch_chars=100), Limits(text_chars=50), Limits(table_cells=150)):
         scanned(path, limits)
     wide = raw(tmp_path / "wide.xlsx", HEADER + f'<row><c t="str"><v>{"ü" * 50}</v></c></row>')
     scanned(wide, Limits(text_chars=50))
-    assert declined(wide, Limits(text_chars=49)).code == "limit_reached"
+    assert list(texts(scanned(wide, Limits(text_chars=49)))) == [("x--", ("ü" * 49, None, None))]
+
+
+def test_texts_that_no_cell_can_hold(tmp_path: Path) -> None:
+    """The scan would give the whole of a text of which the reference gives the beginning, or make it a sound one."""
+    cells = f'<c t="str"><v>{"x" * 50}</v></c><c t="inlineStr"><is><t>{"y" * 50}</t></is></c>'
+    inline = raw(tmp_path / "inline.xlsx", header_row("a", "b") + "".join(f"<row>{cells}</row>" for _ in range(30)))
+    assert set(texts(scanned(inline, Limits(text_chars=40)))) == {("xx", ("x" * 40, "y" * 40))}
+    rows = header_row("a") + "".join(f'<row><c t="s"><v>{n % 2}</v></c></row>' for n in range(30))
+    shared = raw(tmp_path / "shared.xlsx", rows, strings=["<si><t>short</t></si>", f"<si><t>{'z' * 50}</t></si>"])
+    assert set(texts(declined(shared, Limits(text_chars=40)))) == {("s", ("short",)), ("x", ("z" * 40,))}
+    scanned(shared)
 
 
 def number(chance: random.Random) -> str:

@@ -12,8 +12,8 @@ from shp_core.limits import Limits
 from shp_core.reading.dates import iso_text, serial_text
 from shp_core.reading.numbers import NotANumber, NotFinite, number_text
 from shp_core.reading.problem import shown
-from shp_core.reading.strings import checked, unescaped
-from shp_core.reading.textrow import ABSENT, BOOLEAN, DATE, ERROR, FORMULA, NUMBER, TEXT
+from shp_core.reading.strings import unescaped
+from shp_core.reading.textrow import ABSENT, BOOLEAN, CUT, DATE, ERROR, FORMULA, NUMBER, TEXT
 
 _BOOLEANS = {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE"}
 _MEMO = 1 << 16
@@ -84,7 +84,7 @@ class Cells:
             return reader(content, style)
         value, inline, formula = content
         if inline is not None:
-            return _inline(kind, value, inline)
+            return self._whole(_inline(kind, value, inline))
         return reader(value, style) if value else _nothing(kind, value, formula)
 
     def _number(self, spelled: str, style: str | None) -> tuple[str, str]:
@@ -118,12 +118,17 @@ class Cells:
             if not (spelled.isdigit() and spelled.isascii()):
                 raise Malformed("names no shared string")
         try:
-            return TEXT, self._strings[int(spelled)]
+            return self._whole(self._strings[int(spelled)])
         except (IndexError, ValueError):
             raise Malformed("names a shared string that is not there") from None
 
     def _text(self, spelled: str, style: str | None) -> tuple[str, str]:
-        return TEXT, checked(unescaped(spelled), "a sheet", self._limits)
+        return self._whole(unescaped(spelled))
+
+    def _whole(self, text: str) -> tuple[str, str]:
+        """A text, or the beginning of one that no cell can hold."""
+        longest = self._limits.text_chars
+        return (TEXT, text) if len(text) <= longest else (CUT, text[:longest])
 
     def _boolean(self, spelled: str, style: str | None) -> tuple[str, str]:
         text = _BOOLEANS.get(spelled.strip(" \t\r\n").lower())
@@ -132,7 +137,7 @@ class Cells:
         return BOOLEAN, text
 
     def _error(self, spelled: str, style: str | None) -> tuple[str, str]:
-        return ERROR, spelled
+        return ERROR, spelled[: self._limits.text_chars]
 
     def _iso(self, spelled: str, style: str | None) -> tuple[str, str]:
         text = iso_text(spelled)
@@ -141,10 +146,10 @@ class Cells:
         return DATE, text
 
 
-def _inline(kind: str, value: str | None, inline: str) -> tuple[str, str]:
+def _inline(kind: str, value: str | None, inline: str) -> str:
     if kind != "inlineStr" or value:
         raise Malformed("has an inline text beside a value, or is of another kind")
-    return TEXT, inline
+    return inline
 
 
 def _nothing(kind: str, value: str | None, formula: bool) -> tuple[str, str | None]:

@@ -19,6 +19,8 @@ from shp_core.reading.problem import limit_reached, shown
 _SST, _SI, _T, _RUN = (NAMES[local] for local in ("sst", "si", "t", "r"))
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ESCAPE_CHARS = 7
+_CUT_OFF = "\0"
+"""Ends a raw text of which only the beginning was kept; no XML holds it, so that it is never taken for a number."""
 ENTRY_CHARS = 8
 """What a shared string counts beside its characters: an empty one takes room, too."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,15 +51,21 @@ def rich_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str
         part: the part's name, for messages.
         limits: `text_chars` is looked at.
 
+    Returns:
+        The text; of one that no cell can hold the beginning, one character longer than a cell may be.
+
     Raises:
         Unreadable: `invalid_markup` or `limit_reached`.
     """
     texts: list[str] = []
-    inside_run = False
+    inside_run, room = False, limits.text_chars
     for event in stream:
         if event is _T:
             next(stream)
-            texts.append(unescaped(raw_text(stream, _T, part, limits)))
+            text = unescaped(raw_text(stream, _T, part, limits))
+            if room >= 0:
+                texts.append(text)
+                room -= len(text)
         elif event is end:
             break
         elif event is _RUN:
@@ -66,14 +74,15 @@ def rich_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str
                 next(stream)
         else:
             expect_blank(event, part)
-    return checked(texts[0] if len(texts) == 1 else "".join(texts), part, limits)
+    whole = texts[0] if len(texts) == 1 else "".join(texts)
+    return whole if room >= 0 else whole[: limits.text_chars + 1]
 
 
 def raw_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> str:
-    """The characters up to the end of an element, as they are spelled.
+    """The characters up to the end of an element, as they are spelled; of far too many only the first ones.
 
     Raises:
-        Unreadable: `invalid_markup` (it holds elements) or `limit_reached`.
+        Unreadable: `invalid_markup`, it holds elements.
     """
     text = next(stream)
     if text is end:
@@ -91,18 +100,10 @@ def _long_text(stream: Iterator[Any], end: str, part: str, limits: Limits) -> st
             break
         if is_name(event):
             raise misplaced(event, part)
-        texts.append(event)
-        room -= len(event)
-        if room < 0:
-            raise limit_reached("text_chars", limits.text_chars, f"a text in {shown(part)}")
-    return "".join(texts)
-
-
-def checked(text: str, part: str, limits: Limits) -> str:
-    """The text, if it is not longer than a cell can hold."""
-    if len(text) > limits.text_chars:
-        raise limit_reached("text_chars", limits.text_chars, f"a text in {shown(part)}")
-    return text
+        if room >= 0:
+            texts.append(event)
+            room -= len(event)
+    return "".join(texts) if room >= 0 else "".join(texts) + _CUT_OFF
 
 
 def shared_strings(container: Container, part: str, limits: Limits) -> list[str]:

@@ -79,14 +79,16 @@ def read_strings(container: Container, part: str | None, limits: Limits, library
         Declined: they are too many for one run.
     """
     if part is None:
-        return _from_list([])
+        return _from_list([], limits)
     try:
         return _scanned(container, part, limits, library)
     except (Declined, Unreadable):
-        return _from_list(shared_strings(container, part, limits))
+        return _from_list(shared_strings(container, part, limits), limits)
 
 
-def _from_list(strings: list[str]) -> SharedStrings:
+def _from_list(strings: list[str], limits: Limits) -> SharedStrings:
+    if any(len(text) > limits.text_chars for text in strings):
+        raise Declined("a text that no cell can hold")
     ink = bytes(not (text.isspace() or not text) for text in strings)
     array = pa.array(strings or [""], pa.string())
     if not isinstance(array, pa.StringArray):
@@ -130,6 +132,8 @@ class _Output:
 
     def add(self, text: str) -> None:
         """Append a string."""
+        if len(text) > self._limits.text_chars:
+            raise Declined("a text that no cell can hold")
         stored, count, start = text.encode(), self.state[FOUND], self.state[BYTES]
         self.make_room(len(stored))
         ctypes.memmove(self._texts.address + start, stored, len(stored))
