@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 ENTRIES = (
     *(f"shp_core.contract.{name}" for name in ("cells", "contract", "dates", "numbers", "reasons")),
     "shp_core.publishing.dialect",
+    *(f"shp_core.lake.{name}" for name in ("mapper", "shipped")),
     *(f"shp_core.reading.{name}" for name in ("reference", "numbers", "dates", "textrow")),
 )
 _YOUNGER_METHODS = {"removeprefix", "removesuffix", "bit_count", "ulp", "nextafter", "lcm", "is_relative_to", "readlink", "pairwise"}
@@ -38,10 +39,10 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from modules or [node.module or ""]
 
 
-def reached() -> list[str]:
+def reached(entries: tuple[str, ...] = ENTRIES) -> list[str]:
     """The entries and every module of ours that they import, directly or not, with their packages."""
     found: list[str] = []
-    waiting = list(ENTRIES)
+    waiting = list(entries)
     while waiting:
         module = waiting.pop()
         if module in found:

@@ -1,0 +1,46 @@
+"""The mapper as one file: a zip that any python3 runs, with the modules of ours that it needs and no others."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+MODULES = (
+    "shp_core",
+    "shp_core.contract",
+    "shp_core.contract.cells",
+    "shp_core.contract.contract",
+    "shp_core.contract.dates",
+    "shp_core.contract.numbers",
+    "shp_core.contract.reasons",
+    "shp_core.lake",
+    "shp_core.lake.mapper",
+    "shp_core.lake.shipped",
+    "shp_core.publishing",
+    "shp_core.publishing.dialect",
+    "shp_core.reading",
+    "shp_core.reading.textrow",
+)
+_MAIN = "from shp_core.lake.mapper import main\n\nmain()\n"
+_AT = (1980, 1, 1, 0, 0, 0)  # the same modules make the same bytes
+
+
+def write_archive(path: Path) -> None:
+    """Write the mapper's zip.
+
+    Args:
+        path: the file; `python3 PATH SHIPMENT MODE` runs it.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", _AT), _MAIN)
+        for module in MODULES:
+            source = _source(module)
+            inner = module.replace(".", "/") + ("/__init__.py" if source.name == "__init__.py" else ".py")
+            archive.writestr(zipfile.ZipInfo(inner, _AT), source.read_text(encoding="utf-8"))
+
+
+def _source(module: str) -> Path:
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None, f"{module} has no source"
+    return Path(spec.origin)

@@ -1,0 +1,120 @@
+"""What runs the mapper over a file of the lake: YARN (`shp_resources.yarn`), or a process of this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shp_core.codes import Code
+from shp_core.errors import Fault
+from shp_core.healing.faults import Evidence
+from shp_core.lake.mapper import GROUP
+from shp_core.lake.place import Place
+from shp_core.lake.shipped import Shipment
+from shp_resources.lake.archive import write_archive
+
+_COUNTER = f"reporter:counter:{GROUP},"
+ARCHIVE, SHIPMENT = "mapper.zip", "shipment.json"
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """One pass of the mapper.
+
+    Args:
+        name: what people see of it.
+        tag: the same for the same work, so that a job that runs already is found.
+        source: the file of text rows, as a path of the lake.
+        target: the directory to write into, as a path of the lake; must not exist.
+        shipment: what the mapper must know.
+        mode: `clean` or `rejects`.
+    """
+
+    name: str
+    tag: str
+    source: str
+    target: str
+    shipment: Shipment
+    mode: str
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """What became of a job.
+
+    Args:
+        made_by: a YARN application's id, or `local process`.
+        target: the directory that was written into; another one when a running job was joined.
+        counters: the mapper's counters, as far as they are known.
+    """
+
+    made_by: str
+    target: str
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Runs the mapper."""
+
+    def run(self, job: MapJob, scratch: Path) -> MapResult:
+        """Run one pass to its end.
+
+        Raises:
+            Fault: it failed; what it wrote does not count.
+        """
+
+
+class LocalEngine:
+    """The mapper as a process of this machine, for installations without YARN.
+
+    Args:
+        place: the lake.
+        seconds: how long a pass may take.
+        python: what runs it.
+    """
+
+    def __init__(self, place: Place, seconds: float = 1800.0, python: str = sys.executable) -> None:
+        self._place, self._seconds, self._python = place, seconds, python
+
+    def run(self, job: MapJob, scratch: Path) -> MapResult:
+        """Copy the lines here, map them, put the result into the lake."""
+        write_cargo(job, scratch)
+        self._place.fetch(job.source, scratch / "lines")
+        said = self._map(job, scratch)
+        self._place.remove(job.target)
+        self._place.put(scratch / "mapped", f"{job.target}/part-00000")
+        return MapResult("local process", job.target, counters_of(said))
+
+    def _map(self, job: MapJob, scratch: Path) -> str:
+        command = [self._python, "-I", str(scratch / ARCHIVE), str(scratch / SHIPMENT), job.mode]
+        try:
+            with (scratch / "lines").open("rb") as lines, (scratch / "mapped").open("wb") as mapped:
+                done = subprocess.run(command, stdin=lines, stdout=mapped, stderr=subprocess.PIPE, timeout=self._seconds, check=False)
+        except subprocess.TimeoutExpired as error:
+            text = f"the mapper was stopped after {self._seconds:g} s"
+            raise Fault(Code.TRANSIENT, f"{job.name}: {text}.", Evidence("lake", text=text)) from error
+        said = done.stderr.decode("utf-8", errors="replace")
+        if done.returncode != 0:
+            text = "\n".join(line for line in said.splitlines() if not line.startswith("reporter:"))[-300:]
+            raise Fault(Code.CODE_BUG, f"{job.name}: the mapper failed: {text}", Evidence("lake", exit_code=done.returncode, text=text))
+        return said
+
+
+def write_cargo(job: MapJob, scratch: Path) -> None:
+    """Write what travels with a job: the mapper, and what it must know."""
+    write_archive(scratch / ARCHIVE)
+    (scratch / SHIPMENT).write_text(job.shipment.to_json(), encoding="utf-8")
+
+
+def counters_of(said: str) -> dict[str, int]:
+    """The sums of the counters that a mapper told on its standard error."""
+    counts: Counter[str] = Counter()
+    for line in said.splitlines():
+        if line.startswith(_COUNTER):
+            name, _, count = line.removeprefix(_COUNTER).rpartition(",")
+            counts[name] += int(count)
+    return dict(counts)
