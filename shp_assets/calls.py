@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.healing.backoff import Patience
-from shp_core.healing.breaker import Admission, Breaker, admission, asked_for, failed, probing, succeeded
+from shp_core.healing.breaker import Admission, Breaker, Phase, admission, asked_for, failed, probing, succeeded
 from shp_core.healing.cause import breaker_name, breaker_names
 from shp_core.healing.decide import Effect, treatment_of
 from shp_core.healing.faults import Evidence
@@ -28,8 +29,21 @@ from shp_resources.outside import Outside
 
 T = TypeVar("T")
 
+_LOOK_SECONDS, _LOOKS = 0.2, 150
 
-def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str = "", *, asked: bool = False) -> T:
+
+class Asked(Enum):
+    """Who waits for a call, and what that means to an open breaker."""
+
+    NOBODY = "nobody"
+    """It is kept back."""
+    COMMAND = "command"
+    """The same; but it waits for the outcome of a probe that is under way, half a minute at most."""
+    PERSON = "person"
+    """As a command; and the next probe is due at once."""
+
+
+def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str = "", asked: Asked = Asked.NOBODY) -> T:
     """Call an outside system, if its breaker lets us.
 
     Args:
@@ -38,7 +52,7 @@ def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str
         feed: for which feed.
         do: the call; it is made again after a passing failure, so it must be all or nothing.
         key: tells this call from others of the feed; only for rehearsed faults.
-        asked: a person asks for it: an open breaker's next probe is due.
+        asked: who waits for it.
 
     Raises:
         Fault: `breaker_open`, and the system was not called; or what the last try raised.
@@ -92,13 +106,13 @@ class Switch:
         outside: the outside systems; its ledger keeps the breakers.
         system: which one is called.
         feed: for which feed.
-        asked: whether a person asks for the call.
+        asked: who waits for the call.
     """
 
     outside: Outside
     system: str
     feed: str
-    asked: bool = False
+    asked: Asked = Asked.NOBODY
     _met: list[Kept] = field(default_factory=list)
 
     def admit(self) -> None:
@@ -107,15 +121,26 @@ class Switch:
         Raises:
             Fault: `breaker_open`.
         """
-        now = self.outside.clock.now()
-        self._met = self.outside.ledger.breakers.read(breaker_names(self.system, self.feed))
-        answers = {kept.breaker.name: admission(asked_for(kept.breaker, now) if self.asked else kept.breaker, now) for kept in self._met}
+        self._look()
         for kept in self._met:
-            if answers[kept.breaker.name] is Admission.REFUSE:
+            if self._admission(kept.breaker) is Admission.REFUSE:
                 raise _kept_back(self.system, kept.breaker)
         for kept in self._met:
-            if answers[kept.breaker.name] is Admission.PROBE:
+            if self._admission(kept.breaker) is Admission.PROBE:
                 self._begin_probe(kept)
+
+    def _look(self) -> None:
+        """Read the breakers; who waits for the call sees how a probe under way ends."""
+        for _ in range(_LOOKS):
+            self._met = self.outside.ledger.breakers.read(breaker_names(self.system, self.feed))
+            under_way = any(kept.breaker.phase is Phase.HALF_OPEN for kept in self._met)
+            if self.asked is Asked.NOBODY or not under_way:
+                return
+            self.outside.sleep(_LOOK_SECONDS)
+
+    def _admission(self, breaker: Breaker) -> Admission:
+        now = self.outside.clock.now()
+        return admission(asked_for(breaker, now) if self.asked is Asked.PERSON else breaker, now)
 
     def _begin_probe(self, kept: Kept) -> None:
         if not self.outside.ledger.breakers.replace(kept, probing(kept.breaker, self.outside.clock.now())):

@@ -19,14 +19,14 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.dropped import take_up_dropped
 from shp_assets.kit import FeedKit
-from shp_assets.work import BY_HAND, Work
+from shp_assets.work import BY_HAND, INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.outside import Outside
 from shp_resources.spool import Spooled
 
-VIA_TAG, INGEST = "shp/via", "ingest"
+VIA_TAG = "shp/via"
 _STOPPED_BY_PERSON = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 

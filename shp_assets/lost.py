@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import dagster as dg
 import psutil
 
-from shp_assets.guard import INGEST, VIA_TAG, interruption, publishes
+from shp_assets.guard import VIA_TAG, interruption, publishes
 from shp_assets.kit import FeedKit
-from shp_assets.work import Work
+from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence

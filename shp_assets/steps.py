@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from shp_assets.calls import call, watched
-from shp_assets.work import BY_HAND, NotMadeYet, Work
+from shp_assets.calls import Asked, call, watched
+from shp_assets.work import BY_HAND, INGEST, NotMadeYet, Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
@@ -29,6 +29,7 @@ from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
 
 SINK = "warehouse"
+_ASKED = {BY_HAND: Asked.PERSON, INGEST: Asked.COMMAND}
 T = TypeVar("T")
 
 
@@ -90,7 +91,7 @@ def keep_bytes(work: Work) -> Kept:
 
 
 def _call(work: Work, system: str, do: Callable[[], T]) -> T:
-    return call(work.outside, system, work.kit.name, do, work.place, asked=work.via == BY_HAND)
+    return call(work.outside, system, work.kit.name, do, work.place, _ASKED.get(work.via, Asked.NOBODY))
 
 
 def _copy(outside: Outside, path: Path) -> Copied:

@@ -28,6 +28,9 @@ from shp_resources.warehouse import Outcome
 BY_HAND = "ui"
 """Who asked for a run that carries no tag of ours and belongs to no backfill: a person."""
 
+INGEST = "ingest"
+"""Who asked for a run of `shp ingest`."""
+
 _TRIES = 5
 
 Move = tuple[State, dict[str, Any]]

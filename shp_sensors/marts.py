@@ -27,6 +27,9 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def marts_(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        if any(breaker.name == "warehouse" for breaker in outside.ledger.breakers.open()):
+            yield dg.SkipReason("The warehouse is not asked until a probe gets through.")
+            return
         publications = outside.ledger.publications
         newest = {mart.mart: publications.newest(mart.from_) for mart in found}
         behind = [mart for mart in found if publications.mart_watermark(mart.mart) < newest[mart.mart]]

@@ -13,10 +13,10 @@ import psutil
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.arrive import Arrived, arrive
-from shp_assets.guard import INGEST, VIA_TAG
+from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_assets.steps import SINK
-from shp_assets.work import Work
+from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence

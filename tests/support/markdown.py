@@ -21,7 +21,7 @@ _INLINE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _COMMAND = re.compile(r"(?<![\w./-])(?:\S*bin/)?shp (?=[a-z-])([^\n|>#;)&\"`…]*)")
-_TEST = re.compile(r"(tests/test_\w+\.py)::(test_\w+)")
+_TEST = re.compile(r"(tests/(?:scenarios/)?test_\w+\.py)::(test_\w+)")
 _PLACE = re.compile(r"(?:shp_(?:core|resources|assets|sensors|ops)|tests|docs|benchmarks|samples|marts|\.ci)/[\w./-]*")
 
 
