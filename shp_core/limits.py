@@ -31,7 +31,7 @@ class Limits:
         text_chars: one cell's text, in characters; the format's own limit. A longer one is cut off and rejects its row.
         format_chars: one number format code, in characters; the format's own limit.
         cell_formats: entries in the style table, and number formats; the format's own limit.
-        shared_string_chars: all shared strings together, in characters; they are held in memory.
+        shared_string_chars: all shared strings together, in characters.
         rows: highest row number; the format's own limit.
         columns: highest column number; the format's own limit.
         table_cells: rows read times the width of the header.

@@ -21,6 +21,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 _STDOUT = 1
+_SCRATCH_FROM_BYTES = 256 * 1024  # a smaller file can hold no more shared strings than memory is to spare
 _SCAN_FROM_BYTES = 96 * 1024  # loading the fast reader costs as much as reading so much without it
 
 
@@ -99,14 +101,16 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
 
     from shp_core.limits import Limits
     from shp_core.reading.csvtext import load_codec
+    from shp_core.reading.scan.rooms import SCRATCH_BYTES
     from shp_core.reading.textrow import SheetSpec
 
     limits, spec = Limits(**job["limits"]), SheetSpec.of(job["spec"])
     if spec.csv is not None:
         load_codec(spec.csv.encoding)
     library = kernels(job) if spec.csv is None else None
-    _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-    with _open(Path(job["path"]), spec, limits, library) as table:
+    scratch = _scratch(Path(job["path"])) if library else None
+    _limit(limits.child_memory_bytes, limits.child_cpu_seconds, 0 if scratch is None else SCRATCH_BYTES)
+    with _open(Path(job["path"]), spec, limits, library, scratch) as table:
         count = 0
         with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
             out.flush()
@@ -117,11 +121,21 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "stats": table.stats.as_dict(), "batches": count, "reader": table.reader, "declined": table.declined}
 
 
-def _open(path: Path, spec: SheetSpec, limits: Limits, library: Library | None) -> AbstractContextManager[TextTable | CsvTable]:
+def _scratch(workbook: Path) -> int | None:
+    """A file without a name beside a large workbook, gone with this process; None if the place does not allow it."""
+    if workbook.stat().st_size >= _SCRATCH_FROM_BYTES:
+        with suppress(OSError):
+            return os.open(workbook.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    return None
+
+
+def _open(
+    path: Path, spec: SheetSpec, limits: Limits, library: Library | None, scratch: int | None
+) -> AbstractContextManager[TextTable | CsvTable]:  # fmt: skip
     from shp_core.reading.batches import open_csv_batches
     from shp_core.reading.scan.tables import open_batches
 
-    return open_batches(path, spec, limits, library) if spec.csv is None else open_csv_batches(path, spec, limits)
+    return open_batches(path, spec, limits, library, scratch) if spec.csv is None else open_csv_batches(path, spec, limits)
 
 
 def kernels(job: dict[str, Any]) -> Library | None:
@@ -145,11 +159,11 @@ def _kernels(folder: str | None) -> Library | None:
     return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
 
 
-def _limit(memory: int, cpu: int) -> None:
-    """Limit this process; it can open one file, the workbook, and write none."""
+def _limit(memory: int, cpu: int, writes: int = 0) -> None:
+    """Limit this process; it can open one file, the workbook, and write none but its scratch file."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (writes, writes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
     os.close(workbook)

@@ -56,18 +56,28 @@ class SheetScan:
         spec: where its table begins; `until` must be None.
         limits: what is accepted.
         library: the kernels.
+        scratch: descriptor of an empty file for what would take too much memory, or None.
 
     Raises:
         DECLINES: the sheet is not for it.
     """
 
-    def __init__(self, container: Container, workbook: Workbook, sheet: Sheet, spec: SheetSpec, limits: Limits, library: Library) -> None:
+    def __init__(
+        self,
+        container: Container,
+        workbook: Workbook,
+        sheet: Sheet,
+        spec: SheetSpec,
+        limits: Limits,
+        library: Library,
+        scratch: int | None = None,
+    ) -> None:
         self._part = sheet.part
         self._container = container
         self._limits = limits
         self._library = library
         self._date1904 = workbook.date1904
-        self._strings = read_strings(container, workbook.strings, limits, library)
+        self._strings = read_strings(container, workbook.strings, limits, library, scratch)
         self._cells = Cells(self._strings, workbook.dated, workbook.date1904, limits)
         self._dated = _dated_table(workbook.dated)
         self._top = self._read_top(spec, SheetStats(sheet.name, sheet.hidden))
@@ -108,6 +118,7 @@ class SheetScan:
             self._check_cells()
             grid.clear()
             opened.clear()
+            self._strings.drop()
             if status == MORE:
                 self._go_on(window)
         frame.close(window.rest(grid.state[POSITION]))

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import pyarrow as pa
 
-from shp_core.limits import Limits
+from shp_core.limits import MIB, Limits
 from shp_core.reading.container import Container
 from shp_core.reading.markup import NAMES, events
 from shp_core.reading.problem import Unreadable
@@ -21,11 +21,15 @@ from shp_core.reading.scan.frame import Frame
 from shp_core.reading.scan.kernels import layout
 from shp_core.reading.scan.kernels.layout import BYTES, CHARACTERS, END, FOUND, FULL, MORE, POSITION, UNKNOWN
 from shp_core.reading.scan.library import Library
+from shp_core.reading.scan.rooms import Memory, Room, moved
 from shp_core.reading.scan.windows import Window
 from shp_core.reading.strings import ENTRY_CHARS, shared_strings, string_texts
 
 _ROOM = 1 << 14
 _MOST_BYTES = (1 << 31) - (1 << 25)
+_SPILL_FROM = 8 * MIB
+_OFFSETS = (0, 1 << 29, 1 << 30)
+"""Where in a scratch file starts, ink and texts lie; holes between them take no room."""
 _FEW, _SHARE = 100, 20
 _END = b"</si>"
 
@@ -35,20 +39,27 @@ class SharedStrings(Sequence[str]):
 
     Attributes:
         array: the strings, in Arrow's layout.
-        ink: one byte for each, 0 if it is blank.
+        ink: one byte for each, 0 if it is blank; or where these bytes lie.
 
     Args:
         array: the strings.
         ink: as above.
+        rooms: where they lie, if they lie in rooms.
     """
 
-    def __init__(self, array: pa.StringArray, ink: bytes) -> None:
+    def __init__(self, array: pa.StringArray, ink: bytes | int, rooms: Sequence[Room] = ()) -> None:
         self.array = array
         self.ink = ink
+        self._rooms = rooms
         _, offsets, texts = array.buffers()
         self.starts_at: int = offsets.address
         self.texts_at: int = texts.address
         self.texts_size: int = texts.size
+
+    def drop(self) -> None:
+        """Give back the memory of strings that lie in a file."""
+        for room in self._rooms:
+            room.drop()
 
     def __len__(self) -> int:
         return len(self.array)
@@ -65,7 +76,9 @@ class SharedStrings(Sequence[str]):
         return found
 
 
-def read_strings(container: Container, part: str | None, limits: Limits, library: Library) -> SharedStrings:
+def read_strings(
+    container: Container, part: str | None, limits: Limits, library: Library, scratch: int | None = None
+) -> SharedStrings:  # fmt: skip
     """Read the shared strings of a workbook.
 
     Args:
@@ -73,6 +86,7 @@ def read_strings(container: Container, part: str | None, limits: Limits, library
         part: their part, or None.
         limits: what is accepted.
         library: the kernels.
+        scratch: descriptor of an empty file for strings that take more than 8 MiB; None: they stay in memory.
 
     Raises:
         Unreadable: as `shared_strings`.
@@ -81,7 +95,7 @@ def read_strings(container: Container, part: str | None, limits: Limits, library
     if part is None:
         return _from_list([], limits)
     try:
-        return _scanned(container, part, limits, library)
+        return _scanned(container, part, limits, library, scratch)
     except (Declined, Unreadable):
         return _from_list(shared_strings(container, part, limits), limits)
 
@@ -96,10 +110,10 @@ def _from_list(strings: list[str], limits: Limits) -> SharedStrings:
     return SharedStrings(array[: len(strings)], ink)
 
 
-def _scanned(container: Container, part: str, limits: Limits, library: Library) -> SharedStrings:
+def _scanned(container: Container, part: str, limits: Limits, library: Library, scratch: int | None) -> SharedStrings:
     window = Window(container.pieces(part))
     frame = Frame(window, b"sst", (NAMES["sst"],), part, limits)
-    output = _Output(limits)
+    output = _Output(limits, scratch)
     at = _Scan(window, frame, part, limits, output).run(library)
     frame.close(window.rest(at))
     return output.strings()
@@ -108,15 +122,44 @@ def _scanned(container: Container, part: str, limits: Limits, library: Library) 
 class _Output:
     """What the kernel writes: growing buffers, and its state."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, scratch: int | None) -> None:
         self._limits = limits
+        self._scratch = scratch
         self.state = (ctypes.c_int64 * 4)()
         self.room = _ROOM
-        self._starts, self._ink, self._texts = (pa.allocate_buffer(4, resizable=True) for _ in range(3))
+        self._starts: Room = Memory(4)
+        self._ink: Room = Memory(4)
+        self._texts: Room = Memory(4)
         ctypes.memset(self._starts.address, 0, 4)
 
     def make_room(self, more: int) -> None:
-        """Make room for so many bytes of text, and for another string at least."""
+        """Make room for so many bytes of text, and for another string at least.
+
+        Raises:
+            Declined: there is none on the disk.
+        """
+        try:
+            self._grow(more)
+            if self._scratch is not None and self._texts.size + self._starts.size > _SPILL_FROM:
+                self._spill(self._scratch)
+        except OSError as error:
+            raise Declined("no room for the shared strings") from error
+
+    def _spill(self, file: int) -> None:
+        """Let all of it lie in a file from now on."""
+        self._scratch = None
+        rooms = [room for room in self._rooms() if isinstance(room, Memory)]
+        self._starts, self._ink, self._texts = (moved(room, file, offset) for room, offset in zip(rooms, _OFFSETS, strict=True))
+
+    def _rooms(self) -> tuple[Room, Room, Room]:
+        return self._starts, self._ink, self._texts
+
+    def drop(self) -> None:
+        """Give back the memory of what lies in a file."""
+        for room in self._rooms():
+            room.drop()
+
+    def _grow(self, more: int) -> None:
         needed = self.state[BYTES] + more
         if self._texts.size < needed:
             self._texts.resize(max(needed, min(2 * self._texts.size, _MOST_BYTES)))
@@ -151,8 +194,10 @@ class _Output:
     def strings(self) -> SharedStrings:
         """What was read."""
         count = self.state[FOUND]
-        array: Any = pa.StringArray.from_buffers(count, self._starts, self._texts.slice(0, self.state[BYTES]))
-        return SharedStrings(array, ctypes.string_at(self._ink.address, count))
+        self.drop()
+        starts, texts = self._starts.buffer(4 * (count + 1)), self._texts.buffer(self.state[BYTES])
+        array: Any = pa.StringArray.from_buffers(count, starts, texts)
+        return SharedStrings(array, self._ink.address, self._rooms())
 
 
 class _Scan:
@@ -176,6 +221,7 @@ class _Scan:
             if status == UNKNOWN:
                 self._read_one()
             elif status == MORE:
+                self._output.drop()
                 if not self._window.advance(state[POSITION]):
                     raise Declined("a shared string that ends nowhere, or is longer than a window")
                 state[POSITION] = 0

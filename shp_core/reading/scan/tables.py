@@ -145,7 +145,9 @@ class _Scanning:
 
 
 @contextmanager
-def open_batches(path: Path, spec: SheetSpec, limits: Limits, library: Library | None = None) -> Iterator[TextTable]:
+def open_batches(
+    path: Path, spec: SheetSpec, limits: Limits, library: Library | None = None, scratch: int | None = None
+) -> Iterator[TextTable]:  # fmt: skip
     """Open a table of a workbook.
 
     Args:
@@ -153,6 +155,7 @@ def open_batches(path: Path, spec: SheetSpec, limits: Limits, library: Library |
         spec: which table.
         limits: what is accepted.
         library: the scan's kernels; None: the reference reads.
+        scratch: descriptor of an empty file that the scan may use for what would take too much memory; None: there is none.
 
     Yields:
         The table: header, schema, batches (lazily), counts. The checksums of all parts are verified when the iteration
@@ -164,12 +167,12 @@ def open_batches(path: Path, spec: SheetSpec, limits: Limits, library: Library |
     """
     with open_container(path, limits) as container:
         workbook = read_package(container, limits)
-        scan, declined = _scanning(container, workbook, spec, limits, library) if library else (None, "")
+        scan, declined = _scanning(container, workbook, spec, limits, library, scratch) if library else (None, "")
         yield TextTable(container, workbook, spec, limits, scan, declined)
 
 
 def _scanning(
-    container: Container, workbook: Workbook, spec: SheetSpec, limits: Limits, library: Library
+    container: Container, workbook: Workbook, spec: SheetSpec, limits: Limits, library: Library, scratch: int | None
 ) -> tuple[_Scanning | None, str]:  # fmt: skip
     """A scan of the table; or None, and why there is none."""
     from shp_core.reading.scan.sheet import DECLINES, SheetScan
@@ -179,7 +182,7 @@ def _scanning(
         return None, ""
     try:
         verify(container, limits, but=[part for part in (sheet.part, workbook.strings) if part])
-        scan = SheetScan(container, workbook, sheet, spec, limits, library)
+        scan = SheetScan(container, workbook, sheet, spec, limits, library, scratch)
         return _Scanning(scan, container, sheet.part, limits), ""
     except DECLINES as problem:
         return None, _reason(problem)
