@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor.parts import ServiceProcess
+from shp_ops.supervisor.services import Service
 from shp_resources.hdfs import Cluster
 from shp_resources.processes import MARK, free_port, sweep, wait_until
 from shp_resources.settings import Settings
@@ -39,8 +40,11 @@ class Daemons:
             self.ports[name] = free_port(taken=self.ports.values())
         self._machine.prepare(self.ports, lambda line: None)
         services = [service for service in self._machine.services(self.ports) if service.name in names]
-        environ = self._machine.environment({MARK: self._mark})
-        self.parts = {service.name: ServiceProcess(service, home / f"{service.name}.log", lambda: environ, home) for service in services}
+        self.environ = self._machine.environment({MARK: self._mark})
+        self.parts = {service.name: self._part(service, home) for service in services}
+
+    def _part(self, service: Service, home: Path) -> ServiceProcess:
+        return ServiceProcess(service, home / f"{service.name}.log", lambda: self.environ, home)
 
     @property
     def cluster(self) -> Cluster:

@@ -1,0 +1,188 @@
+"""One job to its end: found by its tag or submitted, watched, ended at its limits, told why it failed.
+
+The client that submits a job has no limit of its own: without a live NodeManager both wait for ever.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shp_core.codes import Code
+from shp_core.errors import Fault
+from shp_core.healing.faults import Evidence
+from shp_core.lake.place import Place
+from shp_resources.hdfs.cluster import Cluster
+from shp_resources.lake.engine import MapJob, MapResult, write_cargo
+from shp_resources.processes import spawn, stop
+from shp_resources.yarn.rest import SYSTEM, Application, Yarn
+from shp_resources.yarn.streaming import command, counters_in
+
+_LOOK_SECONDS = 0.25
+_WORDS = 2000
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "JAVA_HOME")
+_NO_PYTHON = ("Cannot run program", ": not found", "subprocess failed with code 127")
+_WORDS_OF_THE_MAPPER = ("shp_core.", "MalformedLine", "UnicodeDecodeError", "ModuleNotFoundError", "MemoryError")
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a job may take.
+
+    Args:
+        accepted: seconds until somebody works on it.
+        whole: seconds until its end.
+        silent: seconds in which a task says nothing.
+    """
+
+    accepted: float = 120.0
+    whole: float = 1800.0
+    silent: float = 600.0
+
+
+class YarnEngine:
+    """Runs the mapper on YARN.
+
+    Args:
+        cluster: where; it must run jobs.
+        place: the lake in its HDFS.
+        deadlines: how long a job may take.
+        python: what runs the mapper on the nodes.
+    """
+
+    def __init__(self, cluster: Cluster, place: Place, deadlines: Deadlines | None = None, python: str = "python3") -> None:
+        assert cluster.yarn_url is not None
+        self._cluster, self._place, self._deadlines = cluster, place, deadlines or Deadlines()
+        self._yarn, self._python = Yarn(cluster.yarn_url, cluster.user), python
+
+    def run(self, job: MapJob, scratch: Path) -> MapResult:
+        """Run one pass to its end; a job for the same work that runs already is joined.
+
+        Raises:
+            Fault: it failed, could not be submitted, or was ended at a limit; what it wrote does not count.
+        """
+        running = self._yarn.newest(job.tag)
+        if running is not None and not running.ended:
+            ended = self._watch(job, running.id, None)
+            return MapResult(ended.id, running.name, {})
+        self._place.remove(job.target)  # a job that failed leaves its directory, and would not start over it
+        log = scratch / "client.log"
+        log.unlink(missing_ok=True)
+        with self._client(job, scratch, log) as client:
+            ended = self._watch(job, None, client, running.id if running else None, log)
+            client.wait(30)
+        return MapResult(ended.id, job.target, counters_in(_text(log)))
+
+    @contextmanager
+    def _client(self, job: MapJob, scratch: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """The process that submits the job; when it ends early the job goes on, and is found by its tag."""
+        write_cargo(job, scratch)
+        words = command(self._cluster, job, scratch, self._deadlines.silent, self._python)
+        inherited = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("HADOOP_")}
+        try:
+            client = spawn(words, log, {**inherited, **self._cluster.environ}, scratch)
+        except OSError as error:
+            text = f"{type(error).__name__}: {error}"
+            raise Fault(Code.SINK_REFUSED, f"{job.name} could not be submitted: {text}", Evidence(SYSTEM, text=text)) from error
+        try:
+            yield client
+        finally:
+            stop(client, 5.0)
+
+    def _watch(
+        self,
+        job: MapJob,
+        application: str | None,
+        client: subprocess.Popen[bytes] | None,
+        before: str | None = None,
+        log: Path | None = None,
+    ) -> Application:
+        """Look at a job until its end.
+
+        Args:
+            job: what was asked for.
+            application: its id, None until the ResourceManager knows it.
+            client: the process that submits it, None for a job that was found.
+            before: the newest application with its tag when it was submitted.
+            log: what the client says.
+        """
+        started = time.monotonic()
+        while True:
+            gone = client is not None and client.poll() is not None
+            found = self._yarn.get(application) if application else self._submitted(job, before)
+            application = found.id if found else None
+            if found is None and gone:
+                raise self._not_submitted(job, _text(log))
+            if found is not None and found.ended:
+                return self._succeeded(job, found)
+            self._hold_to_limits(job, found, time.monotonic() - started)
+            time.sleep(_LOOK_SECONDS)
+
+    def _submitted(self, job: MapJob, before: str | None) -> Application | None:
+        found = self._yarn.newest(job.tag)
+        return found if found is not None and found.id != before else None
+
+    def _hold_to_limits(self, job: MapJob, found: Application | None, seconds: float) -> None:
+        limit = self._deadlines.accepted if found is None or found.waiting else self._deadlines.whole
+        if seconds <= limit:
+            return
+        state = found.state if found else "not submitted"
+        if found is not None:
+            self._yarn.kill(found.id)
+        text = f"still {state} after {limit:g} s; it was ended"
+        evidence = Evidence(SYSTEM, errno=errno.ETIMEDOUT, yarn_state=state, text=text)
+        raise Fault(Code.TRANSIENT, f"{job.name}: the job was {text}.", evidence, "Is a NodeManager alive? See: shp status")
+
+    def _succeeded(self, job: MapJob, found: Application) -> Application:
+        """The application, if it did what it was asked for.
+
+        Raises:
+            Fault: it did not.
+        """
+        if found.final == "SUCCEEDED":
+            return found
+        words = self._yarn.last_words(found)
+        cause = _cause(words) or found.diagnostics.strip().partition("\n")[0]
+        evidence = Evidence(SYSTEM, yarn_state=found.final, text=cause[-300:])
+        message = f"{job.name}: {found.id} ended as {found.final.lower()}: {cause}\n{found.diagnostics[:_WORDS]}\n{words[-_WORDS:]}"
+        raise Fault(_code(found, words), message, evidence)
+
+    def _not_submitted(self, job: MapJob, said: str) -> Fault:
+        """What the client died of; it speaks of HDFS and YARN in the words of Java's exceptions."""
+        last = next((line for line in reversed(said.splitlines()) if "Exception" in line or "ERROR" in line), said[-300:]).strip()
+        down = "ConnectException" in said or "NoRouteToHost" in said
+        code = Code.SINK_UNREACHABLE if down else Code.TRANSIENT if "SafeModeException" in said else Code.SINK_REFUSED
+        evidence = Evidence(SYSTEM, errno=errno.ECONNREFUSED if down else None, text=last[-300:])
+        return Fault(code, f"{job.name} could not be submitted: {last}\n{said[-_WORDS:]}", evidence)
+
+
+def _code(found: Application, words: str) -> Code:
+    """What a failed application is called."""
+    told = f"{words}\n{found.diagnostics}"
+    if found.final == "KILLED":
+        return Code.TRANSIENT
+    if any(sign in told for sign in _NO_PYTHON):
+        return Code.SINK_REFUSED
+    if "subprocess failed with code" in told:
+        return Code.CODE_BUG
+    return Code.TRANSIENT
+
+
+def _cause(words: str) -> str:
+    """The line of a log that says what happened: the mapper's own last word, else that of whoever started it."""
+    lines = [line.strip() for line in words.splitlines()]
+    mapper = [line for line in lines if line.startswith(_WORDS_OF_THE_MAPPER)]
+    others = [line for line in lines if any(sign in line for sign in (*_NO_PYTHON, "subprocess failed with code"))]
+    return (mapper or others or [""])[-1]
+
+
+def _text(path: Path | None) -> str:
+    if path is None or not path.exists():
+        return ""
+    return path.read_text(encoding="utf-8", errors="replace")

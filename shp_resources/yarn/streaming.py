@@ -1,0 +1,48 @@
+"""The command that submits a Hadoop Streaming job, and what its client says of the job's end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from shp_core.lake.mapper import GROUP
+from shp_resources.hdfs.cluster import Cluster
+from shp_resources.lake.engine import ARCHIVE, SHIPMENT, MapJob
+
+_COUNTERS = re.compile(rf"^\t{GROUP}\n((?:\t\t[^\n]+\n?)+)", re.MULTILINE)
+
+
+def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python: str) -> list[str]:
+    """The command.
+
+    Args:
+        cluster: where.
+        job: what.
+        scratch: where the mapper and what it must know lie.
+        seconds: how long a task may say nothing.
+        python: what runs the mapper on the nodes.
+    """
+    properties = {
+        "mapreduce.job.name": job.target,  # who finds the job knows where it writes
+        "mapreduce.job.tags": job.tag,
+        "mapreduce.job.reduces": 0,
+        "mapreduce.job.maps": 1,  # a hint: a file below one block is one split, whatever the cluster's default
+        "mapreduce.map.maxattempts": 2,
+        "mapreduce.map.speculative": "false",  # twins of a task would only slow a small cluster
+        "mapreduce.task.timeout": int(seconds * 1000),
+        # A small job runs inside its application master: one Java less to start for each task.
+        "mapreduce.job.ubertask.enable": "true",
+        "stream.map.output": "keyonlytext",  # else every line ends with a TAB
+        "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 200,
+    }
+    options = [word for name, value in properties.items() for word in ("-D", f"{name}={value}")]
+    cargo = ",".join((scratch / name).absolute().as_uri() for name in (ARCHIVE, SHIPMENT))
+    places = ["-input", f"{cluster.root}/{job.source}", "-output", f"{cluster.root}/{job.target}"]
+    return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode}"]
+
+
+def counters_in(said: str) -> dict[str, int]:
+    """The mapper's counters in what the client said at the end of a job; empty when it did not get there."""
+    found = _COUNTERS.search(said)
+    pairs = (line.strip().rpartition("=") for line in found[1].splitlines()) if found else ()
+    return {name: int(count) for name, _, count in pairs}
