@@ -132,7 +132,8 @@ def markdown(outcome: dict[str, Any]) -> str:
     lines += ["| " + " | ".join(str(line[key]) for key in keys) + " |" for line in outcome["readers"]]
     memory = outcome["memory"]
     above = ", ".join(f"{name}: {peak} MiB" for name, peak in memory["above_idle"].items())
-    lines += ["", "* `scan` and `reference` are the whole way: private copy with hash, gate, reading process (its start too), text rows.",
+    lines += ["", "* `scan` and `reference` are the whole way: private copy with hash, gate, reading process, text rows; the median "
+              "workbook is read by a fork of the process that the first one started.",
               f"* Peak memory of the reading process above idle ({memory['idle']} MiB PSS): {above}.", ""]  # fmt: skip
     return "\n".join(lines)
 
