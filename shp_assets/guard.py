@@ -23,6 +23,7 @@ from shp_assets.work import BY_HAND, INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
+from shp_resources.database import fault_behind
 from shp_resources.outside import Outside
 from shp_resources.spool import Spooled
 
@@ -71,10 +72,12 @@ def told(context: dg.AssetExecutionContext, place: str, work: Work | None = None
         _tell_ledger(context, work, error)
         raise _failure(error) from error
     except Exception as error:  # noqa: BLE001 - boundary: a body must never die without a verdict
-        context.log.error("Something that nobody named went wrong in %s:\n%s", place, _path_of(error))
-        bug = unnamed(error, place)
-        _tell_ledger(context, work, bug)
-        raise _failure(bug) from None  # its message may quote a cell
+        fault = _storage_fault(error, place)
+        if fault is None:
+            context.log.error("Something that nobody named went wrong in %s:\n%s", place, _path_of(error))
+            fault = unnamed(error, place)
+        _tell_ledger(context, work, fault)
+        raise _failure(fault) from None  # its message may quote a cell
 
 
 def caught(kit: FeedKit) -> dg.HookDefinition:
@@ -87,8 +90,8 @@ def caught(kit: FeedKit) -> dg.HookDefinition:
         if run is None or partition is None:
             return
         work = Work(kit, partition, run.run_id, _via(run), publishes(run, kit), context.resources.outside)
-        error = context.op_exception or RuntimeError()
-        _tell_ledger(context, work, unnamed(error, f"step {context.op.name}, outside its body"))
+        error, place = context.op_exception or RuntimeError(), f"step {context.op.name}, outside its body"
+        _tell_ledger(context, work, _storage_fault(error, place) or unnamed(error, place))
 
     return hook
 
@@ -105,6 +108,12 @@ def interruption(instance: dg.DagsterInstance, work: Work) -> Fault:
     if run is not None and run.status in _STOPPED_BY_PERSON and work.via != INGEST:
         return Fault(Code.TERMINATED, f"The run of {place} was terminated by a person.", Evidence("worker", text="terminated"))
     return Fault(Code.INTERRUPTED, f"{place} was interrupted.", Evidence("worker", text="interrupted"))
+
+
+def _storage_fault(error: BaseException, place: str) -> Fault | None:
+    """The fault of the database in which Dagster keeps its events, if that is what went wrong; it is the ledger's."""
+    fault = fault_behind(error, "ledger")
+    return Fault(fault.code, f"{fault.message} (Dagster's record, in {place}).", fault.evidence) if fault else None
 
 
 def unnamed(error: BaseException, place: str) -> Fault:

@@ -39,6 +39,7 @@ _DRIVER_ARGS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 TEXT_LIMIT = 300
+_LONGEST_CHAIN = 10
 
 # What libpq says without an SQLSTATE while it connects, told by words; anything else is 08001.
 _CONNECT_WORDS = (
@@ -115,6 +116,37 @@ def translate(system: str) -> Iterator[None]:
         evidence = evidence_of(error, system)
         _shorten(error, evidence.text)
         raise Fault(classify(evidence), f"{system}: {evidence.text}", evidence) from error
+
+
+def fault_behind(error: BaseException, system: str) -> Fault | None:
+    """The database's failure that an exception of somebody else's code came from, None when there is none that is named.
+
+    Args:
+        error: raised outside `translate`, as by Dagster's own storage.
+        system: the outside system whose database that code uses.
+    """
+    for found in _chain(error):
+        evidence = _seen_of(found, system)
+        code = classify(evidence) if evidence else Code.CODE_BUG
+        if evidence is not None and code is not Code.CODE_BUG:
+            return Fault(code, f"{system}: {evidence.text}", evidence)
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(_LONGEST_CHAIN):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _seen_of(error: BaseException, system: str) -> Evidence | None:
+    if isinstance(error, exc.PendingRollbackError):  # what follows where a transaction died with its connection
+        return Evidence(system, sqlstate="08006", text=type(error).__name__)
+    if isinstance(error, exc.DBAPIError | exc.TimeoutError | psycopg2.Error):
+        return evidence_of(error, system)
+    return None
 
 
 def _shorten(error: Exception, text: str) -> None:

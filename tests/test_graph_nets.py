@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import psycopg2
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
+from sqlalchemy import exc
 
 from shp_assets import feed_assets, mart_assets
 from shp_assets.preview import NowhereIOManager
@@ -113,6 +115,32 @@ def test_what_fails_outside_a_body_has_a_verdict_too(platform: Platform, monkeyp
     assert (attempt.step, attempt.code) == ("validated", "code_bug")
     assert "outside its body" in (attempt.message or "")
     assert "Konstantin" not in (attempt.message or "")
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (exc.PendingRollbackError("Can't reconnect until invalid transaction is rolled back."), ("waiting", "transient")),
+        (exc.OperationalError("insert", {}, psycopg2.OperationalError("server closed the connection")), ("waiting", "transient")),
+        (exc.OperationalError("insert", {}, psycopg2.OperationalError("connection refused")), ("parked", "ledger_unreachable")),
+        (exc.ProgrammingError("insert", {}, psycopg2.ProgrammingError("syntax error")), ("exhausted", "code_bug")),
+    ],
+    ids=["pending", "reset", "away", "bug"],
+)
+def test_a_database_that_dies_under_dagsters_record_is_no_bug(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, error: Exception, state: tuple[str, str]
+) -> None:
+    """A restart of the database would cost every file whose run was just writing an event."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("Dagster's own") from error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NowhereIOManager, "handle_output", fail)
+        platform.process(platform.drop("a.xlsx", [order(1)]))
+    record = platform.record("a")
+    assert (str(record.state), record.code) == state
+    assert (record.next_attempt_at is not None) == (state[1] != "code_bug"), "it comes back by itself"
 
 
 def test_what_is_no_exception_has_a_verdict_too(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,8 +92,11 @@ class Incidents:
         values = {"cause": cause, "severity": severity, "code": code, "message": message, "opened_at": at, "updated_at": at}
         opened = insert(incidents).values(values)
         touched = opened.on_conflict_do_update(index_elements=["cause"], index_where=_STILL_OPEN, set_={"updated_at": at})
+        known = sa.update(incidents).where(incidents.c.cause == cause, _STILL_OPEN).values(updated_at=at).returning(incidents.c.id)
         with self._transactions.begin() as connection:
-            number: int = connection.execute(touched.returning(incidents.c.id)).scalar_one()
+            number: int | None = connection.execute(known).scalar_one_or_none()
+            if number is None:  # an insert that meets a row draws a number too: five hundred members, five hundred numbers
+                number = connection.execute(touched.returning(incidents.c.id)).scalar_one()
             member = insert(incident_members).values(incident=number, feed=feed, partition=partition, joined_at=at)
             again = {"left_at": None, "outcome": None}
             connection.execute(member.on_conflict_do_update(index_elements=["incident", "feed", "partition"], set_=again))
