@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,25 +20,16 @@ from shp_core.contract.reasons import DUPLICATE_KEY
 from shp_core.contract.summary import Summary
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
-from shp_core.lake.manifest import DataFile, Manifest
+from shp_core.lake.manifest import Manifest
 from shp_core.lake.mapper import CLEAN, REJECTS
 from shp_core.lake.place import Place
 from shp_core.lake.shipped import Shipment
-from shp_core.publishing.dialect import MODULUS, hash_text, row_digest
 from shp_resources.lake.engine import Engine, MapJob, MapResult
 from shp_resources.lake.manifests import give_way, is_whole, make_current, standing
 from shp_resources.lake.publish import Partition, Published
+from shp_resources.lake.readback import ReadBack, part_lines, read_back
 from shp_resources.lake.strays import ATTEMPT
 from shp_resources.store import Validated
-
-
-@dataclass
-class _Written:
-    """What was read back of a job's output."""
-
-    files: list[DataFile] = field(default_factory=list)
-    rows: int = 0
-    total: int = 0
 
 
 class Curator:
@@ -89,10 +79,10 @@ class Curator:
 
     def _clean_rows(
         self, partition: Partition, lake: Manifest, shipment: Shipment, summary: Summary, scratch: Path
-    ) -> tuple[MapResult, _Written]:
+    ) -> tuple[MapResult, ReadBack]:
         made = self._engine.run(_job(partition, partition.curated, lake, shipment, CLEAN), scratch)
-        written = self._read_back(made.target, scratch)
-        found = (written.rows, hash_text(written.total))
+        written = read_back(self._place, made.target, scratch)
+        found = (written.rows, written.hash)
         if found != (summary.clean, summary.hash) or made.counters.get("rows", written.rows) != written.rows:
             text = f"{made.target} holds {found[0]} rows with hash {found[1]}; {summary.clean} with {summary.hash} are clean"
             raise Fault(Code.SINK_DISAGREES, f"{text} (made by {made.made_by}).", Evidence("lake", text=text))
@@ -104,7 +94,7 @@ class Curator:
         target = f"{partition.rejects}/{partition.publication}"
         codes: Counter[str] = Counter()
         rows = 0
-        for line in self._lines(made.target, scratch, []):
+        for line in part_lines(self._place, made.target, scratch):
             rows += 1
             codes.update({reason.rpartition(":")[2] for reason in line.split("\t", 2)[1].split(",")})
         if rows != left_out:
@@ -112,25 +102,6 @@ class Curator:
             raise Fault(Code.SINK_DISAGREES, f"{text}.", Evidence("lake", text=text))
         self._place.move_folder(made.target, target)
         return dict(sorted(codes.items()))
-
-    def _read_back(self, target: str, scratch: Path) -> _Written:
-        written = _Written()
-        for line in self._lines(target, scratch, written.files):
-            written.rows += 1
-            written.total += int.from_bytes(row_digest(line.rpartition("\t")[0]), "big")
-        written.total %= MODULUS
-        return written
-
-    def _lines(self, target: str, scratch: Path, files: list[DataFile]) -> Iterator[str]:
-        """Every line of a directory's parts, as they lie there; the parts are entered into `files`."""
-        copy = scratch / "read-back"
-        for entry in self._place.entries(target):
-            if not entry.name.startswith("part-"):
-                continue
-            digest = self._place.fetch(f"{target}/{entry.name}", copy)
-            files.append(DataFile(entry.name, copy.stat().st_size, digest))
-            with copy.open(encoding="utf-8", newline="\n") as lines:
-                yield from (line.rstrip("\n") for line in lines)
 
 
 def shipment_of(contract: Contract, artefacts: Validated) -> Shipment:
@@ -173,7 +144,7 @@ def _job(partition: Partition, folder: str, lake: Manifest, shipment: Shipment, 
     )
 
 
-def _manifest(partition: Partition, contract: Contract, made: MapResult, written: _Written, rejects: dict[str, int]) -> Manifest:
+def _manifest(partition: Partition, contract: Contract, made: MapResult, written: ReadBack, rejects: dict[str, int]) -> Manifest:
     return Manifest(
         feed=partition.feed,
         partition=partition.key,
@@ -186,7 +157,7 @@ def _manifest(partition: Partition, contract: Contract, made: MapResult, written
         fence=partition.fence,
         contract_version=contract.version,
         converter_version=CONVERTER_VERSION,
-        hash=hash_text(written.total),
+        hash=written.hash,
         rejects=rejects,
         made_by=made.made_by,
     )

@@ -18,7 +18,7 @@ from shp_core.healing.faults import Evidence
 from shp_resources.database import make_engine, translate
 from shp_resources.warehouse import marts
 from shp_resources.warehouse.publish import Outcome, Publication, publish, replace_rejects, take_fence
-from shp_resources.warehouse.readback import Held, read_back
+from shp_resources.warehouse.readback import Held, read_back, row_digests
 from shp_resources.warehouse.tables import ensure_schemas, ensure_tables
 from shp_resources.warehouse.target import Target
 
@@ -116,6 +116,11 @@ class Warehouse:
         """What stands in the tables of a partition, with the hash computed from the rows."""
         with self.transaction("REPEATABLE READ", readonly=True) as cur:
             return read_back(cur, target, partition)
+
+    def row_digests(self, target: Target, partition: str) -> dict[int, bytes]:
+        """Row hashes of a partition by sheet row, to name the rows in which another sink differs."""
+        with self.transaction("REPEATABLE READ", readonly=True) as cur:
+            return row_digests(cur, target, partition)
 
     def try_out(self, target: Target | None = None) -> None:
         """Find out whether the warehouse can be written, without writing a row.
