@@ -241,8 +241,12 @@ def _wait(descriptor: int, limits: Limits, deadline: float) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Where the process finds its modules; nothing else of ours."""
-    return {"PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place), "PYTHONHASHSEED": "0"}
+    """Where the process finds its modules, and an Arrow whose memory the limits see; nothing else of ours."""
+    return {
+        "PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place),
+        "PYTHONHASHSEED": "0",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
 
 
 def _refusal(refused: Any) -> Refusal:

@@ -1,8 +1,8 @@
 """The process that forks readers: `python -m shp_resources.inspection.process PARENT`, its standard input a socket.
 
-Starting Python costs more than reading a small file. So this process starts once, imports what reading needs, and
-forks for every job; it never touches a file itself. Each fork reads one file under limits of its own and ends, so
-nothing that one file does can reach the next one, and two runs give the same answers.
+Starting Python costs more than reading a small file. So this process starts once, imports what reading needs (what the fast
+reader needs when the first large file comes), and forks for every job; it never opens a file itself. Each fork reads one file
+under limits of its own and ends, so nothing that one file does can reach the next one, and two runs give the same answers.
 
 A job is one packet: JSON (`path`, `limits`, `cells`, `csv`: whether it is a CSV file), and the writing end of a pipe,
 into which the fork writes lines
@@ -27,8 +27,9 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shp_core.limits import Limits
 from shp_core.reading.csvguess import GUESSED, guess
@@ -36,8 +37,11 @@ from shp_core.reading.csvtext import load_codec
 from shp_core.reading.package import Sheet
 from shp_core.reading.problem import Unreadable
 from shp_core.reading.reference import SheetRow
-from shp_core.reading.sheets import SheetCount, read_csv_sheet, read_sheets
+from shp_core.reading.sheets import Fast, SheetCount, read_csv_sheet, read_sheets
 from shp_core.reading.textrow import ABSENT
+
+if TYPE_CHECKING:
+    from shp_core.reading.scan.library import Library
 
 JOB_BYTES = 1 << 16
 """No job is longer; a path has at most 4,096 bytes."""
@@ -47,6 +51,7 @@ NAME_CHARS = 255
 _PR_SET_PDEATHSIG = 1
 _STDIN, _STDOUT = 0, 1
 _LINE_CHARS = 1 << 16
+_FAST_FROM_BYTES = 1 << 17  # loading the fast reader costs as much as reading so much without it
 _CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 
 
@@ -63,7 +68,33 @@ def main(parent: int) -> None:
             packet, descriptors, _, _ = socket.recv_fds(channel, JOB_BYTES, 1)
             if not packet:
                 return
-            channel.send(json.dumps({"status": _forked(channel, json.loads(packet), descriptors[0])}).encode())
+            job = json.loads(packet)
+            job["library"] = _library(_path(job))
+            channel.send(json.dumps({"status": _forked(channel, job, descriptors[0])}).encode())
+
+
+def _path(job: dict[str, Any]) -> Path:
+    return Path(os.fsdecode(bytes.fromhex(job["path"])))
+
+
+def _library(path: Path) -> Library | None:
+    """The fast reader's kernels, if a file is so large that a sheet of it may be for them."""
+    try:
+        if path.stat().st_size < _FAST_FROM_BYTES:
+            return None
+    except OSError:
+        return None  # the fork tells
+    return _loaded()
+
+
+@cache
+def _loaded() -> Library | None:
+    from shp_core.reading import child
+
+    child.import_all()
+    from shp_core.reading.scan import library, sheets  # noqa: F401  all of the fast reader
+
+    return library.load_or_build([library.OWN_FOLDER])
 
 
 def _stay_with(parent: int) -> None:
@@ -101,7 +132,7 @@ def _verdict(job: dict[str, Any], tell: Callable[[Any], None]) -> dict[str, Any]
     limits = Limits(**job["limits"])
     try:
         _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
-        return {"ok": True, "sheets": _read(Path(os.fsdecode(bytes.fromhex(job["path"]))), limits, job, tell)}
+        return {"ok": True, "sheets": _read(_path(job), limits, job, tell)}
     except Unreadable as problem:
         return {"refused": problem.as_dict()}
     except MemoryError:
@@ -131,10 +162,18 @@ def _read(path: Path, limits: Limits, job: dict[str, Any], tell: Callable[[Any],
         tell(["sheet", {**_told(read_csv_sheet(path, form, limits, hear)), "csv": asdict(form)}])
         return 1
     count = 0
-    for sheet in read_sheets(path, limits, hear):
+    for sheet in read_sheets(path, limits, hear, _fast(limits, job["library"])):
         tell(["sheet", _told(sheet)])
         count += 1
     return count
+
+
+def _fast(limits: Limits, library: Library | None) -> Fast | None:
+    if library is None:
+        return None
+    from shp_core.reading.scan.sheets import count_sheet
+
+    return lambda container, workbook, sheet, hear: count_sheet(container, workbook, sheet, limits, library, hear)
 
 
 def _told(sheet: SheetCount) -> dict[str, Any]:

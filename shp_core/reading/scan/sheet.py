@@ -19,7 +19,7 @@ from shp_core.reading.markup import NAMES, events
 from shp_core.reading.order import in_order
 from shp_core.reading.package import Sheet, Workbook
 from shp_core.reading.problem import Unreadable
-from shp_core.reading.reference import sheet_rows
+from shp_core.reading.reference import SheetRow, sheet_rows
 from shp_core.reading.scan.columns import Columns
 from shp_core.reading.scan.declined import Declined
 from shp_core.reading.scan.facts import facts
@@ -57,6 +57,7 @@ class SheetScan:
         limits: what is accepted.
         library: the kernels.
         scratch: descriptor of an empty file for what would take too much memory, or None.
+        width: columns that the table has at least, though its header may be narrower.
 
     Raises:
         DECLINES: the sheet is not for it.
@@ -71,6 +72,7 @@ class SheetScan:
         limits: Limits,
         library: Library,
         scratch: int | None = None,
+        width: int = 0,
     ) -> None:
         self._part = sheet.part
         self._container = container
@@ -82,16 +84,19 @@ class SheetScan:
         self._dated = _dated_table(workbook.dated)
         self._top = self._read_top(spec, SheetStats(sheet.name, sheet.hidden))
         self._header_row = spec.header
-        self.header = self._top.header
+        self.header = self._top.header + ("",) * (width - len(self._top.header))
         self.schema = batch_schema(self.header)
         self.stats = self._top.stats
         self._grid = Grid(len(self.header), limits.batch_rows, WINDOW)
 
     def _read_top(self, spec: SheetSpec, stats: SheetStats) -> Table:
         """The reference reads the beginning, up to the header."""
+        return Table(in_order(self.by_reference(), True, self._part, self._limits), spec, stats, self._limits)
+
+    def by_reference(self) -> Iterator[SheetRow]:
+        """The rows from the top, as the reference reads them."""
         stream = events(self._container.pieces(self._part), self._part, self._limits)
-        rows = sheet_rows(stream, self._part, self._cells, self._limits)
-        return Table(in_order(rows, True, self._part, self._limits), spec, stats, self._limits)
+        return sheet_rows(stream, self._part, self._cells, self._limits)
 
     @property
     def cells_seen(self) -> int:
