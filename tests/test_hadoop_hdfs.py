@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, replace
 from json import dumps
@@ -23,7 +24,7 @@ from shp_resources.hdfs import Cluster
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.lake.strays import GRACE_SECONDS, sweep_partition
 from shp_resources.processes import wait_until
-from tests.support.cutting import Counter, before_hdfs
+from tests.support.cutting import Counter, Proxy, before_hdfs
 from tests.support.hadoop import Daemons
 from tests.support.holders import REPOSITORY
 from tests.support.web import web_server
@@ -91,6 +92,37 @@ def test_a_cut_connection_never_publishes_a_short_file(hadoop: Daemons, hdfs: Hd
         setattr(proxy, way, lambda piece: piece)
         through(hdfs, url).put(source, PATH)
     assert hdfs.read(PATH) == CONTENT
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["the answer is lost", "the request is lost"])
+def test_a_rename_whose_answer_is_lost(hadoop: Daemons, hdfs: Hdfs, source: Path, done: bool) -> None:
+    """A published file would be reported as a failure, or one that is not there as published."""
+    asked = threading.Event()
+
+    def up(piece: bytes) -> bytes | None:
+        if b"op=RENAME" not in piece:
+            return piece
+        asked.set()
+        return piece if done else None
+
+    def down(piece: bytes) -> bytes | None:
+        if not asked.is_set():
+            return piece
+        asked.clear()
+        return None
+
+    proxy = Proxy(hadoop.ports["namenode"], up, down)
+    try:
+        behind = through(hdfs, f"http://127.0.0.1:{proxy.port}")
+        if done:
+            behind.put(source, PATH)
+        else:
+            with pytest.raises(Fault) as caught:
+                behind.put(source, PATH)
+            assert caught.value.code is Code.TRANSIENT
+    finally:
+        proxy.close()
+    assert hdfs.read(PATH) == (CONTENT if done else b"old")
 
 
 def test_a_changed_byte_is_noticed(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from shp_core.errors import Fault
 from shp_core.lake.place import DRAFT, Entry, require_path
 from shp_resources.hdfs.cluster import Cluster
-from shp_resources.hdfs.errors import Answer, NotWhole, told_as_faults
+from shp_resources.hdfs.errors import Answer, NotWhole, client_errors, told_as_faults
 
 CONNECT_SECONDS, READ_SECONDS = 3.05, 60.0
 _CHUNK = 1 << 20
@@ -152,7 +152,7 @@ class Hdfs:
         """Let the draft take the target's place; an answer that got lost is asked for."""
         try:
             self._client._rename(draft, destination=target, renameoptions="OVERWRITE")
-        except Exception:
+        except client_errors():
             if self._status(draft) is not None or self._status(target) is None:
                 raise
             self._require(target, self._status(target)["length"], sent)

@@ -65,6 +65,14 @@ class NotWhole(Exception):
     """What lies in HDFS is not what was sent."""
 
 
+def client_errors() -> tuple[type[Exception], ...]:
+    """What the client raises when HDFS fails: its own error, ours, the connection's."""
+    import requests
+    from hdfs import HdfsError
+
+    return Answer, NotWhole, HdfsError, requests.RequestException, OSError
+
+
 @contextmanager
 def told_as_faults(doing: str) -> Iterator[None]:
     """Tell failures of HDFS as faults; also a decorator.
@@ -75,12 +83,9 @@ def told_as_faults(doing: str) -> Iterator[None]:
     Raises:
         Fault: as `classify` names it.
     """
-    import requests
-    from hdfs import HdfsError
-
     try:
         yield
-    except (Answer, NotWhole, HdfsError, requests.RequestException, OSError) as error:
+    except client_errors() as error:
         found = evidence(error)
         raise Fault(classify(found), f"HDFS failed while {doing}: {found.text}", found, "See: shp status") from error
 
