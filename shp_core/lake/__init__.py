@@ -4,6 +4,7 @@
     lines     text rows as lines of the one text dialect
     manifest  what a folder of the lake holds; the only thing that readers follow
     shipped   a contract on its way to a node: as JSON, and back
+    shortcut  the cells that mean what they say, told without the reference
     mapper    lines of text rows in, clean typed lines or rejects out; runs on any node that has python3 (3.8)
 
 Must not live here: HDFS, YARN, files. Layout below the lake's root (`<key>` is a partition key):

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, TextIO, Tuple
 
 from shp_core.contract.cells import CellJudge
+from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.numbers import Notation
 from shp_core.lake.shipped import Shipment
+from shp_core.lake.shortcut import Shortcut, shortcut_of
 from shp_core.publishing.dialect import NULL, unescape
 
 GROUP = "shp"
@@ -39,12 +41,19 @@ class MalformedLine(Exception):
 class _Memo(Dict[str, Optional[str]]):
     """The fields of one column and kind by their escaped text; None where there are reasons, which `why` keeps."""
 
-    def __init__(self, judge: CellJudge, kind: str) -> None:
+    def __init__(self, judge: CellJudge, kind: str, shortcut: Optional[Shortcut]) -> None:
         super().__init__()
-        self._judge, self._kind = judge, kind
+        self._judge, self._kind, self._shortcut = judge, kind, shortcut
         self.why: Dict[str, Tuple[str, ...]] = {}
 
     def __missing__(self, escaped: str) -> Optional[str]:
+        field = self._shortcut(escaped) if self._shortcut is not None else None
+        if field is None:
+            return self._by_reference(escaped)
+        self[escaped] = field
+        return field
+
+    def _by_reference(self, escaped: str) -> Optional[str]:
         judged = self._judge.judge(self._kind, unescape(escaped))
         if judged.reasons:
             self.why[escaped] = judged.reasons
@@ -62,8 +71,9 @@ class _Memo(Dict[str, Optional[str]]):
 class _Column:
     """Converts the cells of one contract column, a block at a time."""
 
-    def __init__(self, name: str, judge: CellJudge, position: Optional[int]) -> None:
-        self._name, self._judge, self._position = name, judge, position
+    def __init__(self, column: ContractColumn, contract: Contract, position: Optional[int]) -> None:
+        self._column, self._decimal, self._position = column, contract.decimal, position
+        self._judge = CellJudge(column, Notation(contract.decimal, contract.group))
         self._memos: Dict[str, _Memo] = {}
 
     def fields(self, kinds: Sequence[str], same: bool, cells: Sequence[Sequence[str]], bad: Bad) -> List[Optional[str]]:
@@ -81,14 +91,14 @@ class _Column:
             for place, field in enumerate(found):
                 if field is None:
                     why = memos[letters[0] if same else letters[place]].why[texts[place]]
-                    bad.setdefault(place, []).extend(f"{self._name}:{code}" for code in why)
+                    bad.setdefault(place, []).extend(f"{self._column.name}:{code}" for code in why)
         for memo in memos.values():
             memo.trim()
         return found
 
     def _memo(self, letter: str) -> _Memo:
         if letter not in self._memos:
-            self._memos[letter] = _Memo(self._judge, letter)
+            self._memos[letter] = _Memo(self._judge, letter, shortcut_of(self._column, letter, self._decimal))
         return self._memos[letter]
 
 
@@ -102,9 +112,8 @@ class Mapper:
 
     def __init__(self, shipment: Shipment, mode: str = CLEAN) -> None:
         contract = shipment.contract
-        notation = Notation(contract.decimal, contract.group)
         pairs = zip(contract.columns, shipment.positions)
-        self._columns = [_Column(column.name, CellJudge(column, notation), position) for column, position in pairs]
+        self._columns = [_Column(column, contract, position) for column, position in pairs]
         self._parts = shipment.width + 3
         self._dropped = frozenset(str(row) for row in shipment.dropped)
         self._lines: Callable[..., List[str]] = self._clean if mode == CLEAN else self._rejects
@@ -121,17 +130,18 @@ class Mapper:
         Raises:
             MalformedLine: a line has too few or too many fields.
         """
-        rows = [line.split("\t") for line in text[:-1].split("\n")]
-        if set(map(len, rows)) != {self._parts}:
+        rows = text[:-1].split("\n")
+        if {row.count("\t") for row in rows} != {self._parts - 1}:
             raise MalformedLine(f"a line of the lake does not hold {self._parts} fields")
-        numbers, kinds, *cells = zip(*rows)
+        flat = "\t".join(rows).split("\t")
+        numbers, kinds, *cells = (flat[place :: self._parts] for place in range(self._parts))
         same, bad = len(set(kinds)) == 1, {}  # type: Tuple[bool, Bad]
         fields = [column.fields(kinds, same, cells, bad) for column in self._columns]
         left_out = {place for place, number in enumerate(numbers) if number in self._dropped} - set(bad) if self._dropped else set()
         lines = self._lines(rows, fields, numbers, bad, left_out)
         counts = Counter(read=len(rows), rows=len(rows) - len(bad) - len(left_out), dropped=len(left_out), rejected=len(bad))
         counts.update("reject." + code for reasons in bad.values() for code in {reason.rpartition(":")[2] for reason in reasons})
-        return "".join(line + "\n" for line in lines), counts
+        return "\n".join([*lines, ""]), counts
 
     def _clean(self, rows: Any, fields: List[List[Any]], numbers: Sequence[str], bad: Bad, left_out: Any) -> List[str]:
         passed = zip(*fields, numbers)
@@ -139,8 +149,8 @@ class Mapper:
             return list(map("\t".join, passed))
         return ["\t".join(one) for place, one in enumerate(passed) if place not in bad and place not in left_out]
 
-    def _rejects(self, rows: List[List[str]], fields: Any, numbers: Sequence[str], bad: Bad, left_out: Any) -> List[str]:
-        return ["\t".join([numbers[place], ",".join(bad[place]), *rows[place][1:]]) for place in sorted(bad)]
+    def _rejects(self, rows: List[str], fields: Any, numbers: Sequence[str], bad: Bad, left_out: Any) -> List[str]:
+        return ["\t".join([numbers[place], ",".join(bad[place]), rows[place].partition("\t")[2]]) for place in sorted(bad)]
 
 
 def blocks(stream: BinaryIO, size: int = _BLOCK) -> Iterator[str]:

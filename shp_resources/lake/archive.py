@@ -17,6 +17,7 @@ MODULES = (
     "shp_core.lake",
     "shp_core.lake.mapper",
     "shp_core.lake.shipped",
+    "shp_core.lake.shortcut",
     "shp_core.publishing",
     "shp_core.publishing.dialect",
     "shp_core.reading",
