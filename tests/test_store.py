@@ -209,7 +209,7 @@ def test_a_file_in_the_place_of_the_artefacts_is_set_aside(store: Store, tmp_pat
 def test_equal_artefacts_of_another_process_stay_where_they_are_read(store: Store) -> None:
     """Two files with the same bytes at once: one run would delete the rows that the other is publishing."""
     first = make(store)
-    reading = first.clean()
+    reading = iter(first.clean())
     head = next(reading)
     marks = {path.name: path.stat().st_ino for path in first.folder.iterdir()}
     second = make(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -146,3 +146,14 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
             with disk():
                 raise
         raise damaged(f"{path.name} cannot be read") from error
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of a Parquet file, from the beginning each time they are iterated; see `read_batches`."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """From the first row on."""
+        return read_batches(self.path)

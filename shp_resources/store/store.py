@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
 from shp_core.contract.summary import Summary
-from shp_resources.store.bench import CLEAN, REJECTS, TEXT, StoreBench, read_batches
+from shp_resources.store.bench import CLEAN, REJECTS, TEXT, Batches, StoreBench, read_batches
 from shp_resources.store.disk import damaged, disk
 
 HEADER_KEY = b"shp.header"
@@ -58,9 +58,9 @@ class Validated:
         """Text rows: `row`, `kinds`, `c1` …, `extra`."""
         return read_batches(self.folder / TEXT)
 
-    def clean(self) -> Iterator[pa.RecordBatch]:
-        """Clean rows: `_row`, the contract's columns, `_hash`."""
-        return read_batches(self.folder / CLEAN)
+    def clean(self) -> Iterable[pa.RecordBatch]:
+        """Clean rows: `_row`, the contract's columns, `_hash`; they can be gone through several times."""
+        return Batches(self.folder / CLEAN)
 
     def rejects(self) -> Iterator[pa.RecordBatch]:
         """Rejects: `row`, `reasons`, `kinds`, `texts`."""

@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
-from shp_resources.warehouse import keys, transfer
+from shp_resources.warehouse import keys, straight, transfer
 from shp_resources.warehouse.target import INCOMING, Target, names
 
 
@@ -70,7 +70,10 @@ def publish(
         restored = _restore_rejects(cur, target, publication, recorded, rejects)
         return Outcome(turned or restored, *standing, recorded)
     _refuse_twin_delivery(cur, target, publication)
-    return _replace(cur, target, publication, clean, rejects)
+    came = _load_straight(cur, target, publication, clean) if straight.may_be_tried(cur, target, standing) else None
+    if came is None:
+        return _replace(cur, target, publication, clean, rejects)
+    return _finish(cur, target, publication, came, 0, rejects)
 
 
 def take_fence(cur: cursor, target: Target, partition: str, fence: tuple[int, int]) -> None:
@@ -161,10 +164,23 @@ def _replace(
         cur.execute(sql.SQL("DELETE FROM {} WHERE _partition = %s").format(target.loaded), (publication.partition,))
     loaded = _load(cur, target, publication)
     _require(loaded + displaced == publication.rows, f"{loaded} + {displaced} rows stand where {publication.rows} were sent", target)
+    return _finish(cur, target, publication, columns, displaced, rejects)
+
+
+def _finish(
+    cur: cursor, target: Target, publication: Publication, columns: tuple[str, ...], displaced: int, rejects: Iterable[pa.RecordBatch]
+) -> Outcome:
+    """Show the rejects, and record what was published."""
     rejected = replace_rejects(cur, target, publication.partition, publication.delivery, rejects)
-    outcome = Outcome(True, loaded, displaced, rejected)
+    outcome = Outcome(True, publication.rows - displaced, displaced, rejected)
     _record(cur, target, publication, columns, outcome)
     return outcome
+
+
+def _load_straight(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> tuple[str, ...] | None:
+    """Bring the rows in by the short way; None where it is closed, else as `_stage`."""
+    came = straight.copy(cur, target, publication.partition, publication.delivery, clean)
+    return None if came is None else _as_expected(came, target, publication)
 
 
 def _stage(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> tuple[str, ...]:
@@ -173,7 +189,11 @@ def _stage(cur: cursor, target: Target, publication: Publication, clean: Iterabl
     cur.execute(
         sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(INCOMING, names(columns), target.loaded)
     )
-    staged = transfer.copy_clean(cur, columns, clean)
+    return _as_expected(transfer.copy_clean(cur, INCOMING, columns, clean), target, publication)
+
+
+def _as_expected(staged: transfer.Staged, target: Target, publication: Publication) -> tuple[str, ...]:
+    """The contract's columns in the order the publication's hash was made with, if the rows that came are those it names."""
     _require(staged.rows == publication.rows, f"{staged.rows} rows were staged, {publication.rows} were expected", target)
     _require(staged.hash == publication.hash, f"the staged rows' hash is {staged.hash}, {publication.hash} was expected", target)
     return staged.columns or target.contract.names

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from psycopg2.extensions import cursor
 
 from shp_core.contract.typed import HASH_BYTES, sum_hashes
 from shp_core.publishing.dialect import escape, hash_text
-from shp_resources.warehouse.target import INCOMING, Target, names
+from shp_resources.warehouse.target import Target, names
 
 _CSV = pa.csv.WriteOptions(include_header=False)
 _PIECE = 1 << 17
 _NOT_CONTRACT = ("_row", "_hash")
+_NOTHING: Mapping[str, str] = {}
 _UNSTORABLE = {0: "\\0"} | {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 """What PostgreSQL cannot hold in a text, and how it is shown among rejects."""
 
@@ -43,10 +44,20 @@ class Staged:
     columns: tuple[str, ...] | None
 
 
-def copy_clean(cur: cursor, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> Staged:
-    """Copy clean rows into the temporary table of incoming rows."""
-    clean = _Clean(columns, batches)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(INCOMING, names(columns))
+def copy_clean(
+    cur: cursor, into: sql.Composable, columns: Sequence[str], batches: Iterable[pa.RecordBatch], same: Mapping[str, str] = _NOTHING
+) -> Staged:
+    """Copy clean rows into a table.
+
+    Args:
+        cur: in the publication's transaction.
+        into: the table.
+        columns: which columns of the batches.
+        batches: clean rows.
+        same: further columns that have one value in all rows.
+    """
+    clean = _Clean(columns, batches, same)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(into, names((*columns, *same)))
     rows = _copy(cur, statement, clean.chunks())
     return Staged(rows, hash_text(clean.total), clean.order)
 
@@ -75,8 +86,9 @@ def _copy(cur: cursor, statement: sql.Composed, chunks: Iterator[bytes]) -> int:
 class _Clean:
     """Clean rows as chunks of CSV, and what is learnt of them in passing."""
 
-    def __init__(self, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> None:
+    def __init__(self, columns: Sequence[str], batches: Iterable[pa.RecordBatch], same: Mapping[str, str]) -> None:
         self._columns = list(columns)
+        self._same = same
         self._batches = batches
         self.total = 0
         self.order: tuple[str, ...] | None = None
@@ -86,7 +98,11 @@ class _Clean:
         for batch in self._batches:
             self.total += sum_hashes(batch.column("_hash").cast(pa.binary(HASH_BYTES)))
             self.order = tuple(name for name in batch.schema.names if name not in _NOT_CONTRACT)
-            yield _csv(batch.select(self._columns))
+            yield _csv(self._with_the_same(batch.select(self._columns)))
+
+    def _with_the_same(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        arrays = [pa.repeat(value, batch.num_rows) for value in self._same.values()]
+        return pa.RecordBatch.from_arrays([*batch.columns, *arrays], [*batch.schema.names, *self._same])
 
 
 class _Stream(io.RawIOBase):

@@ -94,7 +94,7 @@ class Warehouse:
         Args:
             target: the feed's tables.
             publication: what is to be held.
-            clean: clean rows: `_row`, the contract's columns, `_hash`.
+            clean: clean rows: `_row`, the contract's columns, `_hash`; may be gone through twice.
             rejects: rejects: `row`, `reasons`, `kinds`, `texts`.
 
         Raises:
