@@ -17,14 +17,17 @@ from shp_core.feeds.names import snake_case, table_name_problem
 from shp_core.feeds.parse import validated
 from shp_core.feeds.platform import load_platform
 from shp_core.feeds.yamltext import read_yaml
+from shp_core.limits import Limits
 from shp_core.proposing.decide import Answers, ProposedColumn, Question, decide, questions
 from shp_core.proposing.sample import Sample, SheetSample
 from shp_core.proposing.text import Proposal
+from shp_core.reading.textrow import ABSENT, RAGGED, TEXT, CsvForm, SheetSpec
 from shp_ops.explain import dry_run
 from shp_ops.inspect import is_csv
 from shp_resources.inspection import Inspector
 from shp_resources.intake import private_copy
 from shp_resources.landing import printable
+from shp_resources.reader import WorkbookReader
 from shp_resources.settings import Settings
 
 _TRIES = 20
@@ -85,8 +88,24 @@ def look(settings: Settings, path: Path, sheet: str | None = None, header: int |
     with TemporaryDirectory(prefix="shp-new-") as scratch, Inspector(limits) as inspector:
         copied = private_copy(path, Path(scratch), limits)
         told = inspector.look(copied.path, sample.hear, csv=is_csv(path))
-    sample.end()
-    return _looked(path, sample, told, sheet)
+        sample.end()
+        looked = _looked(path, sample, told, sheet)
+        return replace(looked, sheet=_in_step(copied.path, looked, limits)) if is_csv(path) else looked
+
+
+def _in_step(copy: Path, looked: Looked, limits: Limits) -> SheetSample:
+    """A CSV file again, now that its header is known: rows that are out of step with it are no evidence."""
+    spec = SheetSpec(header=looked.source["header"], csv=CsvForm(looked.source["delimiter"], looked.source["encoding"]))
+    sheet = SheetSample(looked.sheet.name, spec.header)
+    with WorkbookReader(limits).open(copy, spec) as batches:
+        for column, text in enumerate(batches.header, 1):
+            sheet.hear(spec.header, column, TEXT, text)
+        for row in (row for batch in batches for row in batch.to_pylist() if RAGGED not in row["kinds"]):
+            for column, kind in enumerate(row["kinds"], 1):
+                if kind != ABSENT:
+                    sheet.hear(row["row"], column, kind, row[f"c{column}"])
+    sheet.end()
+    return sheet
 
 
 def _looked(path: Path, sample: Sample, told: list[dict[str, Any]], wanted: str | None) -> Looked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from shp_core.partitions import partition_key
 from shp_core.reading.csvtext import ENCODINGS
 from shp_core.reading.textrow import CsvForm, SheetSpec
 from tests.support.contracts import ABSENT, Cell, contract_of, converted, extra_cells, text, text_batch, validated
+from tests.support.holders import REPOSITORY
 from tests.support.platforms import Platform
 
 TILLS = """
@@ -185,6 +187,24 @@ def test_a_file_of_a_german_excel_becomes_rows(platform: Platform) -> None:
     ]
     rejects = platform.sql("select _row, codes, texts[1] from quarantine.tills order by 1")
     assert rejects == [(4, ["invalid_date"], "3"), (5, ["ragged_row"], "4"), (6, ["ragged_row"], "5")]
+
+
+def test_the_sample_and_the_example_of_the_page(platform: Platform) -> None:
+    """What people try first would not work."""
+    (example,) = [text for text in re.findall(r"```yaml\n(.*?)```", feeds_page(), re.DOTALL) if "feed: tills" in text]
+    platform.feed_file("tills", f"{example}rules: {{max_rejected_share: 0.05, unknown_columns: ignore}}\n")
+    sample = REPOSITORY / "samples" / "tills" / "kasse_2026-11.csv"
+    result = platform.ingest(platform.drop_bytes(sample.name, sample.read_bytes(), feed="tills"), "tills")
+    assert (result.state, result.rows["read"], result.rows["clean"]) == ("published_with_rejects", 120, 116)
+    assert platform.sql("select _row, codes from quarantine.tills order by 1") == [
+        (13, ["invalid_date"]),
+        (21, ["ragged_row"]),
+        (34, ["ragged_row"]),
+        (45, ["wrong_currency"]),
+    ]
+    fields = [line.split(";") for line in sample.read_text(encoding="cp1252").splitlines()]
+    amounts = [Decimal(fields[row - 1][3][:-2].replace(".", "").replace(",", ".")) for row in range(2, 122) if row not in (13, 21, 34, 45)]
+    assert platform.sql("select count(*), sum(betrag) from warehouse.tills") == [(116, sum(amounts))]
 
 
 def test_csv_files_are_taken_from_the_drop_folder(platform: Platform) -> None:

@@ -48,6 +48,7 @@ def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
         ("a|b\n", "|"),
         ('a;b\n"1;2;3";4\n', ";"),
         ("title\n\na,b,c\n1,2,3\n4,5,6\n", ","),
+        ("a;b\n1;2,5\n3;4,5\n5;6,5;7\n", ";"),
         ("alone\n1\n2\n", ","),
         ("Name, first\nAnn\n", ","),
     ],

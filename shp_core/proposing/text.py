@@ -18,6 +18,7 @@ _OWNER = re.compile(r"[A-Za-z][\w.+-]*[:@][\w.-]+\Z", re.ASCII)
 _DAY = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _COMMENT_AT = 60
 _OTHER_KEYS = 3
+_NO_KEY = "# No key: no column, and no two, tell all rows of the sample apart."
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ class Proposal:
         if self.key:
             yield _commented(f"key: {sequence(self.key)}", "tells all rows of the sample apart" + (f"; so does {told}" if told else ""))
         else:
-            yield (
-                f"# key: {told}, which happens to tell all rows apart?" if told else "# No column, and no two, tell all rows apart: no key."
-            )
+            yield f"# key: {told}   tells all rows of the sample apart; is it what identifies a row?" if told else _NO_KEY
         yield _commented("rules: {max_rejected_share: 0.05}", "with more rejects than this a file is refused")
 
 

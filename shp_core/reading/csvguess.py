@@ -8,9 +8,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Dict, Iterator, Tuple
 
 from shp_core.limits import MIB, Limits
 from shp_core.reading.csvrows import DELIMITERS
@@ -77,14 +76,19 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 def _agreement(text: str, delimiter: str) -> Tuple[float, int]:
-    """How many of the first rows have the same number of fields, if it is more than one, and that number."""
-    counts: Counter[int] = Counter()
+    """How many of the first rows have the same number of fields, if it is more than one, and that number.
+
+    The first rows weigh most: decimal commas stand in every row but the header.
+    """
+    weights: Dict[int, float] = {}
+    rows = 0
     try:
         for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            counts[len(fields)] += bool(fields)
-            if sum(counts.values()) == _ROWS:
+            rows += bool(fields)
+            weights[len(fields)] = weights.get(len(fields), 0.0) + (1 / rows if fields else 0.0)
+            if rows == _ROWS:
                 break
     except csv.Error:
         return 0.0, 0
-    size, rows = max(((size, rows) for size, rows in counts.items() if size > 1), key=lambda found: found[1], default=(0, 0))
-    return rows / max(sum(counts.values()), 1), size
+    size = max((size for size in weights if size > 1), key=lambda size: weights[size], default=0)
+    return weights.get(size, 0.0), size
