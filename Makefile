@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-slow test-hadoop fuzz lint types imports docs bench clean
+.PHONY: help setup demo up down status test test-slow test-hadoop simulate fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ test-slow: setup  ## the largest workbooks that the format allows
 
 test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 100 MB)
 	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/python -m pytest -m hadoop --timeout 600 $(PYTEST_ARGS)
+
+simulate: setup  ## ten thousand schedules of trouble under a clock that jumps: everything must heal
+	SHP_SIMULATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/test_simulation.py $(PYTEST_ARGS)
 
 fuzz: setup  ## many random workbooks written and read, many real ones damaged at random
 	SHP_FUZZ_EXAMPLES=10000 SHP_FUZZ_ROUNDS=4000 $(BIN)/python -m pytest --timeout 7200 $(PYTEST_ARGS) \

@@ -1,0 +1,300 @@
+"""A simulated platform: the real work, calls, breakers and verdicts, on a ledger in memory, under a clock that jumps.
+
+A schedule is drawn from a seed: systems go away, refuse, or fail in passing for a while; files come, come again mended,
+kill their worker or break a rule; answers get lost. What is checked afterwards is in `Simulation.check`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+from shp_assets.calls import call
+from shp_assets.proof import HEALED, MOVED
+from shp_assets.work import Work
+from shp_core.clock import ManualClock
+from shp_core.codes import Code
+from shp_core.contract.summary import Summary
+from shp_core.errors import Fault, Refusal, ShpError
+from shp_core.healing.backoff import POLICIES
+from shp_core.healing.breaker import PROBE_SECONDS, Admission, Breaker, Phase, admission, answered, failed, probing, succeeded
+from shp_core.healing.decide import DAY, REDRIVES_A_DAY
+from shp_core.healing.faults import Evidence
+from shp_core.states import HELD_STATES, State
+from shp_resources.ledger import REDRIVE
+from shp_resources.rehearsal import Rehearsal
+from shp_resources.warehouse import Outcome
+from tests.support.memory_ledger import MemoryLedger
+
+FEED = "orders"
+START = datetime(2026, 11, 20, tzinfo=UTC)
+TROUBLE = timedelta(hours=20)
+"""Within this time everything goes wrong that will."""
+
+AT_ONCE = 10
+_WHAT = {
+    "warehouse": {"down": "08001", "refused": "42501", "full": "53100", "flaky": "08006"},
+    "store": {"full": 28, "flaky": 5},
+}
+
+
+class Killed(BaseException):
+    """The worker is gone without a word."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A system that does not work for a while.
+
+    Args:
+        system: which.
+        what: `down`, `refused`, `full` or `flaky`.
+        since: from when.
+        until: to when.
+        rate: share of the calls that it hits.
+    """
+
+    system: str
+    what: str
+    since: datetime
+    until: datetime
+    rate: float
+
+
+class Simulation:
+    """One schedule.
+
+    Args:
+        seed: draws everything; the same seed is the same schedule.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.draw = seed, Random(seed)
+        self.clock = ManualClock(START)
+        self.ledger = MemoryLedger(self.clock)
+        self.sink: dict[str, str] = {}
+        self.published: Counter[tuple[str, str]] = Counter()
+        self.troubles = [self._trouble() for _ in range(self.draw.randrange(1, 6))]
+        self.files = self._files()
+        self.sick = {f"p{number}": self._sick_until() for number in range(8)}
+        self.poison = {f"p{number}" for number in range(8) if self.draw.random() < 0.1}
+        self.calls: list[tuple[datetime, str]] = []
+        kit = SimpleNamespace(name=FEED, contract=SimpleNamespace(version="c1"))
+        outside = SimpleNamespace(
+            ledger=self.ledger,
+            clock=self.clock,
+            chance=self.draw.random,
+            sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
+            patience=POLICIES["standard"],
+            faults=Rehearsal(),
+        )
+        self.kit, self.outside = cast(Any, kit), cast(Any, outside)
+
+    def _trouble(self) -> Trouble:
+        system = self.draw.choice(sorted(_WHAT))
+        what = self.draw.choice(sorted(_WHAT[system]))
+        since = START + self.draw.random() * TROUBLE
+        until = min(since + timedelta(seconds=self.draw.expovariate(1 / 3600)), START + TROUBLE)
+        return Trouble(system, what, since, until, self.draw.uniform(0.2, 0.9) if what == "flaky" else 1.0)
+
+    def _sick_until(self) -> datetime:
+        """Until when a partition's artefacts get damaged: mostly never, sometimes for longer than a budget lasts."""
+        return START + self.draw.random() * TROUBLE if self.draw.random() < 0.15 else START
+
+    def _files(self) -> list[tuple[datetime, str, str]]:
+        """(when, partition, delivery); one that begins with `bad` breaks a rule, and a good one comes later."""
+        files = []
+        for number in range(8):
+            at = START + self.draw.random() * TROUBLE
+            kind = self.draw.choice(["good", "good", "bad", "bug"])
+            files.append((at, f"p{number}", f"{kind}-{number}-1"))
+            if kind != "good" or self.draw.random() < 0.3:
+                files.append((at + self.draw.random() * (START + TROUBLE - at), f"p{number}", f"good-{number}-2"))
+        return sorted(files)
+
+    # the world
+
+    def reach(self, system: str, effect: Callable[[], None]) -> None:
+        """A call of a system, as it is at this moment."""
+        names = [system, f"{system}/{FEED}"]
+        shut = [kept.breaker for kept in self.ledger.breakers.read(names) if kept.breaker.phase is Phase.OPEN]
+        assert shut == [], f"seed {self.seed}: a call of {system} while its breaker is open"
+        self.calls.append((self.clock.now(), system))
+        hit = next((one for one in self.troubles if self._hits(one, system)), None)
+        if hit is not None and (hit.what != "flaky" or self.draw.random() < 0.5):
+            raise self._fault(hit)
+        effect()
+        if hit is not None:
+            raise self._fault(hit)  # the answer is lost
+
+    def _hits(self, trouble: Trouble, system: str) -> bool:
+        now = trouble.since <= self.clock.now() < trouble.until
+        return trouble.system == system and now and self.draw.random() < trouble.rate
+
+    def _fault(self, trouble: Trouble) -> Fault:
+        what = _WHAT[trouble.system][trouble.what]  # type: ignore[index]
+        seen = {"sqlstate": what} if trouble.system == "warehouse" else {"errno": what}
+        codes = {"down": Code.SINK_UNREACHABLE, "flaky": Code.TRANSIENT}
+        refused = Code.SINK_REFUSED if trouble.system == "warehouse" else Code.STORE_REFUSED
+        return Fault(codes.get(trouble.what, refused), trouble.what, Evidence(trouble.system, **seen))  # type: ignore[arg-type]
+
+    # what runs
+
+    def run(self, partition: str, via: str) -> None:
+        """A run of a partition, from its first step to its verdict; or to the death of its worker."""
+        work = Work(self.kit, partition, f"run-{len(self.ledger.runs)}", via, publishes=True, outside=self.outside)
+        try:
+            with work.step("warehouse"):
+                self._work(work)
+        except ShpError as error:
+            work.failed(error, getattr(error, "evidence", None))
+        except Killed:
+            before = [one for one in self.ledger.attempts.of_partition(FEED, partition) if one.arrival == work.arrival.number]
+            deaths = sum(attempt.code == Code.WORKER_LOST for attempt in before)
+            work.lost(Fault(Code.WORKER_LOST, "lost", Evidence("worker")), deaths=deaths)
+
+    def _work(self, work: Work) -> None:
+        delivery = work.arrival.delivery or ""
+        call(self.outside, "store", FEED, lambda: self.reach("store", lambda: None), work.place)
+        if delivery.startswith("bad"):
+            raise Refusal(Code.TOO_MANY_REJECTS, "bad")
+        if delivery.startswith("bug"):
+            raise Fault(Code.CODE_BUG, "bug", Evidence("worker"))
+        if work.partition in self.poison and delivery.endswith("1"):
+            raise Killed
+        if self.clock.now() < self.sick[work.partition]:
+            raise Fault(Code.ARTEFACT_DAMAGED, "damaged", Evidence("store", text="damaged"))
+        if self.draw.random() < 0.1:
+            self._arrive([file for file in self.files if file[1] == work.partition][:1])  # in the midst of the run
+        call(self.outside, "warehouse", FEED, lambda: self.reach("warehouse", lambda: self._publish(work.partition, delivery)), work.place)
+        work.published(delivery, cast(Summary, _Counts()), Outcome(True, 1, 0, 0))
+
+    def _publish(self, partition: str, delivery: str) -> None:
+        """All or nothing, once: what the real warehouse's transaction does."""
+        if self.sink.get(partition) != delivery:
+            self.sink[partition] = delivery
+            self.published[(partition, delivery)] += 1
+
+    # what reacts
+
+    def look(self) -> bool:
+        """What the sensors do at one look; whether anything ran."""
+        before = len(self.ledger.runs)
+        self._arrive([file for file in self.files if file[0] <= self.clock.now()])
+        for breaker in self.ledger.breakers.open():
+            self._recover(breaker)
+        for partition in [key[1] for key, record in self.ledger.records.items() if record.state is State.ARRIVED]:
+            self.run(partition, "sensor")
+        kept_back = [breaker.name for breaker in self.ledger.breakers.open()]
+        for record in self.ledger.waiting.due(FEED, self.clock.now(), kept_back, AT_ONCE):
+            self.run(record.partition, REDRIVE)
+        self._prove()
+        return len(self.ledger.runs) > before
+
+    def _arrive(self, files: list[tuple[datetime, str, str]]) -> None:
+        for file in files:
+            self.files.remove(file)
+            self.ledger.arrivals.record(FEED, *file[1:])
+
+    def _recover(self, breaker: Breaker) -> None:
+        now = self.clock.now()
+        if admission(breaker, now) is not Admission.PROBE:
+            return
+        self.ledger.breakers.change(breaker.name, lambda found: probing(found, now))
+        try:
+            self.reach(breaker.name.partition("/")[0], lambda: None)
+        except Fault as fault:
+            told = {"code": str(fault.code), "message": fault.message}
+            self.ledger.breakers.change(breaker.name, lambda found: failed(found, now, self.draw.random(), at_once=True, **told))
+            return
+        waiting = self.ledger.waiting.parked_behind(breaker.name, [FEED])
+        if waiting is None:
+            self.ledger.breakers.change(breaker.name, lambda found: succeeded(found, now))
+            return
+        self.ledger.breakers.change(breaker.name, lambda found: answered(found, now))
+        self.run(waiting.partition, REDRIVE)
+
+    def _prove(self) -> None:
+        now, shut = self.clock.now(), {breaker.name for breaker in self.ledger.breakers.open()}
+        for incident in self.ledger.incidents.open():
+            for member in incident.held:
+                record = self.ledger.records[(FEED, member.partition)]
+                if record.state.is_published and self.sink.get(member.partition) == record.delivery:
+                    self.ledger.incidents.leave(incident.id, member, HEALED, now)
+                elif record.state in HELD_STATES and record.cause != incident.cause:
+                    self.ledger.incidents.leave(incident.id, member, MOVED, now)
+            if incident.cause not in shut:
+                self.ledger.incidents.close(incident.id, "read again", now)
+
+    # the schedule
+
+    def play(self) -> Simulation:
+        """Let time pass until nothing is left to do; a look costs five seconds, silence costs none."""
+        end = START + TROUBLE + 3 * DAY
+        while self.clock.now() < end:
+            if self.look():
+                self.clock.advance(timedelta(seconds=5))
+                continue
+            coming = self._next()
+            if coming is None:
+                return self
+            self.clock.advance(max(coming - self.clock.now(), timedelta(seconds=5)))
+        return self
+
+    def _next(self) -> datetime | None:
+        """When something is to happen next."""
+        times = [at for at, _, _ in self.files]
+        times += [one.next_attempt_at for one in self.ledger.records.values() if one.next_attempt_at and one.state in HELD_STATES]
+        for breaker in self.ledger.breakers.open():
+            times.append(breaker.probe_at or breaker.probe_until or self.clock.now() + timedelta(seconds=PROBE_SECONDS))
+        return min(times, default=None)
+
+    # what must hold
+
+    def check(self) -> None:
+        """Nothing is lost or there twice, every state is where it belongs, budgets held, every incident is over or true."""
+        for (_, partition), record in self.ledger.records.items():
+            current = self.ledger.arrivals.current(FEED, partition)
+            assert current is not None, self.seed
+            delivery = current.delivery or ""
+            poisoned = partition in self.poison and delivery.endswith("1")
+            if delivery.startswith("good") and not poisoned:
+                assert (record.state, self.sink.get(partition)) == (State.PUBLISHED, delivery), (self.seed, record)
+            else:
+                assert record.state is (State.EXHAUSTED if delivery.startswith("bug") else State.QUARANTINED), (self.seed, record)
+        assert set(self.published.values()) <= {1}, f"seed {self.seed}: published twice"
+        assert self.ledger.attempts.under_way() == [], f"seed {self.seed}: a run without a verdict"
+        assert self.ledger.breakers.open() == [], f"seed {self.seed}: a breaker that nobody closes"
+        self._check_budgets()
+        held = {(one.partition, one.cause) for one in self.ledger.records.values() if one.state in HELD_STATES}
+        told = {(member.partition, incident.cause) for incident in self.ledger.incidents.open() for member in incident.held}
+        assert told == held, f"seed {self.seed}: {told} is told, {held} is true"
+
+    def _check_budgets(self) -> None:
+        by_cause: dict[tuple[str, int, str], list[datetime]] = {}
+        for attempt in self.ledger.runs.values():
+            if attempt.via == REDRIVE and attempt.cause and attempt.code != Code.BREAKER_OPEN:
+                by_cause.setdefault((attempt.partition, attempt.arrival, attempt.cause), []).append(attempt.started_at)
+        for (partition, arrival, cause), times in by_cause.items():
+            # One more when the breaker of an exhausted cause closes: that arms it.
+            worst = max(sum(start <= other < start + DAY for other in times) for start in times)
+            closings = 1 + sum(kept.breaker.closed_at is not None for kept in self.ledger.switches.values())
+            assert worst <= REDRIVES_A_DAY + closings, (self.seed, partition, arrival, cause, worst)
+        deterministic = Counter(
+            (attempt.partition, attempt.arrival)
+            for attempt in self.ledger.runs.values()
+            if attempt.code in (Code.TOO_MANY_REJECTS, Code.CODE_BUG, Code.WORKER_LOST)
+        )
+        assert max(deterministic.values(), default=0) <= 3, self.seed
+
+
+class _Counts:
+    """A delivery in numbers, as `Work` asks for them."""
+
+    read = clean = 1
+    rejected = duplicate = blank = after_end = 0
