@@ -12,7 +12,7 @@ from shp_core.contract.cells import CellJudge
 from shp_core.contract.contract import ContractColumn
 from shp_core.contract.numbers import Notation
 from shp_core.lake.shortcut import shortcut_of
-from shp_core.publishing.dialect import unescape
+from shp_core.publishing.dialect import escape, unescape
 
 DIGITS = st.text(st.sampled_from("0123456789"), max_size=20)
 NUMBERS = st.one_of(
@@ -23,7 +23,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False).map(repr),
     st.sampled_from(["", "-", ".", "0", "-0", "-0.0", "00", "1.", ".5", "1e5", "٣", "1\n", "2147483647", "2147483648", "999999999"]),
 )
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9) | st.sampled_from(
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9).map(escape) | st.sampled_from(
     ["\\N", "\\t", "a\\\\b", " ", "\u00a0", "a\0b", "\x85"]
 )
 BOUNDS = st.none() | st.decimals(-500, 500, places=3).map(str) | st.integers(-500, 500).map(str)
