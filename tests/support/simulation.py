@@ -37,7 +37,7 @@ TROUBLE = timedelta(hours=20)
 """Within this time everything goes wrong that will."""
 
 AT_ONCE = 10
-_WHAT = {
+_WHAT: dict[str, dict[str, Any]] = {
     "warehouse": {"down": "08001", "refused": "42501", "full": "53100", "flaky": "08006"},
     "store": {"full": 28, "flaky": 5},
 }
@@ -137,7 +137,7 @@ class Simulation:
         return trouble.system == system and now and self.draw.random() < trouble.rate
 
     def _fault(self, trouble: Trouble) -> Fault:
-        what = _WHAT[trouble.system][trouble.what]  # type: ignore[index]
+        what = _WHAT[trouble.system][trouble.what]
         seen = {"sqlstate": what} if trouble.system == "warehouse" else {"errno": what}
         codes = {"down": Code.SINK_UNREACHABLE, "flaky": Code.TRANSIENT}
         refused = Code.SINK_REFUSED if trouble.system == "warehouse" else Code.STORE_REFUSED
