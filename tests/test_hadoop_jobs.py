@@ -24,7 +24,7 @@ from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Published, publish_text
-from shp_resources.processes import wait_until
+from shp_resources.processes import marked, wait_until
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
 from tests.support.contracts import Cell
@@ -217,6 +217,8 @@ def test_a_nodemanager_killed_during_a_job(hadoop: Daemons, lake: Lake) -> None:
     worker = threading.Thread(target=_outcome, args=(outcome, lambda: lake.curated(ROWS)))
     worker.start()
     assert wait_until(lambda: any(_state(lake, tag) == "RUNNING" for tag in _tags(lake)), 60, 0.05)
+    # By this mark the tasks of a killed NodeManager are found and ended with the platform.
+    assert any("MRAppMaster" in Path(f"/proc/{process.pid}/cmdline").read_text() for process in marked(hadoop.mark))
     hadoop.kill("nodemanager")
     hadoop.start("nodemanager")
     worker.join(150)

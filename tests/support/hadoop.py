@@ -34,13 +34,13 @@ class Daemons:
         variables = {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
         self.settings = Settings.load(variables, home=home)
         self._machine = HadoopMachine(self.settings)
-        self._mark = f"test-{os.getpid()}-{home.name}"
+        self.mark = f"test-{os.getpid()}-{home.name}"
         self.ports: dict[str, int] = {}
         for name in self._machine.port_names:
             self.ports[name] = free_port(taken=self.ports.values())
         self._machine.prepare(self.ports, lambda line: None)
         services = [service for service in self._machine.services(self.ports) if service.name in names]
-        self.environ = self._machine.environment({MARK: self._mark})
+        self.environ = self._machine.environment({MARK: self.mark})
         self.parts = {service.name: self._part(service, home) for service in services}
 
     def _part(self, service: Service, home: Path) -> ServiceProcess:
@@ -88,7 +88,7 @@ class Daemons:
         """End all of them, and whatever tasks they left."""
         for part in reversed(list(self.parts.values())):
             part.stop()
-        sweep(self._mark)
+        sweep(self.mark)
 
 
 @contextmanager
