@@ -16,6 +16,7 @@ from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.ledger import Attempt, Holder, process_alive
 from shp_resources.outside import Outside
+from shp_resources.spool import Spooled
 
 PATIENCE_SECONDS = 60.0
 """How long a run may be started before it has begun to work; its process may be on another machine."""
@@ -43,10 +44,17 @@ def _enter_spooled(kits: Mapping[str, FeedKit], outside: Outside) -> None:
     """Tell the ledger what it could not be told while it was away."""
     for kept in outside.spool.all():
         if kept.feed in kits:
-            evidence = Evidence(**kept.evidence) if kept.evidence else None
             work = Work(kits[kept.feed], kept.partition, kept.run_id, kept.via, kept.publishes, outside)
-            work.failed(ShpError(Code(kept.code), kept.message), evidence)
+            work.failed(*_told_by(kept))
             outside.spool.forget(kept)
+
+
+def _told_by(kept: Spooled) -> tuple[ShpError, Evidence | None]:
+    """The failure that a kept verdict tells of; what another version of the platform named is a bug to this one."""
+    try:
+        return ShpError(Code(kept.code), kept.message), Evidence(**kept.evidence) if kept.evidence else None
+    except (TypeError, ValueError):
+        return ShpError(Code.CODE_BUG, kept.message), None
 
 
 def _is_gone(attempt: Attempt, run: dg.DagsterRun | None) -> bool:

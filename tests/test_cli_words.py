@@ -118,6 +118,10 @@ def test_what_has_no_code_is_called_a_bug() -> None:
             "attempt end  2: parked (sink_unreachable) in warehouse",
         ),
         (
+            {"what": "attempt_end", "number": 3, "outcome": "waiting", "code": "transient", "step": "warehouse", "due_at": AT},
+            f"attempt end  3: waiting (transient) in warehouse, due again at {AT:%H:%M:%S}",
+        ),
+        (
             {"what": "publication", "number": 3, "sink": "warehouse", "rows": 2000, "delivery": "cd" * 32},
             "publication  #3 warehouse holds 2,000 rows of delivery cdcdcdcdcdcd",
         ),

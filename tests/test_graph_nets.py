@@ -21,6 +21,7 @@ from shp_assets.work import Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
+from shp_resources.spool import Spooled
 from tests.support.platforms import NOBODY, Platform, order
 
 BODIES = {"keep_bytes": "raw", "validate_delivery": "validated", "publish_delivery": "warehouse"}
@@ -251,6 +252,13 @@ def test_a_ledger_that_goes_away_costs_a_warning_and_is_made_up_for(platform: Pl
     platform.tick("lost_runs")
     assert platform.state("a") == ("quarantined", "column_missing"), "the verdict was kept, and is entered now"
     assert platform.attempts("a")[0].verdict == "quarantine"
+    assert list(platform.outside.spool.all()) == []
+
+
+def test_a_verdict_that_another_version_kept_stops_nobody(platform: Platform) -> None:
+    """After a downgrade one unknown word would keep every lost worker's partition for ever."""
+    platform.outside.spool.keep(Spooled("orders", "a", "run-of-old", "sensor", True, "word_of_tomorrow", "?", {"colour": "blue"}))
+    assert platform.tick("lost_runs").skip == "Every worker is alive."
     assert list(platform.outside.spool.all()) == []
 
 

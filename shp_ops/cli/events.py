@@ -35,7 +35,8 @@ def _attempt(event: dict[str, Any]) -> str:
 
 def _attempt_end(event: dict[str, Any]) -> str:
     step = f" in {event['step']}" if "code" in event and "step" in event else ""
-    return f"{event['number']}: {event['outcome']}{_code(event)}{step}"
+    due = f", due again at {event['due_at']:%H:%M:%S}" if event.get("due_at") else ""
+    return f"{event['number']}: {event['outcome']}{_code(event)}{step}{due}"
 
 
 def _transition(event: dict[str, Any]) -> str:
