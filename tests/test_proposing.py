@@ -51,6 +51,7 @@ from tests.support.proposals import Value, column_of, decided, feed_in, file_for
         (["1/31/2026 10:30:05 PM"], {"type": "timestamp", "formats": ["%m/%d/%Y %I:%M:%S %p"]}),
         (["2026-01-31T10:30:00Z"], {"type": "timestamp", "formats": ["%Y-%m-%dT%H:%M:%SZ"]}),
         (["soon", "31.01.2026"], {"type": "text"}),
+        (["٣", "٤"], {"type": "text"}),
         ([None, 1], {"type": "integer", "optional": True}),
         (["  ", "x"], {"type": "text", "optional": True}),
         ([None, None], {"type": "text", "optional": True}),

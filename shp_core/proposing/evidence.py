@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from shp_core.proposing.forms import DATE_FORMS, NOTATIONS, is_date, mark_of, number_in, split_time
+from shp_core.proposing.forms import DATE_FORMS, NOTATIONS, date_forms, mark_of, number_in, split_time
 from shp_core.reading.textrow import BOOLEAN, CUT, DATE, ERROR, FORMULA, NUMBER, RAGGED, TEXT
 
 _MEMO = 50_000
@@ -128,7 +128,8 @@ def _no_dates(kind: str, text: str) -> list[str]:
     """The forms in which a cell is no date."""
     if kind == DATE:
         return [] if len(text) >= 10 and text[4] == "-" else list(DATE_FORMS)
-    return [form for form in DATE_FORMS if kind != TEXT or not is_date(text, form)]
+    fitting = date_forms(text) if kind == TEXT else []
+    return [form for form in DATE_FORMS if form not in fitting]
 
 
 def _is_midnight(text: str) -> bool:

@@ -31,11 +31,15 @@ DATE_FORMS: dict[str, str | None] = {
 
 _TIME = re.compile(r"(.*?[0-9])([ T])([0-9]{1,2}:[0-9]{2})(:[0-9]{2}(\.[0-9]{1,6})?)?( ?[AaPp][Mm])?(Z?)\Z")
 
+_DATED = re.compile(r"\d{8}|\d{1,4}[-/. ]|[A-Za-z]{3,9} \d")
+"""How a text begins that may be a date; most texts do not, and need not be tried in every form."""
+
 NOTATIONS = ((".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 """Decimal and group sign of the notations that a proposal knows."""
 
 _IDENTIFIER = re.compile(r"\+|0[0-9]")
 _MARKED = re.compile(r"[^\d\s.,'\u2019+-]+")
+_DIGIT = re.compile(r"\d")
 _DIGITS = 38
 _WIDE = {"precision": _DIGITS, "name": "a", "header": "a"}
 
@@ -62,11 +66,13 @@ def split_time(text: str) -> tuple[str, str]:
     return day, between + clock + ((" " if half.startswith(" ") else "") + "%p" if half else "") + zulu
 
 
-def is_date(text: str, form: str) -> bool:
-    """Whether a text spells a day in a form, with or without a time of day behind it."""
-    day, clock = split_time(text)
-    moment = parse_form(text, form + clock) if clock else parse_form(day, form)
-    return moment is not None and (form != COMPACT or 1900 <= moment.year <= 2100)
+def date_forms(text: str) -> list[str]:
+    """The forms in which a text spells a day, with or without a time of day behind it."""
+    if not _DATED.match(text):
+        return []
+    clock = split_time(text)[1]
+    found = ((form, parse_form(text, form + clock)) for form in DATE_FORMS)
+    return [form for form, moment in found if moment is not None and (form != COMPACT or 1900 <= moment.year <= 2100)]
 
 
 def number_in(kind: str, text: str, notation: tuple[str, str]) -> Number | None:
@@ -76,14 +82,25 @@ def number_in(kind: str, text: str, notation: tuple[str, str]) -> Number | None:
     """
     if kind == "n":
         return _of_cell(text)
-    stripped, mark = text.strip(), mark_of(text)
-    digits = stripped.replace(mark, "", 1).strip().replace("- ", "-") if mark else stripped
-    if _IDENTIFIER.match(digits) or (mark and not currencies_of(mark)):
+    digits = _digits(text)
+    if digits is None:
         return None
+    if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
+        return Number(Decimal(digits), 0)
     value = _notation(notation).parse(digits)
     if value is None or value.adjusted() >= _DIGITS:
         return None
     return Number(value, -int(value.as_tuple().exponent))
+
+
+@lru_cache(maxsize=1)
+def _digits(text: str) -> str | None:
+    """The digits of a text and the signs between them, without a currency; None if it is no number in any notation."""
+    if not _DIGIT.search(text):
+        return None
+    stripped, mark = text.strip(), mark_of(text)
+    digits = stripped.replace(mark, "", 1).strip().replace("- ", "-") if mark else stripped
+    return None if _IDENTIFIER.match(digits) or (mark and not currencies_of(mark)) else digits
 
 
 def mark_of(text: str) -> str:
@@ -99,6 +116,7 @@ def _notation(notation: tuple[str, str]) -> Notation:
 _SCALES = [ContractColumn(type="decimal", scale=scale, **_WIDE) for scale in range(16)]  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=1)
 def _of_cell(text: str) -> Number | None:
     """A number cell, with the fewest decimals that keep it: a double is not exact."""
     for column in _SCALES:

@@ -5,6 +5,7 @@ Must not live here: what follows from it (`decide`).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -14,7 +15,7 @@ from shp_core.proposing.header import Cell, Row, find_header, is_blank
 from shp_core.reading.textrow import NUMBER, TEXT
 
 _TOP_ROWS = 40
-_MOST_ROWS_FOR_KEYS = 100_000
+_MOST_ROWS_FOR_KEYS = 1_048_576
 _MOST_COLUMNS_FOR_PAIRS = 12
 
 
@@ -97,12 +98,12 @@ class _Keys:
     """Remembers the cells of columns as numbers, as long as a column may still be part of a key."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, list[int]] | None = None
+        self._seen: dict[int, array[int]] | None = None
 
     def take(self, cells: dict[int, Cell], headers: dict[int, str]) -> None:
         """The next row."""
         if self._seen is None:
-            self._seen = {column: [] for column, header in headers.items() if header}
+            self._seen = {column: array("q") for column, header in headers.items() if header}
         for column in list(self._seen):
             cell = cells.get(column)
             if cell is None or is_blank(cell) or cell[0] not in (TEXT, NUMBER) or len(self._seen[column]) >= _MOST_ROWS_FOR_KEYS:
@@ -116,7 +117,7 @@ class _Keys:
         singles: list[tuple[int, ...]] = [(column,) for column, marks in seen.items() if len(set(marks)) == rows]
         return singles or list(self._pairs(seen, rows))
 
-    def _pairs(self, seen: dict[int, list[int]], rows: int) -> Iterator[tuple[int, ...]]:
+    def _pairs(self, seen: dict[int, array[int]], rows: int) -> Iterator[tuple[int, ...]]:
         for pair in combinations(list(seen)[:_MOST_COLUMNS_FOR_PAIRS], 2):
             left, right = (seen[column] for column in pair)
             if len(set(zip(left, right, strict=True))) == rows:
