@@ -11,8 +11,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -38,9 +38,11 @@ class Watched:
 
     Args:
         home: the installation.
+        stopped: reading processes that were stopped, possibly before they could tie their life to their worker's.
     """
 
     home: Home
+    stopped: list[psutil.Process] = field(default_factory=list)
 
     @property
     def dsn(self) -> str:
@@ -80,6 +82,7 @@ class Watched:
         found: list[psutil.Process] = []
         assert wait_until(lambda: bool(found.extend(_children(worker)) or found), 30, 0.002)
         found[0].suspend()
+        self.stopped.append(found[0])
         return run_id, worker
 
     def end_of(self, run_id: str, seconds: float = 10.0) -> str:
@@ -116,8 +119,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     home = Home(base)
     done = home.shp("up", "--detach")
     assert done.returncode == 0, done.stderr
-    yield Watched(home)
+    watched = Watched(home)
+    yield watched
     home.shp("down")
+    for process in watched.stopped:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @pytest.fixture
