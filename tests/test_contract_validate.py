@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ from shp_core.contract.typed import typed_schema
 from shp_core.contract.validate import WitnessesDisagreeError, validate
 from shp_core.errors import Refusal
 from shp_core.publishing.dialect import escape, hash_text, row_digest, sum_digests
-from shp_core.reading.textrow import SheetStats
+from shp_core.reading.textrow import CsvForm, SheetStats
 from tests.support.contracts import ABSENT, MemoryBench, MemorySource, contract_of, number, text, text_batch, validated
 from tests.support.random_contracts import Sheet, sheets
 
@@ -105,6 +106,17 @@ def test_every_rule_is_reported_zeros_too() -> None:
     assert counts[CheckName.NULLS] == {"id: missing_value": 0, "name: missing_value": 0}
     assert counts[CheckName.TYPES]["paid: wrong_currency"] == 0
     assert set(counts[CheckName.TYPES].values()) == {0}
+    assert {"paid: error_cell", "paid: text_cut_off"} <= counts[CheckName.TYPES].keys()
+    assert "*: ragged_row" not in counts[CheckName.TYPES]
+
+
+def test_a_csv_feed_reports_its_ragged_rows_zero_too() -> None:
+    """Whether rows were checked for their length could not be seen before the first one that fails."""
+    contract = replace(contract_of(CONTRACT), csv=CsvForm())
+    assert rule_counts(contract, summary_of())[CheckName.TYPES]["*: ragged_row"] == 0
+    found = rule_counts(contract, summary_of(failures={"*:ragged_row": 2}))
+    assert found[CheckName.TYPES]["*: ragged_row"] == 2
+    assert sum(sum(table.values()) for table in found.values()) == 2
 
 
 @given(sheets())

@@ -16,6 +16,7 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.limits import MIB, Limits
 from shp_resources.inspection import Inspector, inspector, process
+from shp_resources.processes import wait_until
 from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, text_row
 
 GOOD = header_row("a") + text_row(2, "x")
@@ -86,7 +87,13 @@ def test_patience_ends_and_with_it_the_reader(good: Path, slow: Path) -> None:
     """A reader that stands still would hold up all files behind it."""
     with Inspector(Limits(child_wait_seconds=0.5)) as looks:
         found: list[int] = []
-        watcher = threading.Timer(0.3, lambda: found.extend(fork.pid for fork in forks(looks)))
+
+        def has_reader() -> bool:
+            if looks._process is not None:
+                found.extend(fork.pid for fork in forks(looks))
+            return bool(found)
+
+        watcher = threading.Thread(target=wait_until, args=(has_reader, 20, 0.01))
         watcher.start()
         assert refused(looks, slow).details == {"limit": "child_wait_seconds", "value": 0.5}
         watcher.join()

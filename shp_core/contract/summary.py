@@ -82,6 +82,8 @@ def rule_counts(contract: Contract, summary: Summary) -> dict[CheckName, dict[st
     if contract.key:
         name = "+".join(contract.key)
         counts[CheckName.KEY][f"{name}: {reasons.DUPLICATE_KEY}"] = summary.failures.get(f"{name}:{reasons.DUPLICATE_KEY}", 0)
+    if contract.csv is not None:
+        counts[CheckName.TYPES][f"*: {reasons.RAGGED_ROW}"] = summary.failures.get(f"*:{reasons.RAGGED_ROW}", 0)
     for rule, count in summary.failures.items():
         _add_unforeseen(counts, rule, count)
     return counts
@@ -136,6 +138,7 @@ def _rules_of(column: ContractColumn) -> Iterator[tuple[CheckName, str]]:
     """The rules a column has: every way in which one of its cells can make the row a reject."""
     yield CheckName.TYPES, reasons.ERROR_CELL
     yield CheckName.TYPES, reasons.FORMULA_WITHOUT_VALUE
+    yield CheckName.TYPES, reasons.TEXT_CUT_OFF
     for code in _TYPE_RULES[column.type]:
         yield CheckName.TYPES, code
     if not column.optional:
