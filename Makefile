@@ -34,7 +34,7 @@ status: setup  ## ask the platform how it is
 
 test: setup  ## all tests that need only Python
 	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) and browser (need Chromium).'
-	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
 test-slow: setup  ## the largest workbooks that the format allows
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
