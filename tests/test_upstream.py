@@ -6,12 +6,14 @@ Each docstring says what of ours breaks. Nothing of ours is tested here, so a fa
 from __future__ import annotations
 
 import inspect
+import logging
 import signal
 import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -28,7 +30,7 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
-from dagster._daemon import daemon
+from dagster._daemon import backfill, controller, daemon
 from dagster._daemon.monitoring import run_monitoring
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._utils.interrupts import capture_interrupts, raise_interrupts_as
@@ -37,6 +39,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.utils import create_pg_connection
 
+from shp_ops import daemon as our_daemon
 from shp_ops.late_imports import _LATE
 from shp_resources.dagster_storage import sqlalchemy_url
 from tests.support.postgres import fresh_database
@@ -393,3 +396,17 @@ def test_freshness_policies_are_made_as_we_make_them() -> None:
     """The definitions would not load."""
     assert {"fail_window", "warn_window"} <= set(inspect.signature(dg.FreshnessPolicy.time_window).parameters)
     assert {"deadline_cron", "lower_bound_delta", "timezone"} <= set(inspect.signature(dg.FreshnessPolicy.cron).parameters)
+
+
+def test_the_pause_between_two_looks_at_backfills_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backfill would begin half a minute after it was launched, and another half later be called done."""
+    pauses: list[float] = []
+    stop = SimpleNamespace(wait=pauses.append)
+    monkeypatch.setattr(controller, "DEFAULT_DAEMON_INTERVAL_SECONDS", controller.DEFAULT_DAEMON_INTERVAL_SECONDS)
+    monkeypatch.setattr(our_daemon, "main", lambda: None)
+    monkeypatch.setattr(backfill, "execute_backfill_iteration", lambda *_, **__: iter(()))
+    our_daemon.run()
+    looks = backfill.execute_backfill_iteration_loop(cast(Any, None), logging.getLogger(), cast(Any, stop))
+    while len(pauses) < 2:
+        next(looks)
+    assert all(0 < pause <= our_daemon.BACKFILL_SECONDS for pause in pauses)

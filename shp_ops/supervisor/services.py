@@ -52,6 +52,6 @@ def webserver(layout: Layout, port: int) -> Service:
 
 
 def daemon(layout: Layout, dsn: str) -> Service:
-    """The process that evaluates sensors and launches queued runs."""
-    command = python("dagster._daemon", "run", "--workspace", str(layout.workspace))
+    """The process that evaluates sensors, launches queued runs and works off backfills."""
+    command = python("shp_ops.daemon", "run", "--workspace", str(layout.workspace))
     return Service("daemon", command, lambda since: probes.daemon(dsn, since))
