@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.compile import compile_contract
@@ -132,7 +132,8 @@ def test_the_base_is_sound(folder: Path) -> None:
     assert_usable(feed)
 
 
-@given(st.sampled_from(PATHS), _VALUES, st.booleans())
+@given(path=st.sampled_from(PATHS), value=_VALUES, remove=st.booleans())
+@example(path=("columns", "At"), value={"\n": None}, remove=False)  # the message had a line break in it
 @settings(max_examples=150)
 def test_one_odd_value_anywhere(folder: Path, path: tuple[Any, ...], value: Any, remove: bool) -> None:
     """Any value in any place of a feed file is either told in a sentence or can be worked with."""

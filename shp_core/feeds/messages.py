@@ -38,7 +38,7 @@ def sentences(problem: Mapping[str, Any], model: type[BaseModel]) -> Iterator[st
 
 def dotted(path: Path) -> str:
     """A path as people read it: `columns.Order ID.type`, `columns.''` for the column without a header."""
-    return ".".join(part if isinstance(part, str) and part else repr(part) for part in path if part != "[key]")
+    return ".".join(part if isinstance(part, str) and part and part.isprintable() else repr(part) for part in path if part != "[key]")
 
 
 def _messages(problem: Mapping[str, Any], model: type[BaseModel]) -> Sequence[str]:
