@@ -20,6 +20,7 @@ import sys
 from typing import Any
 
 from shp_core.reading import child
+from shp_core.reading.bounds import stay_with
 
 JOB_BYTES = 1 << 16
 """No job is longer; a path has at most 4,096 bytes."""
@@ -32,7 +33,7 @@ _STDIN, _STDOUT = 0, 1
 
 def main(parent: int, idle: float) -> None:
     """Fork for one job after the other, until the parent closes the socket or has nothing to read for a while."""
-    child.stay_with(parent)
+    stay_with(parent)
     child.import_all()
     gc.freeze()
     with socket.socket(fileno=_STDIN) as channel:
@@ -48,7 +49,7 @@ def _serve(channel: socket.socket, job: dict[str, Any], rows: int, verdict: int)
     ours = os.getpid()
     pid = os.fork()
     if not pid:
-        child.stay_with(ours)
+        stay_with(ours)
         channel.close()
         os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
         os.dup2(rows, _STDOUT)

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -23,13 +22,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from shp_core.codes import Code
-from shp_core.errors import Fault, Refusal
-from shp_core.healing.faults import Evidence
 from shp_core.limits import Limits
 from shp_core.reading.batches import header_of
 from shp_core.reading.textrow import SheetSpec, SheetStats
 from shp_resources.nursery import Fork, Nursery, Started
+from shp_resources.reader_ends import crashed, died, error_of, kept_waiting, reader_environment
 
 _VERDICT_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20  # fewer turns between the two processes
@@ -79,7 +76,7 @@ class TextBatches:
             yield batch
         verdict = self._child.end()
         if verdict.get("batches") != count:
-            raise _crashed("its rows were cut off")
+            raise crashed("ended before its rows did")
         self._stats = _stats(verdict)
         self.reader = str(verdict["reader"]) if verdict.get("reader") in ("scan", "csv") else "reference"
 
@@ -90,7 +87,7 @@ class TextBatches:
             return None
         except (pa.ArrowException, OSError):
             self._child.end()
-            raise _crashed("its rows cannot be understood") from None
+            raise crashed("gave rows that cannot be understood") from None
 
 
 class WorkbookReader:
@@ -107,7 +104,7 @@ class WorkbookReader:
     def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True, warm: bool = False) -> None:
         self._limits = limits
         self._kernels = {"folder": str(kernels.absolute()) if kernels else None} if scan else None
-        self._nursery = Nursery(_environment()) if warm else None
+        self._nursery = Nursery(reader_environment()) if warm else None
 
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
@@ -142,7 +139,7 @@ class _Child:
             fcntl.fcntl(rows, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             fork = nursery.fork(job, rows_end, verdict_end, limits.child_wait_seconds) if nursery else None
-            self._process = fork or Started(_COMMAND, _environment(), job, rows_end, verdict_end)
+            self._process = fork or Started(_COMMAND, reader_environment(), job, rows_end, verdict_end)
         except BaseException:  # the pipes must not stay open, whatever went wrong
             os.close(rows)
             os.close(verdict)
@@ -161,7 +158,7 @@ class _Child:
             return pa.ipc.open_stream(self._rows)
         except (pa.ArrowInvalid, OSError):
             self.end()
-            raise _crashed("its rows cannot be understood") from None
+            raise crashed("gave rows that cannot be understood") from None
 
     def end(self) -> dict[str, Any]:
         """Wait for the verdict and for the end of the process.
@@ -172,15 +169,12 @@ class _Child:
         """
         verdict = _understood(self._verdict.read(_VERDICT_BYTES))
         self._has_said = bool(verdict)
-        if "refused" in verdict:
-            raise _refusal(verdict["refused"])
-        if "lost" in verdict:
-            lost = str(verdict["lost"])
-            raise Fault(Code.ARTEFACT_DAMAGED, f"the private copy of the workbook cannot be read: {lost}", Evidence("reader", text=lost))
+        if error := error_of(verdict):
+            raise error
         status = self._patience.wait(self._process)
         if status == 0 and verdict.get("ok"):
             return dict(verdict)
-        raise _died(status, str(verdict.get("crashed", "")))
+        raise died(status, verdict)
 
     def close(self) -> None:
         """End the process if it still runs, and close the pipes."""
@@ -203,7 +197,7 @@ class _Patience:
         with self._measured():
             ready = poll.poll(max(self._left, 0) * 1000)
         if not ready:
-            raise self._exhausted()
+            raise kept_waiting(self._seconds)
 
     def wait(self, process: Started | Fork) -> int:
         """Wait for the process's end; its exit status."""
@@ -211,17 +205,13 @@ class _Patience:
             with self._measured():
                 return process.wait(timeout=max(self._left, 0))
         except subprocess.TimeoutExpired:
-            raise self._exhausted() from None
+            raise kept_waiting(self._seconds) from None
 
     @contextlib.contextmanager
     def _measured(self) -> Iterator[None]:
         start = time.monotonic()
         yield
         self._left -= time.monotonic() - start
-
-    def _exhausted(self) -> Refusal:
-        message = f"the reading process kept its reader waiting for child_wait_seconds = {self._seconds}"
-        return Refusal(Code.READER_TIMEOUT, message, {"limit": "child_wait_seconds", "value": self._seconds})
 
 
 class _Pipe(io.RawIOBase):
@@ -259,15 +249,6 @@ def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | N
     return {**what, "kernels": kernels, "parent": os.getpid()}
 
 
-def _environment() -> dict[str, str]:
-    """Where the child finds its modules, and an Arrow whose memory the limits see; nothing else of ours."""
-    return {
-        "PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place),
-        "PYTHONHASHSEED": "0",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }
-
-
 def _understood(said: bytes) -> dict[str, Any]:
     """The verdict, empty if it is none; a child that was taken over may say anything."""
     try:
@@ -277,27 +258,8 @@ def _understood(said: bytes) -> dict[str, Any]:
     return verdict if isinstance(verdict, dict) else {}
 
 
-def _refusal(refused: Any) -> Refusal:
-    try:
-        return Refusal(Code(refused["code"]), str(refused["message"]), dict(refused["details"]))
-    except (KeyError, TypeError, ValueError):
-        return _crashed("its refusal cannot be understood")
-
-
 def _stats(verdict: dict[str, Any]) -> SheetStats:
     try:
         return SheetStats(**verdict["stats"])
     except (KeyError, TypeError):
-        raise _crashed("its counts cannot be understood") from None
-
-
-def _died(status: int, crashed: str) -> Refusal:
-    """The refusal of a file whose reader ended without a verdict."""
-    if status == -signal.SIGXCPU:
-        return Refusal(Code.READER_TIMEOUT, "the reading process used up child_cpu_seconds", {"exit_code": status})
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return Refusal(Code.READER_CRASHED, f"the reading process {crashed or how}", {"exit_code": status})
-
-
-def _crashed(what: str) -> Refusal:
-    return Refusal(Code.READER_CRASHED, f"the reading process: {what}")
+        raise crashed("gave counts that cannot be understood") from None

@@ -22,7 +22,8 @@ from shp_core.limits import Limits
 from shp_core.reading.textrow import SheetSpec
 from shp_resources import nursery as module
 from shp_resources.nursery import Fork, Nursery
-from shp_resources.reader import TextBatches, WorkbookReader, _environment
+from shp_resources.reader import TextBatches, WorkbookReader
+from shp_resources.reader_ends import reader_environment
 from tests.support.scans import kernels
 from tests.support.workbooks import header_row, raw
 
@@ -223,7 +224,7 @@ def test_a_fork_of_the_parent(reader: WorkbookReader, book: Path) -> None:
 def test_it_ends_when_nobody_asks(book: Path, tmp_path: Path) -> None:
     """A platform that has nothing to read would keep the memory for reading."""
     reader = WorkbookReader(Limits(), warm=True)
-    reader._nursery = Nursery(_environment(), idle_seconds=0.3)
+    reader._nursery = Nursery(reader_environment(), idle_seconds=0.3)
     assert count(reader, book) == ROWS
     pid = warm_pid(reader)
     assert soon(lambda: is_gone(pid))

@@ -318,8 +318,8 @@ def limited() -> Iterator[str]:
         import socket, sys, os
         sys.modules["numpy"] = None
         import pyarrow
-        from shp_core.reading.child import _limit
-        _limit(1 << 30, 60)
+        from shp_core.reading.bounds import limit
+        limit(1 << 30, 60)
         workbook = open({path!r}, "rb")
         try:
             {attempt}
@@ -351,8 +351,8 @@ def test_the_child_cannot_write_a_file(tmp_path: Path) -> None:
     """A workbook that takes over its reader could fill the disk or change files."""
     target = tmp_path / "file"
     program = (
-        f"import os; file = os.open({str(target)!r}, os.O_CREAT | os.O_WRONLY); from shp_core.reading.child import _limit; "
-        "_limit(1 << 30, 60); os.write(file, b'x')"
+        f"import os; file = os.open({str(target)!r}, os.O_CREAT | os.O_WRONLY); from shp_core.reading.bounds import limit; "
+        "limit(1 << 30, 60); os.write(file, b'x')"
     )
     done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, check=False)
     assert done.returncode != 0

@@ -9,10 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shp_core.publishing.dialect import NULL
-
-# In this order: the first makes the backslash that the others' results must not double.
-_ESCAPED = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\b", "\\b"), ("\f", "\\f"), ("\v", "\\v"))
+from shp_core.publishing.dialect import ESCAPES, NULL
 
 
 def text_lines(batch: pa.RecordBatch) -> bytes:
@@ -34,6 +31,6 @@ def text_lines(batch: pa.RecordBatch) -> bytes:
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    for plain, escaped in _ESCAPED:
+    for plain, escaped in ESCAPES.items():  # the first makes the backslash that the others' results must not double
         texts = pc.replace_substring(texts, plain, escaped)
     return texts

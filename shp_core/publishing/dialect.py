@@ -15,8 +15,10 @@ from typing import Iterable, Optional
 
 NULL = "\\N"
 
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
-_UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+"""Characters and what is written for them; the backslash first, for who replaces one after the other."""
+
+_UNESCAPES = {escaped: plain for plain, escaped in ESCAPES.items()}
 _SPECIAL = re.compile(r"[\\\t\n\r\b\f\v]")
 _ESCAPED = re.compile(r"\\[\\tnrbfv]")
 
@@ -29,7 +31,7 @@ def escape(text: Optional[str]) -> str:
         return NULL
     if _SPECIAL.search(text) is None:
         return text
-    return _SPECIAL.sub(lambda match: _ESCAPES[match.group()], text)
+    return _SPECIAL.sub(lambda match: ESCAPES[match.group()], text)
 
 
 def unescape(field: str) -> Optional[str]:

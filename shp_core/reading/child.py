@@ -13,18 +13,16 @@ No verdict, no end: whatever was written before counts for nothing. Must not liv
 
 from __future__ import annotations
 
-import codecs
-import ctypes
 import importlib
 import json
 import os
-import resource
-import signal
 import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from shp_core.reading.bounds import limit, load_codecs, stay_with, verdict_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from shp_core.reading.scan.tables import TextTable
     from shp_core.reading.textrow import SheetSpec
 
-_PR_SET_PDEATHSIG = 1
-_CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 _STDOUT = 1
 _SCRATCH_FROM_BYTES = 256 * 1024  # a smaller file can hold no more shared strings than memory is to spare
 _SCAN_FROM_BYTES = 96 * 1024  # loading the fast reader costs as much as reading so much without it
@@ -56,18 +52,11 @@ def work(job: dict[str, Any]) -> NoReturn:
         job: `path`, `spec`, `limits`, `kernels` (where compiled ones may lie; None: do without), and the descriptor
             `verdict`; rows go to standard output.
     """
-    verdict = _verdict(job)
+    verdict = verdict_of(lambda: _read(job), job["limits"]["child_memory_bytes"])
     os.close(_STDOUT)
     with os.fdopen(job["verdict"], "w") as line:
         line.write(json.dumps(verdict) + "\n")
     os._exit(0)
-
-
-def stay_with(parent: int) -> None:
-    """Die with the parent, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def import_all() -> None:
@@ -75,24 +64,7 @@ def import_all() -> None:
     sys.modules["numpy"] = None  # type: ignore[assignment]
     importlib.import_module("pyarrow")
     importlib.import_module("shp_core.reading.scan.tables")
-    for codec in _CODECS:
-        codecs.lookup(codec)
-
-
-def _verdict(job: dict[str, Any]) -> dict[str, Any]:
-    from shp_core.reading.problem import Unreadable
-
-    try:
-        return _read(job)
-    except Unreadable as problem:
-        return {"refused": problem.as_dict()}
-    except MemoryError:
-        message = f"reading needs more memory than child_memory_bytes = {job['limits']['child_memory_bytes']}"
-        return {"refused": {"code": "reader_out_of_memory", "message": message, "details": {}}}
-    except OSError as error:
-        return {"lost": f"{type(error).__name__}: {os.strerror(error.errno or 0)}"}
-    except Exception as error:  # noqa: BLE001  the process's outermost boundary: the parent must hear of it in any case
-        return {"crashed": f"{type(error).__name__}: {error}"[:300]}
+    load_codecs()
 
 
 def _read(job: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +81,7 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
         load_codec(spec.csv.encoding)
     library = kernels(job) if spec.csv is None else None
     scratch = _scratch(Path(job["path"])) if library else None
-    _limit(limits.child_memory_bytes, limits.child_cpu_seconds, 0 if scratch is None else SCRATCH_BYTES)
+    limit(limits.child_memory_bytes, limits.child_cpu_seconds, 0 if scratch is None else SCRATCH_BYTES)
     with _open(Path(job["path"]), spec, limits, library, scratch) as table:
         count = 0
         with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
@@ -157,17 +129,6 @@ def _kernels(folder: str | None) -> Library | None:
     from shp_core.reading.scan import library, sheet  # noqa: F401  all of the fast reader
 
     return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
-
-
-def _limit(memory: int, cpu: int, writes: int = 0) -> None:
-    """Limit this process; it can open one file, the workbook, and write none but its scratch file."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (writes, writes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
-    os.close(workbook)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -20,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from shp_core.codes import Code
-from shp_core.errors import Fault, Refusal
-from shp_core.healing.faults import Evidence
+from shp_core.errors import Refusal
 from shp_core.limits import MIB, Limits
 from shp_core.reading.csvguess import GUESSED
 from shp_core.reading.csvrows import DELIMITERS
 from shp_core.reading.textrow import KINDS
 from shp_resources.inspection.process import NAME_CHARS
+from shp_resources.reader_ends import crashed, died, error_of, kept_waiting, reader_environment
 
 Hear = Callable[[str, int, int, str, str | None], object]
 """Told sheet, row, column (from 1), kind letter and text of each cell that holds something."""
@@ -85,7 +84,7 @@ class Inspector:
             raise
         except _Lost as error:
             self.stop()
-            raise _crashed(f"was lost ({error})") from error
+            raise crashed(f"was lost ({error})") from error
 
     @contextlib.contextmanager
     def _started(self, path: Path, cells: bool, csv: bool) -> Iterator[int]:
@@ -113,7 +112,7 @@ class Inspector:
 
     def _start(self) -> None:
         if self._closed:
-            raise _crashed("was stopped")
+            raise crashed("was stopped")
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -121,7 +120,7 @@ class Inspector:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=reader_environment(),
                 cwd="/",
             )
 
@@ -180,7 +179,7 @@ class _Told:
             else:
                 self._cells(*said)
         except (ValueError, TypeError, KeyError, IndexError):
-            raise _crashed("said something that cannot be understood") from None
+            raise crashed("said something that cannot be understood") from None
 
     def _cells(self, what: str, sheet: str, row: int, cells: list[tuple[int, str, str | None]]) -> None:
         if what != "rows" or self._hear is None or len(sheet) > NAME_CHARS:
@@ -193,13 +192,10 @@ class _Told:
     def sheets(self, status: int) -> list[dict[str, Any]]:
         """The sheets, if the fork ended well and said that these are all."""
         verdict = self._verdict or {}
-        if "refused" in verdict:
-            raise _refusal(verdict["refused"])
-        if "lost" in verdict:
-            lost = str(verdict["lost"])[:300]
-            raise Fault(Code.ARTEFACT_DAMAGED, f"the private copy of the workbook cannot be read: {lost}", Evidence("reader", text=lost))
+        if error := error_of(verdict):
+            raise error
         if status or not verdict.get("ok") or verdict.get("sheets") != len(self._sheets):
-            raise _died(status, str(verdict.get("crashed", "")))
+            raise died(status, verdict)
         return self._sheets
 
 
@@ -227,7 +223,7 @@ def _lines(pipe: int, limits: Limits, deadline: float) -> Iterator[bytes]:
         *lines, rest = (rest + data).split(b"\n")
         yield from lines
         if len(rest) > _LINE_BYTES:
-            raise _crashed("said a line without an end")
+            raise crashed("said a line without an end")
 
 
 def _wait(descriptor: int, limits: Limits, deadline: float) -> None:
@@ -235,33 +231,4 @@ def _wait(descriptor: int, limits: Limits, deadline: float) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-        seconds = limits.child_wait_seconds
-        message = f"the reading process kept its reader waiting for child_wait_seconds = {seconds}"
-        raise Refusal(Code.READER_TIMEOUT, message, {"limit": "child_wait_seconds", "value": seconds})
-
-
-def _environment() -> dict[str, str]:
-    """Where the process finds its modules, and an Arrow whose memory the limits see; nothing else of ours."""
-    return {
-        "PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place),
-        "PYTHONHASHSEED": "0",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }
-
-
-def _refusal(refused: Any) -> Refusal:
-    try:
-        return Refusal(Code(refused["code"]), str(refused["message"]), dict(refused["details"]))
-    except (KeyError, TypeError, ValueError):
-        return _crashed("gave a refusal that cannot be understood")
-
-
-def _died(status: int, crashed: str) -> Refusal:
-    if status == -signal.SIGXCPU:
-        return Refusal(Code.READER_TIMEOUT, "the reading process used up child_cpu_seconds", {"exit_code": status})
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return Refusal(Code.READER_CRASHED, f"the reading process {crashed or how}", {"exit_code": status})
-
-
-def _crashed(what: str) -> Refusal:
-    return Refusal(Code.READER_CRASHED, f"the reading process {what}")
+        raise kept_waiting(limits.child_wait_seconds)

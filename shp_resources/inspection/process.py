@@ -16,13 +16,9 @@ and this process answers with its exit status. Must not live here: decisions abo
 
 from __future__ import annotations
 
-import codecs
-import ctypes
 import gc
 import json
 import os
-import resource
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -32,10 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shp_core.limits import Limits
+from shp_core.reading.bounds import limit, load_codecs, stay_with, verdict_of
 from shp_core.reading.csvguess import GUESSED, guess
 from shp_core.reading.csvtext import load_codec
 from shp_core.reading.package import Sheet
-from shp_core.reading.problem import Unreadable
 from shp_core.reading.reference import SheetRow
 from shp_core.reading.sheets import Fast, SheetCount, read_csv_sheet, read_sheets
 from shp_core.reading.textrow import ABSENT
@@ -48,18 +44,15 @@ JOB_BYTES = 1 << 16
 NAME_CHARS = 255
 """A sheet's name is told up to here; the format allows 31 characters."""
 
-_PR_SET_PDEATHSIG = 1
 _STDIN, _STDOUT = 0, 1
 _LINE_CHARS = 1 << 16
 _FAST_FROM_BYTES = 1 << 17  # loading the fast reader costs as much as reading so much without it
-_CODECS = ("cp437", "utf-16-le")  # loaded while files can still be opened
 
 
 def main(parent: int) -> None:
     """Fork for one job after the other, until the parent closes the socket."""
-    _stay_with(parent)
-    for codec in _CODECS:
-        codecs.lookup(codec)
+    stay_with(parent)
+    load_codecs()
     for encoding in GUESSED:
         load_codec(encoding)
     gc.freeze()
@@ -97,19 +90,12 @@ def _loaded() -> Library | None:
     return library.load_or_build([library.OWN_FOLDER])
 
 
-def _stay_with(parent: int) -> None:
-    """Die with the parent, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _forked(channel: socket.socket, job: dict[str, Any], pipe: int) -> int:
     """Do a job in a fork; its exit status, negative for a signal."""
     ours = os.getpid()
     pid = os.fork()
     if not pid:
-        _stay_with(ours)
+        stay_with(ours)
         channel.close()
         os.dup2(pipe, _STDOUT)
         os.close(pipe)
@@ -130,29 +116,12 @@ def _work(job: dict[str, Any]) -> None:
 
 def _verdict(job: dict[str, Any], tell: Callable[[Any], None]) -> dict[str, Any]:
     limits = Limits(**job["limits"])
-    try:
-        _limit(limits.child_memory_bytes, limits.child_cpu_seconds)
+
+    def read() -> dict[str, Any]:
+        limit(limits.child_memory_bytes, limits.child_cpu_seconds)
         return {"ok": True, "sheets": _read(_path(job), limits, job, tell)}
-    except Unreadable as problem:
-        return {"refused": problem.as_dict()}
-    except MemoryError:
-        message = f"reading needs more memory than child_memory_bytes = {limits.child_memory_bytes}"
-        return {"refused": {"code": "reader_out_of_memory", "message": message, "details": {}}}
-    except OSError as error:
-        return {"lost": f"{type(error).__name__}: {os.strerror(error.errno or 0)}"}
-    except Exception as error:  # noqa: BLE001  the process's outermost boundary: the parent must hear of it in any case
-        return {"crashed": f"{type(error).__name__}: {error}"[:300]}
 
-
-def _limit(memory: int, cpu: int) -> None:
-    """Limit this process; it can open one file, the workbook, and write none."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    workbook = os.dup(_STDOUT)  # the lowest free descriptor; the workbook's will be the same
-    os.close(workbook)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (workbook + 1, workbook + 1))
+    return verdict_of(read, limits.child_memory_bytes)
 
 
 def _read(path: Path, limits: Limits, job: dict[str, Any], tell: Callable[[Any], None]) -> int:

@@ -15,6 +15,7 @@ from shp_core.errors import Fault
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_core.lake.place import DRAFT, Entry, require_path
+from shp_resources.durable import sync
 
 
 class LocalFolder:
@@ -50,9 +51,9 @@ class LocalFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 shutil.copyfile(source, draft)
-                _sync(draft)
+                sync(draft)
                 draft.replace(target)
-                _sync(target.parent)
+                sync(target.parent)
             finally:
                 draft.unlink(missing_ok=True)
 
@@ -111,12 +112,3 @@ def _entry(path: Path) -> Entry:
     known = path.stat()
     folder = path.is_dir()
     return Entry(path.name, folder, 0 if folder else known.st_size, known.st_mtime)
-
-
-def _sync(path: Path) -> None:
-    """Make a file or folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
 from shp_core.contract.summary import Summary
+from shp_resources.durable import sync
 from shp_resources.store.bench import CLEAN, REJECTS, TEXT, Batches, StoreBench, read_batches
 from shp_resources.store.disk import damaged, disk
 
@@ -127,7 +128,7 @@ class Store:
         with disk():
             path.parent.mkdir(parents=True, exist_ok=True)
             copy.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
         return path
 
     def require_raw(self, delivery: str) -> Path:
@@ -168,7 +169,7 @@ class Store:
                 if standing is not None:
                     return standing
                 self._set_aside(place)
-            _sync(place.parent)
+            sync(place.parent)
         return Validated(place, summary)
 
     def sweep(self) -> int:
@@ -224,8 +225,8 @@ def _seal(folder: Path, summary: Summary) -> None:
     (folder / _SUMMARY).write_text(json.dumps(summary.as_dict()), encoding="utf-8")
     (folder / _SEAL).write_text(json.dumps({name: _hash(folder / name) for name in _PARTS}), encoding="utf-8")
     for name in (*_PARTS, _SEAL):
-        _sync(folder / name)
-    _sync(folder)
+        sync(folder / name)
+    sync(folder)
 
 
 def _renamed(folder: Path, place: Path) -> bool:
@@ -249,12 +250,3 @@ def _changed_at(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:  # another process swept it
         return time.time()
-
-
-def _sync(path: Path) -> None:
-    """Make a file or folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
