@@ -7,14 +7,16 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from shp_assets import steps
+from shp_assets import feed_assets, steps
 from shp_core.states import State
 from shp_ops.ingest.before import _FOR_GOOD
 from shp_ops.ingest.one import Ingestion
@@ -151,6 +153,48 @@ def test_patience_ends_with_a_code_and_no_run(platform: Platform) -> None:
     result = ingest(platform, path, busy_seconds=0.5)
     assert (result.state, result.code, result.published) == ("arrived", "partition_busy", False)
     assert runs(platform) == 0
+
+
+@contextmanager
+def a_rival_between_steps(monkeypatch: pytest.MonkeyPatch, rival: Callable[[], object]) -> Iterator[None]:
+    """While a run lets go of the partition before its last step, somebody else takes it."""
+    with monkeypatch.context() as patch:
+
+        @contextmanager
+        def guarded(context: object, kit: object, outside: object, step: str) -> Iterator[object]:
+            if step == "warehouse":
+                patch.undo()
+                rival()
+            with real(context, kit, outside, step) as work:
+                yield work
+
+        real: Any = feed_assets.guarded
+        patch.setattr(feed_assets, "guarded", guarded)
+        yield
+
+
+def test_who_was_overtaken_with_the_same_bytes_has_not_failed(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two commands on one file one would tell its cron job that the file was not published."""
+    path = platform.drop("a.xlsx", GOOD)
+
+    def rival() -> None:
+        os.utime(path, (1, 1))
+        assert ingest(platform, path).changed
+
+    with a_rival_between_steps(monkeypatch, rival):
+        result = ingest(platform, path)
+    assert (result.state, result.code, result.rows["loaded"], result.published) == ("published", None, 2, True)
+    assert platform.sql("select count(*) from shp.leases") == [(0,)]
+
+
+def test_who_was_overtaken_by_other_bytes_is_told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file would be called published when another one stands in its place."""
+    path = platform.drop("a.xlsx", GOOD)
+
+    with a_rival_between_steps(monkeypatch, lambda: ingest(platform, platform.drop("a.xlsx", [order(7)]))):
+        result = ingest(platform, path)
+    assert (result.code, result.rows, result.published) == ("superseded", {}, False)
+    assert platform.loaded("a") == [7]
 
 
 def test_a_dead_worker_is_not_waited_for(platform: Platform) -> None:

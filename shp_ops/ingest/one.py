@@ -105,7 +105,7 @@ class Ingestion:
                 failure = self._do(work)
             finally:
                 self._give_back(work)
-            if failure is None or failure.code is not Code.PARTITION_BUSY or time.monotonic() > until:
+            if failure is None or not _is_in_other_hands(work, failure) or time.monotonic() > until:
                 return failure
 
     def _do(self, work: Work) -> ShpError | None:
@@ -157,6 +157,15 @@ class Ingestion:
         """Number of the publication the warehouse holds of a partition."""
         record = self.outside.ledger.publications.sinks(feed, partition).get(SINK)
         return record.number if record else None
+
+
+def _is_in_other_hands(work: Work, failure: ShpError) -> bool:
+    """Whether a run gave way to a worker whose work is this file's, too: then its end is to be waited for."""
+    if failure.code is not Code.SUPERSEDED:
+        return failure.code is Code.PARTITION_BUSY
+    arrivals = work.outside.ledger.arrivals
+    ours, newest = arrivals.get(work.arrival.number), arrivals.current(*work.key)
+    return ours is not None and newest is not None and ours.delivery == newest.delivery
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> ShpError | None:
