@@ -27,6 +27,7 @@ _OF_REFUSAL = {
     Code.NO_ROWS: CheckName.VOLUME,
     Code.VOLUME_OUT_OF_RANGE: CheckName.VOLUME,
     Code.TOO_MANY_REJECTS: CheckName.REJECTS,
+    Code.COLUMN_RETYPED: CheckName.REJECTS,
     Code.TOO_MANY_NULLS: CheckName.NULLS,
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shp_assets.calls import Asked, call, watched
+from shp_assets.drifted import explained
 from shp_assets.work import BY_HAND, INGEST, NotMadeYet, Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
@@ -108,7 +109,8 @@ def validate_delivery(work: Work) -> Verdict:
         Refusal: the file cannot be read, or its header does not fit.
     """
     delivery = work.delivery()
-    artefacts = work.outside.store.validated(delivery, work.kit.contract) or _make_artefacts(work, delivery)
+    with explained(work, delivery):
+        artefacts = work.outside.store.validated(delivery, work.kit.contract) or _make_artefacts(work, delivery)
     return _judge(work, delivery, artefacts)
 
 

@@ -84,6 +84,7 @@ class Code(StrEnum):
     COLUMN_MISSING = "column_missing"
     COLUMN_UNKNOWN = "column_unknown"
     COLUMN_TWICE = "column_twice"
+    COLUMN_RETYPED = "column_retyped"
     NO_ROWS = "no_rows"
     TOO_MANY_REJECTS = "too_many_rejects"
     TOO_MANY_NULLS = "too_many_nulls"
@@ -276,6 +277,11 @@ TABLE: dict[Code, CodeInfo] = {
         "The header has columns the feed does not know (`unknown_columns: ignore` would pass over them).",
     ),
     Code.COLUMN_TWICE: _file(_DRIFT, "A column stands twice in the header.", "Two columns of the sheet have one header the feed knows."),
+    Code.COLUMN_RETYPED: _file(
+        _DRIFT,
+        "The cells of a column are of another kind than was agreed.",
+        "Most cells of a column are no values of the type that the feed says; `shp quarantine show` proposes another one.",
+    ),
     Code.NO_ROWS: _file(
         _BREACH,
         "The sheet has a header but no rows.",

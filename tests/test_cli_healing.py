@@ -10,6 +10,7 @@ import pytest
 from tests.support.commands import VISITS, Answer, Place, visit, visits
 from tests.support.platforms import NOBODY
 from tests.support.postgres import fresh_database, rows
+from tests.support.workbooks import written
 
 INCIDENT = {"id", "cause", "severity", "code", "message", "members", "opened_at", "closed_at", "proof", "next"}
 
@@ -82,6 +83,28 @@ def test_what_is_not_held_cannot_be_released(place: Place, words: tuple[str, str
     answer = place.shp("quarantine", "release", *words)
     assert answer.code == 2
     assert why in answer.err
+
+
+def test_a_renamed_column_is_shown_and_accepted(place: Place) -> None:
+    """Whoever is told of a renamed column would have to find out how to write it into a feed file."""
+    lines = [("Visit", "Name", "Day", "Fee paid"), *((number, "Person", "20.11.2026", 5) for number in range(1, 13))]
+    path = visits(place.base / "drop" / "renamed.xlsx")
+    written(path, lines)
+    assert place.shp("ingest", "visits", path).code == 1
+    (held,) = place.shp("quarantine", "show", "visits", "renamed", "--json").json["partitions"]
+    (found,) = held["proposal"]
+    assert (found["change"], found["column"], found["found"]) == ("renamed", "Fee", "Fee paid")
+    assert held["next"].endswith("shp feeds accept visits renamed")
+    file = place.base / "feeds" / "visits.yaml"
+    before = file.read_text(encoding="utf-8")
+    tried = place.shp("feeds", "accept", "visits", "renamed", "--dry-run", "--json")
+    assert (tried.code, tried.json["written"], file.read_text(encoding="utf-8")) == (0, False, before)
+    assert '+  Fee:     {type: money, scale: 2, currency: EUR, min: 0, aliases: ["Fee paid"]}' in tried.json["patch"]
+    said = place.shp("feeds", "accept", "visits", "renamed")
+    assert said.code == 0
+    assert "column 'Fee': 'Fee paid' is taken for it, too" in said.err
+    assert place.shp("ingest", "visits", path).code == 0
+    assert place.shp("feeds", "accept", "visits", "renamed").code == 2, "nothing is left to accept"
 
 
 def away(place: Place, name: str) -> Answer:

@@ -54,6 +54,7 @@ def _column(header: str, column: Column) -> ContractColumn:
         allowed=tuple(str(item) for item in column.in_) if column.in_ is not None else None,
         pattern=column.pattern,
         max_length=column.max_length,
+        aliases=tuple(clean_header(alias) for alias in column.aliases),
     )
 
 
@@ -77,6 +78,9 @@ def _version(contract: Contract) -> str:
     columns = [{name: value for name, value in column.items() if name not in _NOT_IN_COLUMN_VERSION} for column in content["columns"]]
     for column in columns:
         column["allowed"] = sorted(column["allowed"]) if column["allowed"] is not None else None
+        column["aliases"] = sorted(column["aliases"])
+        if not column["aliases"]:  # feeds without any keep the versions that they had before there were some
+            del column["aliases"]
     content["columns"] = sorted(columns, key=lambda column: str(column["name"]))
     content["ignored"] = sorted(content["ignored"])
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:16]

@@ -27,6 +27,7 @@ class ContractColumn:
         optional: whether blanks become nulls instead of rejects, and the column may be missing.
         bounds: `min` and `max` as text (a number or an ISO date), None where there is none.
         allowed: the values of `in` as text, or None.
+        aliases: other headers under which the column comes.
     """
 
     header: str
@@ -44,6 +45,7 @@ class ContractColumn:
     allowed: Optional[Tuple[str, ...]] = None
     pattern: Optional[str] = None
     max_length: Optional[int] = None
+    aliases: Tuple[str, ...] = ()
 
     @property
     def numeric(self) -> bool:

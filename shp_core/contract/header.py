@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shp_core.codes import Code
 from shp_core.contract.contract import Contract
+from shp_core.drift.names import nearly_equal
 from shp_core.errors import Refusal
 from shp_core.feeds.names import clean_header
 
@@ -45,16 +46,20 @@ def map_header(header: Sequence[str], contract: Contract) -> Mapping:
     if not any(found):
         raise Refusal(Code.HEADER_MISSING, f"Row {contract.header} of the sheet is blank; the header was expected there.")
     _refuse_twins(found, contract)
-    known = {column.header for column in contract.columns}
-    missing = [column.header for column in contract.columns if not column.optional and column.header not in found]
-    unknown = [text for text in found if text and text not in known and text not in contract.ignored]
+    titles = {title: column.header for column in contract.columns for title in (column.header, *column.aliases)}
+    unknown = [text for text in found if text and text not in titles and text not in contract.ignored]
+    if contract.unknown_columns == "map":
+        titles |= _nearly(found, contract, titles, unknown)
+        unknown = [text for text in unknown if text not in titles]
+    places = {titles[text]: place for place, text in enumerate(found) if text in titles}
+    missing = [column.header for column in contract.columns if not column.optional and column.header not in places]
     if contract.unknown_columns == "ignore" or _may_be_data(found, contract):
         _refuse_drift(missing, [])
     else:
         _refuse_drift(missing, unknown)
     passes_unnamed = "" in contract.ignored or contract.unknown_columns == "ignore"
     stray = () if passes_unnamed else tuple(place for place, text in enumerate(found) if not text)
-    positions = tuple(found.index(column.header) if column.header in found else None for column in contract.columns)
+    positions = tuple(places.get(column.header) for column in contract.columns)
     return Mapping(positions, stray, len(found), passes_unnamed)
 
 
@@ -70,12 +75,20 @@ def column_letters(position: int) -> str:
 
 def _may_be_data(found: list[str], contract: Contract) -> bool:
     """Whether a row without any known header may be a row of personal data, which is never repeated in a message."""
-    return any(column.pii for column in contract.columns) and not {column.header for column in contract.columns} & set(found)
+    known = {title for column in contract.columns for title in (column.header, *column.aliases)}
+    return any(column.pii for column in contract.columns) and not known & set(found)
+
+
+def _nearly(found: list[str], contract: Contract, titles: dict[str, str], unknown: list[str]) -> dict[str, str]:
+    """Unknown headers that the policy `map` takes for missing ones: names that differ in a slip, and no two that could be meant."""
+    there = {titles[text] for text in found if text in titles}
+    missing = [column.header for column in contract.columns if column.header not in there]
+    return {new: old for old, new in nearly_equal(missing, unknown).items()}
 
 
 def _refuse_twins(found: list[str], contract: Contract) -> None:
     counts = Counter(found)
-    twins = [column.header for column in contract.columns if counts[column.header] > 1]
+    twins = [column.header for column in contract.columns if sum(counts[title] for title in (column.header, *column.aliases)) > 1]
     if twins:
         raise Refusal(Code.COLUMN_TWICE, f"The header has more than one column called {_quoted(twins)}.", {"twice": _bounded(twins)})
 

@@ -13,6 +13,9 @@ from shp_core.contract import reasons
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.errors import Refusal
 
+_ROWS_THAT_TELL = 10
+"""With fewer rows nothing is said about a column's type."""
+
 
 class CheckName(StrEnum):
     """The checks of a partition, as the UI shows them."""
@@ -99,7 +102,12 @@ def delivery_refusals(contract: Contract, summary: Summary, usual_rows: float | 
     """
     if summary.read == 0 and not contract.allow_empty:
         yield Refusal(Code.NO_ROWS, "The sheet has a header but no rows below it.")
-    if summary.rejected_share > contract.max_rejected_share:
+    retyped = retyped_columns(contract, summary)
+    if summary.rejected_share > contract.max_rejected_share and retyped:
+        listed = ", ".join(f"{name} ({count})" for name, count in retyped.items())
+        message = f"Most of the {summary.read} rows have no value of the agreed type in: {listed}."
+        yield Refusal(Code.COLUMN_RETYPED, message, {"columns": retyped})
+    elif summary.rejected_share > contract.max_rejected_share:
         yield Refusal(
             Code.TOO_MANY_REJECTS,
             f"{summary.rejected} of {summary.read} rows are rejected ({summary.rejected_share:.1%}); "
@@ -118,6 +126,17 @@ def delivery_refusals(contract: Contract, summary: Summary, usual_rows: float | 
             Code.VOLUME_OUT_OF_RANGE,
             f"{summary.read} rows were read; usual are {usual_rows:.0f}, and the feed allows a difference of {contract.volume_within:.0%}.",
         )
+
+
+def retyped_columns(contract: Contract, summary: Summary) -> dict[str, int]:
+    """Columns in which more than half of the cells are no values of their type, with how many; none in short deliveries."""
+    if summary.read < _ROWS_THAT_TELL:
+        return {}
+    counts = {
+        column.name: sum(summary.failures.get(f"{column.name}:{code}", 0) for code in _TYPE_RULES[column.type])
+        for column in contract.columns
+    }
+    return {name: count for name, count in counts.items() if 2 * count > summary.read}
 
 
 def null_shares(contract: Contract, summary: Summary) -> dict[str, float]:

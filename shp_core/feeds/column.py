@@ -47,6 +47,7 @@ class Column(Strict):
     ignore: bool = Field(False, description="Pass over this column.")
     type: ColumnType | None = Field(None, description="What the cells are.")
     name: str | None = Field(None, description="Name in tables; the header in snake_case by default.")
+    aliases: list[str] = Field(default_factory=list, description="Other headers under which the column comes.")
     optional: bool = Field(False, description="The column may be missing and its cells blank.")
     pii: bool = Field(False, description="Personal data: masked wherever samples are shown.")
     description: str | None = Field(None, description="What the column means; becomes the comment of the table's column.")

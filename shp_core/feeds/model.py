@@ -109,7 +109,10 @@ class Rules(Strict):
     )
     volume_within: float | None = Field(None, gt=0, description="How far the row count may lie from the usual one (0.2: a fifth).")
     volume: Literal["warn", "quarantine"] = Field("warn", description="What happens outside `volume_within`.")
-    unknown_columns: Literal["quarantine", "ignore"] = Field("quarantine", description="What happens when a column turns up.")
+    unknown_columns: Literal["quarantine", "ignore", "map"] = Field(
+        "quarantine",
+        description="What happens when a column turns up. `map`: one that is nearly called like a missing one is taken for it.",
+    )
     allow_empty: bool = Field(False, description="Whether a delivery without rows may replace data.")
 
     @model_validator(mode="after")
@@ -219,6 +222,10 @@ def _header_problems(columns: dict[str, Column]) -> Iterator[str]:
         other = seen.setdefault(clean_header(header), header)
         if other != header:
             yield f"the headers {other!r} and {header!r} differ in blanks only; keep one"
+        for alias in column.aliases:
+            rival = seen.setdefault(clean_header(alias), header)
+            if not clean_header(alias) or rival != header or clean_header(alias) == clean_header(header):
+                yield f"`aliases` of {header!r} lists {alias!r}, which is blank or a header already; remove it"
         if not clean_header(header) and not column.ignore:
             yield 'a column without a header ("") can only be ignored; ask for a header'
 

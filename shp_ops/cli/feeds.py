@@ -37,6 +37,17 @@ Exit code 0: it would be published.
 Example:  shp feeds explain sales ~/Downloads/november.xlsx
 """
 
+_ACCEPT_HELP = """
+The feed file keeps its comments and its order; it is written when the new text is sound and says
+what was meant, all at once. A started platform takes it up by itself: partitions that were held
+for the old shape run again. `shp quarantine show` tells what would be taken up.
+
+Exit code 0: the feed file takes it up (--dry-run: it would).
+          1: some of it; the rest needs a person.
+          2: there is nothing to accept.
+Example:  shp feeds accept sales sales_records_n7 --dry-run
+"""
+
 
 @feeds.command(cls=Taught, epilog=_CHECK_HELP)
 @with_output
@@ -90,6 +101,41 @@ def explain(desk: Desk, feed: str, file: Path) -> int:
     if not desk.json:
         _tell_explanation(desk, found)
     return 0 if found["verdict"] == "ok" else 1
+
+
+@feeds.command(cls=Taught, epilog=_ACCEPT_HELP)
+@click.argument("feed")
+@click.argument("partition")
+@click.option("--dry-run", is_flag=True, help="Show the patch and write nothing.")
+@click.option("--ignore-new", is_flag=True, help="Pass over new columns instead of taking them up.")
+@with_output
+def accept(desk: Desk, feed: str, partition: str, dry_run: bool, ignore_new: bool) -> int:
+    """Take up in the feed file what changed its shape in a held PARTITION.
+
+    A renamed column gets an alias, a new one is taken up, a missing one becomes optional, a moved
+    header or a renamed sheet is found at its new place.
+    """
+    from shp_ops.accept import accept as prepare
+    from shp_ops.accept import needs_migration
+
+    made = prepare(desk.settings, feed, partition, ignore_new=ignore_new)
+    if not dry_run:
+        made.write()
+    desk.answer({"feed": feed, "partition": partition, "written": not dry_run, **made.as_dict()})
+    if not desk.json:
+        desk.say(made.diff.rstrip())
+        _tell_accepted(desk, made.as_dict(), feed, written=not dry_run)
+        if needs_migration(made.findings):
+            desk.say(f"The table may have to change, too: shp feeds migrate {feed}")
+    return 1 if made.left else 0
+
+
+def _tell_accepted(desk: Desk, made: dict[str, Any], feed: str, *, written: bool) -> None:
+    for finding in made["taken_up"]:
+        desk.say(f"  {finding['remedy']}")
+    for finding in made["left"]:
+        desk.say(f"  not taken up, a person must decide: {finding['change']} {finding.get('column', '')}")
+    desk.say(f"feeds/{feed}.yaml takes it up." if written else "Nothing was written (--dry-run).")
 
 
 def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], errors: list[str]) -> None:

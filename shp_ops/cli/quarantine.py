@@ -58,7 +58,18 @@ def show(desk: Desk, feed: str, partition: str) -> None:
     held, rows = quarantine_view(desk.settings, feed, _SHOWN, partition)
     if not held and not rows and not is_known(desk.settings, feed, partition):
         raise UsageError(f"Nothing is known of {feed}/{partition}.", f"See which partitions there are: shp partitions {feed}")
+    for record in held:
+        _propose(desk, record)
     _tell(desk, held, rows)
+
+
+def _propose(desk: Desk, record: dict[str, Any]) -> None:
+    """What changed in a sheet that is held for its shape, and what accepting it would do."""
+    from shp_ops.accept import proposal
+
+    record["proposal"], acceptable = proposal(desk.settings, record["feed"], record["partition"])
+    if acceptable:
+        record["next"] = f"{record['next']} Or take it up: shp feeds accept {record['feed']} {record['partition']}"
 
 
 _RELEASE_HELP = """
@@ -94,6 +105,8 @@ def _show(desk: Desk, held: list[dict[str, Any]], rows: list[dict[str, Any]]) ->
 
     for record in held:
         desk.say(f"{record['feed']}/{record['partition']}: {record['code']}: {record['message']}\n  next: {record['next']}")
+        for one in record.get("proposal", ()):
+            desk.say(f"  {one['words']}: {one['remedy']}")
     for row in rows:
         words = "; ".join(f"{reason['column']}: {reason['code']}" for reason in row["reasons"])
         desk.say(f"{row['feed']}/{row['partition']} row {row['row']}: {words}. {advice(row['codes'][0])}")
