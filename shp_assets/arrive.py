@@ -65,7 +65,7 @@ def place_of(kit: FeedKit, source: Source) -> str:
         Refusal: `no_partition`.
     """
     partition = partition_key(kit.feed, _name(source))
-    if kit.feed.partition.by == "day" and not kit.partitions.has_partition_key(partition):
+    if kit.feed.partition.by_period and not kit.partitions.has_partition_key(partition):
         raise Refusal(Code.NO_PARTITION, f"{partition} in the file's name lies in the future.")
     return partition
 
@@ -84,7 +84,7 @@ def rival_of(kit: FeedKit, partition: str, source: Source, known: Iterable[SeenS
 
 
 def _one_file_a_day(kit: FeedKit) -> bool:
-    return kit.feed.partition.by == "day" and kit.feed.partition.many is None
+    return kit.feed.partition.by_period and kit.feed.partition.many is None
 
 
 def _record(ledger: Ledger, kit: FeedKit, partition: str, source: Source, via: str) -> Arrival:
@@ -116,7 +116,7 @@ def _ambiguous(partition: str, source: Source, other: Source) -> Refusal:
 
 def _clear_unplaced(ledger: Ledger, kit: FeedKit, source: Source) -> None:
     """A file that has found its place is not missed where it was held without one."""
-    record = ledger.partitions.get(kit.name, _unplaced(source)) if kit.feed.partition.by == "day" else None
+    record = ledger.partitions.get(kit.name, _unplaced(source)) if kit.feed.partition.by_period else None
     if record is not None and record.state is State.QUARANTINED:
         ledger.partitions.move(
             kit.name, record.partition, State.WAIVED, expect_version=record.version, message="The file has its place now."

@@ -173,7 +173,7 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
 def _freshness(kit: FeedKit) -> dg.FreshnessPolicy:
     """What the UI shows as fresh; per asset, not per partition, so lateness itself is the ledger's business."""
     spec = kit.feed.partition
-    if spec.by == "file" or spec.due is None:
+    if spec.by != "day" or spec.due is None:
         return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=7), warn_window=timedelta(days=2))
     hour, minute = spec.due.split(":")
     return dg.FreshnessPolicy.cron(

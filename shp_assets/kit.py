@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import dagster as dg
 
 import shp_assets.upstream  # noqa: F401 - silences warnings about what is pinned by tests
 from shp_core.contract.compile import compile_contract
 from shp_core.contract.contract import Contract
-from shp_core.feeds.model import Feed
+from shp_core.expectations.periods import HOUR_KEY, first_hour
+from shp_core.feeds.model import Feed, Partition
 from shp_resources.warehouse import Target
 
 LAYERS = ("raw", "text", "validated", "quarantine", "warehouse")
-DAYS_AHEAD = 1
-"""Today's file comes before today is over: the newest day partition is today's."""
+PERIODS_AHEAD = 1
+"""Today's file comes before today is over: the newest partition is of the present period."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,9 @@ class FeedKit:
 
     @cached_property
     def partitions(self) -> dg.PartitionsDefinition:
-        """The feed's partitions: dynamic by file, time windows by day."""
+        """The feed's partitions: dynamic by file, time windows by period."""
         spec = self.feed.partition
-        if spec.by == "file":
-            return dg.DynamicPartitionsDefinition(name=self.dynamic_name)
-        assert spec.start is not None, "the model requires a start for feeds by day"
-        return dg.DailyPartitionsDefinition(spec.start.isoformat(), timezone=spec.timezone, end_offset=DAYS_AHEAD)
+        return _windows(spec) if spec.by_period else dg.DynamicPartitionsDefinition(name=self.dynamic_name)
 
     @property
     def dynamic_name(self) -> str:
@@ -61,3 +60,19 @@ class FeedKit:
     def keys(self) -> list[dg.AssetKey]:
         """All partitioned assets of the feed."""
         return [self.key(layer) for layer in LAYERS]
+
+
+class _Local(TypedDict):
+    timezone: str
+    end_offset: int
+
+
+def _windows(spec: Partition) -> dg.TimeWindowPartitionsDefinition:
+    """Dagster's time windows, with the keys of `shp_core.expectations.periods`."""
+    assert spec.start is not None, "the model requires a start for feeds by period"
+    if spec.by == "hour":
+        return dg.HourlyPartitionsDefinition(first_hour(spec), timezone="UTC", fmt=HOUR_KEY, end_offset=PERIODS_AHEAD)
+    start, local = spec.start.isoformat(), _Local(timezone=spec.timezone, end_offset=PERIODS_AHEAD)
+    if spec.by == "week":
+        return dg.WeeklyPartitionsDefinition(start, day_offset=1, **local)
+    return dg.MonthlyPartitionsDefinition(start, **local) if spec.by == "month" else dg.DailyPartitionsDefinition(start, **local)

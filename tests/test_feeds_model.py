@@ -225,13 +225,58 @@ def test_the_smallest_feed() -> None:
         (HEAD + A + "source: {sheet: 0}\n", ["source.sheet: sheets are numbered from 1."]),
         (HEAD + A + "source: {sheet: true}\n", ['source.sheet: must be a number from 1, or a name in quotes ("True").']),
         (HEAD + A + "source: {header: 0}\n", ["source.header: must be greater than or equal to 1, not 0."]),
-        (HEAD + A + "partition: {by: week}\n", ["partition.by: must be 'file' or 'day', not 'week'."]),
+        (HEAD + A + "partition: {by: year}\n", ["partition.by: must be 'file', 'day', 'week', 'month' or 'hour', not 'year'."]),
+        (HEAD + A + "partition: {by: week}\n", ["partition: `by: week` needs `start`, the first expected day, such as 2026-01-01."]),
         (HEAD + A + "partition: {by: day}\n", ["partition: `by: day` needs `start`, the first expected day, such as 2026-01-01."]),
         (
             HEAD + A + "partition: {start: 2026-01-01, due: '07:00'}\n",
             [
-                "partition: `due` is for `by: day`; write `by: day` or remove it.",
-                "partition: `start` is for `by: day`; write `by: day` or remove it.",
+                "partition: `due` is for `by: day`, `week`, `month` or `hour`, or for `by: file` with `expects`; "
+                "write one of them or remove it.",
+                "partition: `start` is for `by: day`, `week`, `month` or `hour`, or for `by: file` with `expects`; "
+                "write one of them or remove it.",
+            ],
+        ),
+        (
+            HEAD + A + "partition: {many: newest}\n",
+            ["partition: `many` is for `by: day`, `week`, `month` or `hour`; write one of them or remove it."],
+        ),
+        (HEAD + A + "partition: {expects: n1}\n", ["partition.expects: must be a list, such as [A, B], not 'n1'."]),
+        (
+            HEAD + A + "partition: {expects: [n1, a b.xlsx, n1]}\n",
+            [
+                "partition: `expects` names 'a b.xlsx', which is no partition; write a file's name without its ending, such as shop_1.",
+                "partition: `expects` names 'n1' twice.",
+            ],
+        ),
+        (
+            HEAD + A + "partition: {expects: [n1], due: '07:00'}\n",
+            ["partition: `expects` is due at `start` (the day) and `due` (the time of day); write both or none."],
+        ),
+        (
+            HEAD + A + "partition: {by: day, start: 2026-01-01, expects: [n1]}\n",
+            ["partition: `expects` is for `by: file`; by day the periods themselves are expected: write `due`."],
+        ),
+        (
+            HEAD + A + "partition: {by: week, start: 2026-01-05, calendar: {days: [mon]}}\n",
+            ["partition: `calendar` is for `by: day` and `by: hour`; remove it from this feed by week."],
+        ),
+        (
+            HEAD + A + "partition: {by: day, start: 2026-01-05, calendar: {days: [monday], holidays: [x]}}\n",
+            [
+                "partition.calendar.days.0: must be 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun', not 'monday'.",
+                "partition.calendar.holidays: must be a day such as 2026-01-31, not 'x'.",
+            ],
+        ),
+        (
+            HEAD + A + "partition: {by: day, start: 2026-01-05, calendar: {days: []}}\n",
+            ["partition.calendar.days: must not be empty, not []."],
+        ),
+        (
+            HEAD + A + "partition: {by: hour, start: 2026-01-05, due_days: 1, due: '00:10', format: '%Y-%m-%d'}\n",
+            [
+                "partition: `due_days` is for `by: day`, `week` or `month` with a `due`; write `due` or remove it.",
+                "partition: `format` names no hour; write directives such as %Y-%m-%dT%H.",
             ],
         ),
         (

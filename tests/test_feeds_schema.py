@@ -61,7 +61,7 @@ def test_the_committed_feeds_fit_the_schema(name: str) -> None:
         ("feed: a\nowner: b\ncolums: {}\ncolumns: {}", "colums is unknown"),
         ("feed: a\nowner: b\ncolumns: {A: {type: txt}}", "'txt' is not listed"),
         ("feed: a\nowner: b\ncolumns: {A: {in_: [a]}}", "in_ is unknown"),
-        ("feed: a\nowner: b\ncolumns: {A: {type: text}}\npartition: {by: week}", "'week' is not listed"),
+        ("feed: a\nowner: b\ncolumns: {A: {type: text}}\npartition: {by: year}", "'year' is not listed"),
         ("feed: a\nowner: b\ncolumns: {A: {type: text}}\nrules: {allow_empty: 1}", "1 is no boolean"),
     ],
 )

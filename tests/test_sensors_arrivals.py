@@ -248,7 +248,7 @@ def test_a_file_for_tomorrow_is_held_until_its_day_comes(platform: Platform, mon
     (held,) = platform.outside.ledger.partitions.list(DAYS, {State.QUARANTINED})
     assert (held.code, "lies in the future" in (held.message or "")) == ("no_partition", True)
     assert tomorrow not in platform.tick().partitions
-    monkeypatch.setattr(kit, "DAYS_AHEAD", 2)  # a day later
+    monkeypatch.setattr(kit, "PERIODS_AHEAD", 2)  # a day later
     platform.feed_file(DAYS, COUNTS)
     assert tomorrow in platform.tick().partitions
     assert platform.outside.ledger.partitions.list(DAYS, {State.QUARANTINED}) == []

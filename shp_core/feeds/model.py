@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from shp_core.contract.dates import form_problem
-from shp_core.feeds.base import Strict, day_of, require_name, tell_all
-from shp_core.feeds.column import Column, ColumnType, Transform, column_name, pattern_problem
+from shp_core.feeds.base import Strict, require_name, tell_all
+from shp_core.feeds.column import Column, ColumnType, Transform, column_name
 from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
+from shp_core.feeds.partition import Calendar, Partition
 from shp_core.feeds.source import Source
 
 __all__ = [
+    "Calendar",
     "Column",
     "ColumnType",
     "Feed",
@@ -38,53 +37,6 @@ __all__ = [
 
 _MOST_COLUMNS = 1_500
 """PostgreSQL holds 1,600 columns; the platform adds some."""
-
-
-class Partition(Strict):
-    """What one expected piece of the feed is."""
-
-    by: Literal["file", "day"] = Field("file", description="`file`: a file is a partition. `day`: a day is.")
-    from_: str = Field(r"(?P<date>\d{4}-\d{2}-\d{2})", alias="from", description="By day: pattern with a group `date` in the file's name.")
-    format: str = Field("%Y-%m-%d", description="By day: how the group `date` is written.")
-    start: date | None = Field(None, description="By day: the first expected day.")
-    due: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="By day: time of day at which the file is due.")
-    timezone: str = Field("UTC", description="By day: time zone of days and due times (IANA name).")
-    many: Literal["newest"] | None = Field(None, description="By day: `newest` lets the newest of several files for one day win.")
-
-    @field_validator("start", mode="before")
-    @classmethod
-    def _start(cls, value: object) -> object:
-        return day_of(value) if value is not None else None
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError("not a known time zone; write an IANA name such as Europe/Berlin") from error
-        return value
-
-    @model_validator(mode="after")
-    def _fits(self) -> Partition:
-        tell_all(self._day_problems() if self.by == "day" else self._file_problems())
-        return self
-
-    def _file_problems(self) -> Iterator[str]:
-        for field in sorted(self.model_fields_set - {"by"}):
-            yield f"`{field.rstrip('_')}` is for `by: day`; write `by: day` or remove it"
-
-    def _day_problems(self) -> Iterator[str]:
-        if self.start is None:
-            yield "`by: day` needs `start`, the first expected day, such as 2026-01-01"
-        problem = pattern_problem(self.from_)
-        if problem:
-            yield f"`from` {problem}"
-        elif "date" not in re.compile(self.from_).groupindex:
-            yield "`from` needs a group named date, such as '(?P<date>\\d{4}-\\d{2}-\\d{2})'"
-        problem = form_problem(self.format)
-        if problem:
-            yield f"`format` {problem}"
 
 
 class Numbers(Strict):

@@ -121,6 +121,29 @@ key: [Bon]
   one column that holds a comma needs quotes. A line `sep=;` above the header is not read: `header: 2`.
 """
 
+TIME = """\
+## Partitions: files and periods
+
+A feed by file takes any file; its name without the ending is the partition. A feed by period has a partition for each day,
+week, month or hour from `start` on, named in the file's name:
+
+```
+partition: {by: day, start: 2026-11-02, due: "07:00", calendar: {days: [mon, tue, wed, thu, fri], holidays: [2026-12-25]}}
+partition: {by: week, start: 2026-11-02, due: "12:00", due_days: 1}       # on the Tuesday after the week
+partition: {by: month, start: 2026-01-01, due: "09:00", due_days: 4}      # on the fifth of the next month
+partition: {by: hour, start: 2026-11-02, due: "00:20"}                    # twenty minutes after the hour
+partition: {by: file, expects: [shop_1, shop_2], start: 2026-11-30, due: "18:00"}
+```
+
+* **Keys.** A day is `2026-11-02`; a week is its Monday, a month its first day; an hour is in UTC (`2026-11-02T08Z`), because in
+  autumn a local hour comes twice. A file name's hour is in the feed's time zone; where that hour comes twice or never the file
+  is held (`no_partition`) unless its name spells the offset (`%z`).
+* **Expected** is each period that has begun, if the feed says when it is `due`; by file, what `expects` names. Days outside the
+  `calendar` are not expected. A file for a day that nobody expects is taken all the same.
+* **Due** is a time of day in the feed's time zone. Where clocks are turned and it does not exist, or exists twice, the later
+  reading counts: 02:30 in a night without it is 03:30.
+"""
+
 WHOLE = """\
 ## What counts when
 

@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from shp_core.feeds import page
 from shp_core.feeds.column import ONLY_FOR, Column
 from shp_core.feeds.marts import Mart, Month
-from shp_core.feeds.model import Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, WarehouseSink
+from shp_core.feeds.model import Calendar, Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, WarehouseSink
 from shp_core.feeds.platform import PlatformFile, Profile, limit_meanings
 from shp_core.limits import GIB, KIB, MIB, Limits
 
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("source", Source),
     ("partition", Partition),
+    ("partition.calendar", Calendar),
     ("numbers", Numbers),
     ("rules", Rules),
     ("sinks", Sinks),
@@ -42,6 +43,7 @@ def feeds_page() -> str:
         _column_table(),
         page.COLUMNS,
         *(f"### `{name}`\n\n{_table(model)}" for name, model in _SECTIONS),
+        page.TIME,
         page.CSV,
         page.WHOLE,
         "## Marts\n",
