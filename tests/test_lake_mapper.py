@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shp_core.contract.convert import Reason
 from shp_core.contract.header import map_header
 from shp_core.lake import mapper as mapping
 from shp_core.lake.lines import text_lines
@@ -94,6 +95,38 @@ def test_a_reject_keeps_its_place_and_its_text() -> None:
     assert counts == {"read": 3, "rows": 1, "rejected": 2, "reject.invalid_date": 2, "reject.below_min": 1}
 
 
+def test_a_ragged_row_is_told_once() -> None:
+    """The lake would count a reason for every column of a row, where the warehouse counts one."""
+    ragged: list[Cell] = [("r", "1"), ("r", "eu"), ("r", None), ("r", None)]
+    rejects, counts = mapped(Sheet(sales(), [sale(1), ragged]), REJECTS)
+    assert [line.split("\t")[:3] for line in rejects] == [["3", "*:ragged_row", "rrrr"]]
+    assert counts == {"read": 2, "rows": 1, "rejected": 1, "reject.ragged_row": 1}
+    assert [reject.reasons for reject in converted(sales(), [sale(1), ragged]).rejects] == [(Reason("*", "ragged_row"),)]
+
+
+def test_counters_are_told_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hadoop would end a long task that says nothing."""
+    monkeypatch.setattr(mapping, "_TOLD_AFTER", 2)
+    monkeypatch.setattr(mapping, "blocks", lambda source: iter(["2\tnssn\t1\teu\t3/7/2026\t1\t\\N\n"] * 5))
+    told = io.StringIO()
+    run(shipment(Sheet(sales(), [])), CLEAN, io.BytesIO(), io.BytesIO(), told)
+    assert told.getvalue().splitlines() == ["reporter:counter:shp,read,2", "reporter:counter:shp,rows,2"] * 2 + [
+        "reporter:counter:shp,read,1",
+        "reporter:counter:shp,rows,1",
+    ]
+
+
+@settings(max_examples=40)
+@given(sheets(keyed=False, odd=False, most_rows=4), st.integers(2, 400))
+def test_many_equal_rows_mean_what_one_means(sheet: Sheet, times: int) -> None:
+    """What is remembered of one row would be wrong for another."""
+    if not sheet.rows:
+        return
+    expected = converted(sheet.contract, sheet.rows * times)
+    clean, _ = mapped(Sheet(sheet.contract, sheet.rows * times))
+    assert [row_digest(line.rpartition("\t")[0]) for line in clean] == expected.typed.column("_hash").to_pylist()
+
+
 def test_rows_that_rules_about_the_file_dropped_are_left_out() -> None:
     """A row with two meanings would be in HDFS and not in the warehouse."""
     found = map_header(["Order", "Region", "Day", "Amount"], sales())
@@ -111,12 +144,30 @@ def test_other_headers_and_missing_columns_are_found(tmp_path: Path) -> None:
     assert lines == "7\t\\N\tsee\t2\n"
 
 
-@pytest.mark.parametrize("line", ["2\tnssn\t1\teu\t3/7/2026\n", "2\tnssn\t1\teu\t3/7/2026\t1\t\\N\tmore\n", "\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2\tnssn\t1\teu\t3/7/2026\n",
+        "2\tnssn\t1\teu\t3/7/2026\t1\t\\N\tmore\n",
+        "\n",
+        "x\tnssn\t1\teu\t3/7/2026\t1\t\\N\n",
+        "2\tnss\t1\teu\t3/7/2026\t1\t\\N\n",
+    ],
+)
 def test_a_line_that_nobody_wrote_stops_the_mapper(line: str) -> None:
     """A damaged file of the lake would be loaded as far as it goes."""
     found = map_header(["Order", "Region", "Day", "Amount"], sales())
     with pytest.raises(MalformedLine):
         Mapper(Shipment(sales(), found.positions, found.width)).block(line)
+
+
+def test_lines_out_of_step_do_not_make_up_for_each_other() -> None:
+    """A field too many in one line and one too few in the next would move cells from row to row."""
+    found = map_header(["Order", "Region", "Day", "Amount"], sales())
+    good = "2\tnssn\t1\teu\t3/7/2026\t1\t\\N"
+    for first, second in ((good + "\tmore", good.rpartition("\t")[0]), (good.rpartition("\t")[0], good + "\tmore")):
+        with pytest.raises(MalformedLine):
+            Mapper(Shipment(sales(), found.positions, found.width)).block(f"{first}\n{second}\n{good}\n")
 
 
 @given(st.lists(st.text(st.sampled_from("aé𝄞\u0085\u2028"), max_size=9), max_size=9), st.integers(1, 8), st.booleans())

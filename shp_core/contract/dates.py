@@ -101,6 +101,15 @@ def parse_form(text: str, form: str) -> Optional[datetime]:
         return None
 
 
+def numeric_form(form: str) -> Optional[Tuple[re.Pattern[str], Tuple[int, int, int]]]:
+    """A form of digits and signs alone: its pattern, and which groups hold year, month and day; None for other forms."""
+    shape, letters = _compiled(form)
+    if sorted(letters) != ["Y", "d", "m"]:
+        return None
+    year, month, day = (letters.index(letter) + 1 for letter in "Ymd")
+    return shape, (year, month, day)
+
+
 def _moment(column: ContractColumn, kind: str, text: str) -> Optional[datetime]:
     if kind == "d":
         return _cell(text)

@@ -185,6 +185,11 @@ def currencies_of(sign: str) -> Tuple[str, ...]:
     return _SYMBOLS.get(sign, ()) or ((sign,) if _CODE.match(sign) else ())
 
 
+def symbols_of(currency: str) -> Tuple[str, ...]:
+    """The symbols that may stand for a currency."""
+    return tuple(symbol for symbol, codes in _SYMBOLS.items() if currency in codes)
+
+
 def is_currency(sign: str) -> bool:
     """Whether something beside a number is a currency at all: a currency symbol or a three-letter code."""
     return _CODE.match(sign) is not None or (len(sign) == 1 and unicodedata.category(sign) == "Sc")

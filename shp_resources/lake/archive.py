@@ -15,6 +15,7 @@ MODULES = (
     "shp_core.contract.numbers",
     "shp_core.contract.reasons",
     "shp_core.lake",
+    "shp_core.lake.bulk",
     "shp_core.lake.mapper",
     "shp_core.lake.shipped",
     "shp_core.lake.shortcut",
