@@ -96,6 +96,14 @@ def test_what_breaks_a_bound_leaves_its_block_to_the_reference(text: str) -> Non
     assert told.fields(["5", text]) is None
 
 
+def test_a_number_that_outgrows_its_column_when_it_is_rounded_is_left_to_the_reference() -> None:
+    """A number that does not fit would be published."""
+    told = bulk_of(ContractColumn("C", "c", "decimal", scale=1, precision=2), "n", spelled("."))
+    assert told is not None
+    found = told.fields(["9.999999999998181", "1.5"])
+    assert found is not None and list(found[1]) == [0]
+
+
 def test_texts_that_are_no_numbers_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task would be killed on a column of junk."""
     monkeypatch.setattr(bulk, "_MOST_SHAPES", 20)

@@ -72,14 +72,14 @@ class _Spelling:
 class _Endings(Dict[str, str]):
     """By shape what a number lacks to have all decimals of its column; `odd` and `drifted` are shapes with other numbers."""
 
-    def __init__(self, column: ContractColumn, whole: str, decimal: str, drifts: bool) -> None:
+    def __init__(self, column: ContractColumn, whole: str, decimal: str, drift: int) -> None:
         super().__init__()
         self.odd: Set[str] = set()
         self.drifted: Set[str] = set()
         self._scale = column.scale
         fraction = f"(?:{re.escape(decimal)}(0{{1,{self._scale}}}))?" if self._scale else "()"
         self._match = re.compile(f"-?{whole}{fraction}\\Z").match
-        self._drift = re.compile(f"-?0{{1,{_DRIFT_DIGITS}}}\\.0{{{self._scale + 5},20}}\\Z").match if drifts else None
+        self._drift = re.compile(f"-?0{{1,{drift}}}\\.0{{{self._scale + 5},20}}\\Z").match if drift > 0 else None
 
     def __missing__(self, shape: str) -> str:
         match, ending = self._match(shape), ""
@@ -115,7 +115,8 @@ class BulkNumbers:
         self._low, self._high = scaled_bounds(column)
         self._whole = 0 if spelling or column.scale else digits
         whole, decimal = (spelling.whole(digits), spelling.decimal) if spelling else (f"0{{1,{digits}}}", ".")
-        self._endings = _Endings(column, whole, decimal, drifts=spelling is None and column.scale in _DRIFT_SCALES)
+        drift = min(digits - 1, _DRIFT_DIGITS) if spelling is None and column.scale in _DRIFT_SCALES else 0  # 9.99… gets one more
+        self._endings = _Endings(column, whole, decimal, drift)
 
     def fields(self, texts: List[str]) -> Optional[Tuple[List[str], Sequence[int]]]:
         """The fields of a block's cells, and the places of those that need the reference; None: all of them do.
