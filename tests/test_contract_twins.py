@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shp_core.contract import convert, kernels
+from shp_core.contract import column_kernel, convert
 from shp_core.contract.convert import Converter
 from shp_core.contract.header import map_header
 from tests.support.contracts import Cell, contract_of, text_batch
@@ -61,5 +61,6 @@ def test_the_kernels_memory_is_bounded() -> None:
     made = converter("{type: text}", ".,")
     for turn in range(8):
         made.convert(text_batch([[("s", f"{turn}-{index}" + "x" * 30_000)] for index in range(50)]))
-    remembered = sum(len(text) for column in made._kernels._columns for _, text in column._memo)
-    assert remembered <= kernels._MAX_MEMO_CHARACTERS + 50 * 31_000
+    (column,) = made._kernels._columns
+    assert 0 < sum(len(text or "") for _, text in column._memo.fields) <= column_kernel._MAX_MEMO_CHARACTERS + 50 * 31_000
+    assert 0 < column._known["s"].learnt.texts.nbytes <= column_kernel._MAX_KNOWN_BYTES + 50 * 31_000

@@ -1,15 +1,16 @@
 """A batch of text rows through the contract: typed rows, and rejects with their reasons.
 
-A batch in which everything passes goes through the kernels (`kernels`), any other cell by cell through the reference.
+Rows in which everything passes go through the kernels (`kernels`), all others cell by cell through the reference.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shp_core.codes import Code
 from shp_core.contract.cells import CellJudge, Judged
@@ -158,11 +159,14 @@ class Converter:
         """
         self._refuse_strays(batch)
         try:
-            typed, keys = self._kernels.convert(batch)
+            sure = self._kernels.convert(batch)
         except Declined:
             return self.by_reference(batch)
-        nulls = {name: typed.column(name).null_count for name in self._contract.names}
-        return ConvertedBatch(typed, keys, [], typed.slice(0, 0), nulls)
+        nulls = {name: sure.typed.column(name).null_count for name in self._contract.names}
+        clean = ConvertedBatch(sure.typed, sure.keys, [], sure.typed.slice(0, 0), nulls)
+        if sure.rows is None:
+            return clean
+        return _together(batch.column("row"), clean, self.by_reference(batch.filter(pc.invert(sure.rows))))
 
     def by_reference(self, batch: pa.RecordBatch) -> ConvertedBatch:
         """Convert one batch cell by cell: the meaning that the kernels must agree with."""
@@ -242,6 +246,17 @@ class Converter:
             f"Column {place} has data (first in row {row}) but no header, which the feed does not know.",
             {"missing": [], "unknown": [""], "row": row},
         )
+
+
+def _together(rows: pa.Array, clean: ConvertedBatch, rest: ConvertedBatch) -> ConvertedBatch:
+    """Rows of one batch that went two ways, in the order they came in (a sheet has no row twice)."""
+    nulls = {name: count + rest.nulls[name] for name, count in clean.nulls.items()}
+    if not rest.typed.num_rows:
+        return replace(rest, typed=clean.typed, keys=clean.keys, nulls=nulls)
+    typed = pa.Table.from_batches([clean.typed, rest.typed]).combine_chunks().to_batches()[0]
+    order = pc.array_sort_indices(pc.index_in(typed.column("_row"), value_set=rows))
+    keys = [*clean.keys, *rest.keys]
+    return replace(rest, typed=typed.take(order), keys=[keys[place] for place in order.to_pylist()] if keys else [], nulls=nulls)
 
 
 def _reasons(cells: dict[str, Judged]) -> tuple[Reason, ...]:
