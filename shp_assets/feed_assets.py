@@ -10,6 +10,7 @@ from shp_assets.checks import check_results, check_specs, schema_failure
 from shp_assets.guard import caught, guarded
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import column_schema, reject_schema, reject_table, text_schema
+from shp_assets.on_time import on_time_results, on_time_specs
 from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
 from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
@@ -45,7 +46,13 @@ def _common(kit: FeedKit, layer: str, kind: str) -> dict[str, Any]:
 
 
 def _raw(kit: FeedKit) -> dg.AssetsDefinition:
-    @dg.asset(key=kit.key("raw"), partitions_def=kit.partitions, hooks={caught(kit)}, **_common(kit, "raw", "excel"))
+    @dg.asset(
+        key=kit.key("raw"),
+        partitions_def=kit.partitions,
+        check_specs=on_time_specs(kit),
+        hooks={caught(kit)},
+        **_common(kit, "raw", "excel"),
+    )
     def raw(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "raw") as work:
             kept = keep_bytes(work)
@@ -55,7 +62,9 @@ def _raw(kit: FeedKit) -> dg.AssetsDefinition:
                 "bytes": kept.size,
                 "arrival": work.arrival.number,
             }
-            return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(kept.delivery))
+            return dg.MaterializeResult(
+                metadata=metadata, data_version=dg.DataVersion(kept.delivery), check_results=list(on_time_results(work))
+            )
 
     return raw
 

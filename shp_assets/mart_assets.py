@@ -55,12 +55,15 @@ def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: 
 
 
 def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
-    """Which partitions a roll-up lacks, and which share of the rows read it knows.
+    """Which partitions a roll-up lacks, how many are still to come, and which share of the rows read it knows.
+
+    What is not due yet is not missing: before its due time nobody can say more than that it is expected.
 
     Args:
         partitions: all partitions of the feed.
     """
-    known = [record for record in partitions if record.state is not State.WAIVED]
+    ahead = sum(record.state is State.EXPECTED for record in partitions)
+    known = [record for record in partitions if record.state not in (State.WAIVED, State.EXPECTED)]
     missing = [record for record in known if not record.state.is_published]
     read = sum(record.rows.get("read", 0) for record in known)
     clean = sum(record.rows.get("clean", 0) for record in known if record.state.is_published)
@@ -68,6 +71,7 @@ def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
         "complete": not missing,
         "partitions": len(known) - len(missing),
         "missing": [record.partition for record in missing],
+        "expected": ahead,
         "share_of_rows": clean / read if read else 1.0,
     }
 

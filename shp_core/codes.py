@@ -91,6 +91,8 @@ class Code(StrEnum):
     VOLUME_OUT_OF_RANGE = "volume_out_of_range"
     # deliveries
     SOURCE_MISSING = "source_missing"
+    LATE = "late"
+    UNUSUALLY_LATE = "unusually_late"
     STILL_MOVING = "still_moving"
     NO_PARTITION = "no_partition"
     AMBIGUOUS_PARTITION = "ambiguous_partition"
@@ -300,6 +302,16 @@ TABLE: dict[Code, CodeInfo] = {
     ),
     Code.SOURCE_MISSING: _file(
         FaultKind.SOURCE_MISSING, "The file is not there; send it (again).", "The file went away before it was copied."
+    ),
+    Code.LATE: _file(
+        FaultKind.SOURCE_MISSING,
+        "The file is late; send it, or say that it will never come.",
+        "The due time passed and no file came; `shp waive` says that none will.",
+    ),
+    Code.UNUSUALLY_LATE: _file(
+        FaultKind.SOURCE_MISSING,
+        "The file is usually there by now; nothing is wrong yet.",
+        "Most files of the feed came earlier than this, counted from their due time; the due time has not passed.",
     ),
     Code.STILL_MOVING: _file(
         FaultKind.TRANSIENT,

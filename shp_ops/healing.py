@@ -1,4 +1,4 @@
-"""What commands show of breakers and incidents, and how a person lets a held partition run once more.
+"""What commands show of breakers and incidents; how a person lets a held partition run once more, or gives it up.
 
 Must not live here: Dagster; the run is asked for by the sensor `redrives`.
 """
@@ -6,19 +6,22 @@ Must not live here: Dagster; the run is asked for by the sensor `redrives`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from shp_core.codes import Code
 from shp_core.errors import Fault, UsageError
+from shp_core.expectations.expected import due_of, is_expected
 from shp_core.healing.breaker import Breaker, asked_for
-from shp_core.states import HELD_STATES
+from shp_core.states import HELD_STATES, State
 from shp_ops.advice import advice
 from shp_ops.installation import catalogue_of, looked_at, require_feed
 from shp_resources.ledger import Incident, Ledger, PartitionRecord
+from shp_resources.ledger.partitions import Fields
 from shp_resources.settings import Settings
 from shp_resources.system_clock import SystemClock
 
 _SHOWN = 100
+_WAIVABLE = HELD_STATES | {State.EXPECTED, State.LATE}
 _WITHOUT_A_PLACE = (Code.NO_PARTITION, Code.AMBIGUOUS_PARTITION)
 
 
@@ -69,6 +72,61 @@ def release(settings: Settings, feed: str, partition: str) -> PartitionRecord:
             now = SystemClock().now()
             _ask_breaker(ledger, record.cause, now)
             return ledger.partitions.move(feed, partition, record.state, expect_version=record.version, next_attempt_at=now, armed_at=now)
+
+
+def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionRecord:
+    """Say that a partition will never come, or never be mended: it is not waited for, and no roll-up misses it.
+
+    Args:
+        settings: the installation.
+        feed: feed.
+        partition: partition key.
+        why: what people are told.
+
+    Raises:
+        UsageError: there is no such feed or partition, it is published, or a run works on it.
+    """
+    model = require_feed(settings, catalogue_of(settings), feed)
+    with looked_at(settings):
+        ledger = Ledger(settings.ledger_dsn)
+        with ledger.transaction():
+            if ledger.partitions.get(feed, partition) is None and is_expected(model.partition, partition, SystemClock().now()):
+                ledger.expectations.plan(feed, {partition: due_of(model.partition, partition)})
+            record = _waivable(ledger.partitions.get(feed, partition), feed, partition)
+            return _move(ledger, record, State.WAIVED, message=why, next_attempt_at=None)
+
+
+def take_waiver_back(settings: Settings, feed: str, partition: str) -> PartitionRecord:
+    """Wait for a waived partition again; what it had already runs once more.
+
+    Args:
+        settings: the installation.
+        feed: feed.
+        partition: partition key.
+
+    Raises:
+        UsageError: there is no such feed or partition, or it is not waived.
+    """
+    require_feed(settings, catalogue_of(settings), feed)
+    with looked_at(settings):
+        ledger = Ledger(settings.ledger_dsn)
+        with ledger.transaction():
+            record = ledger.partitions.get(feed, partition)
+            if record is None or record.state is not State.WAIVED:
+                raise UsageError(f"{feed}/{partition} is not waived.", f"See where it stands: shp partitions {feed}")
+            return _move(ledger, record, State.EXPECTED if record.arrival is None else State.ARRIVED)
+
+
+def _waivable(record: PartitionRecord | None, feed: str, partition: str) -> PartitionRecord:
+    if record is None:
+        raise UsageError(f"Nothing is known of {feed}/{partition}, and nobody expects it.", f"See which there are: shp partitions {feed}")
+    if record.state not in _WAIVABLE:
+        raise UsageError(f"{feed}/{partition} is {record.state}: its rows are there, or on their way.", f"See it: shp partitions {feed}")
+    return record
+
+
+def _move(ledger: Ledger, record: PartitionRecord, to: State, **fields: Unpack[Fields]) -> PartitionRecord:
+    return ledger.partitions.move(record.feed, record.partition, to, expect_version=record.version, **fields)
 
 
 def _held(record: PartitionRecord | None, feed: str, partition: str) -> PartitionRecord:

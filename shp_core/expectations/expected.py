@@ -60,6 +60,11 @@ def due_of(spec: Partition, partition: str) -> datetime | None:
     return due_at(spec, begin)
 
 
+def is_expected(spec: Partition, partition: str, now: datetime) -> bool:
+    """Whether a feed expects a partition by now."""
+    return any(item.partition == partition for item in expected(spec, now))
+
+
 def _periods(spec: Partition, now: datetime) -> Iterator[Expected]:
     for begin in begins(spec, now):
         if spec.calendar is None or spec.calendar.expects(local_day(spec, begin)):

@@ -74,9 +74,6 @@ _ARMINGS: dict[Arming, str] = {
 }
 """What arms a partition beside a new arrival and a person, who always do."""
 
-NOT_ENTERED = (State.EXPECTED, State.LATE)
-"""States that the moves know and nothing enters yet."""
-
 _SCOPES = (Scope.FILE, Scope.PLATFORM)
 """Codes of these scopes can hold a partition."""
 
@@ -144,6 +141,21 @@ What a contract refused is judged again by itself when the feed file changes its
 raised: the sensor `redrives` compares them with those that refused it. In this version a platform learns of a changed feed
 file when it is started again.
 
+### What does not come
+
+A feed that says what it expects ([feeds.md](feeds.md#partitions-files-and-periods)) has a partition in the ledger for each
+period from its first moment on: `expected`, with its `due_at`. The sensor `lateness` makes it `late` when the due time has
+passed and no file was seen; each partition by its own due time, so the file of another day changes nothing, and a feed that
+never delivered is late, not unknown. A file that lies in the drop folder and was not looked at yet, as after a stop, is not
+late. People are told once for each feed (`late/<feed>`, a warning), and again only when all of it has come; in Dagster the
+check `on_time` of `raw` is red for the partition. Where five files or more have come, people are told beforehand too
+(`unusually_late/<feed>`, for information): when nine of ten files used to be there a quarter of an hour ago, and the due time
+has not passed. Roll-ups miss what is late, not what is only expected.
+
+`shp waive FEED PARTITION --why TEXT` says that a file will never come: it is `waived`, leaves its incident, and no roll-up
+misses it; `--undo` takes that back. A day that the feed file does not expect any more (an edited calendar) is waived by itself,
+and expected again when that is taken back. A file that comes all the same is taken, whatever the state was.
+
 ### By hand
 
 `shp quarantine release FEED PARTITION` lets a held partition run once more, whatever holds it. Three other ways, all safe
@@ -187,7 +199,7 @@ _AFTER_CODES = """\
 ## States and moves
 
 A partition is in one of {count} states. A move that is not in this table is refused (`shp_core/states.py`); a move is
-stored with compare-and-set, so two workers never both make it. Nothing in this version enters {not_entered}.
+stored with compare-and-set, so two workers never both make it.
 
 | from | to | why |
 |---|---|---|
@@ -200,7 +212,7 @@ def healing_page(numbers: Numbers) -> str:
     Args:
         numbers: what other packages decide about.
     """
-    after_codes = _AFTER_CODES.format(count=len(State), not_entered=_listed(NOT_ENTERED))
+    after_codes = _AFTER_CODES.format(count=len(State))
     return "".join((_HEAD, *_kinds(), _after_kinds(numbers), *_codes(), after_codes, *_moves()))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from shp_core.states import State
+
 _HASH, _RUN = 12, 8
 
 
@@ -40,7 +42,8 @@ def _attempt_end(event: dict[str, Any]) -> str:
 
 
 def _transition(event: dict[str, Any]) -> str:
-    return f"{event.get('old', '-')} -> {event['new']}{_code(event)}"
+    why = f" ({event['message']})" if event["new"] == State.WAIVED and event.get("message") else _code(event)
+    return f"{event.get('old', '-')} -> {event['new']}{why}"
 
 
 def _publication(event: dict[str, Any]) -> str:

@@ -7,14 +7,17 @@ from typing import Any
 import click
 
 from shp_core.errors import UsageError
+from shp_core.states import PUBLISHED_STATES, State
 from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
 _PARTITIONS_HELP = """
-Exit code 0: every partition is published (or none is known yet).
+Exit code 0: every partition is published, waived, or expected and not due yet (or none is known yet).
           1: some are not.
 Example:  shp partitions sales
 """
+
+_WELL = {*PUBLISHED_STATES, State.WAIVED, State.EXPECTED}
 
 _HISTORY_HELP = """
 Exit code 0: something is known of it.  2: nothing is.
@@ -33,7 +36,7 @@ def partitions(desk: Desk, feed: str) -> int:
     desk.answer({"feed": feed, "partitions": records})
     if not desk.json:
         _show_partitions(desk, feed, records)
-    return 0 if all(record["state"].startswith("published") for record in records) else 1
+    return 0 if all(record["state"] in _WELL for record in records) else 1
 
 
 @click.command(cls=Taught, epilog=_HISTORY_HELP)
@@ -66,5 +69,7 @@ def _show_partitions(desk: Desk, feed: str, records: list[dict[str, Any]]) -> No
         return
     partition_listing(records).show(desk.console)
     for record in records:
-        if record["code"]:
+        if record["state"] == State.WAIVED:
+            desk.say(f"{record['partition']}: waived: {record['message'] or ''}")
+        elif record["code"]:
             desk.say(f"{record['partition']}: {record['code']}: {record['message'] or ''}")

@@ -2,6 +2,7 @@
 
     arrivals      sources as last seen, arrivals, deliveries
     partitions    states, moved with compare-and-set
+    expected      what is expected and late, many at once
     attempts      runs of a partition, first verdict wins
     leases        one worker per partition
     publications  what sinks are to hold, what they were made to hold, how far marts have read

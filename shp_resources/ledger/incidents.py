@@ -5,7 +5,7 @@ Must not live here: when an incident opens (verdicts) and what proves that a mem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,12 +75,16 @@ class Incidents:
         self._transactions = transactions
 
     def join(self, cause: str, feed: str, partition: str, *, severity: str, code: str, message: str, at: datetime) -> int:
-        """Make a partition a member of its cause's incident, which opens with its first member.
+        """Make a partition a member of its cause's incident; see `join_all`."""
+        return self.join_all(cause, feed, [partition], severity=severity, code=code, message=message, at=at)
+
+    def join_all(self, cause: str, feed: str, partitions: Sequence[str], *, severity: str, code: str, message: str, at: datetime) -> int:
+        """Make partitions members of their cause's incident, which opens with its first member.
 
         Args:
-            cause: what holds the partition.
+            cause: what holds the partitions.
             feed: feed.
-            partition: partition key.
+            partitions: partition keys, at least one.
             severity: of an incident that opens.
             code: of an incident that opens.
             message: of an incident that opens, for people.
@@ -97,9 +101,10 @@ class Incidents:
             number: int | None = connection.execute(known).scalar_one_or_none()
             if number is None:  # an insert that meets a row draws a number too: five hundred members, five hundred numbers
                 number = connection.execute(touched.returning(incidents.c.id)).scalar_one()
-            member = insert(incident_members).values(incident=number, feed=feed, partition=partition, joined_at=at)
+            members = [{"incident": number, "feed": feed, "partition": partition, "joined_at": at} for partition in partitions]
             again = {"left_at": None, "outcome": None}
-            connection.execute(member.on_conflict_do_update(index_elements=["incident", "feed", "partition"], set_=again))
+            joined = insert(incident_members).on_conflict_do_update(index_elements=["incident", "feed", "partition"], set_=again)
+            connection.execute(joined, members)
             return number
 
     def leave(self, incident: int, member: Member, outcome: str, at: datetime) -> None:
@@ -135,6 +140,10 @@ class Incidents:
     def open(self) -> list[Incident]:
         """Incidents that are open, oldest first."""
         return self._read(sa.select(incidents).where(_STILL_OPEN).order_by(incidents.c.id))
+
+    def of_cause(self, cause: str) -> list[Incident]:
+        """The open incident of a cause, if there is one."""
+        return self._read(sa.select(incidents).where(_STILL_OPEN, incidents.c.cause == cause))
 
     def newest(self, limit: int) -> list[Incident]:
         """The open ones, then those that were closed last."""

@@ -12,6 +12,7 @@ from typing import Any
 from shp_resources.ledger.arrivals import Arrivals
 from shp_resources.ledger.attempts import Attempts
 from shp_resources.ledger.breakers import Breakers
+from shp_resources.ledger.expected import Expectations
 from shp_resources.ledger.history import history
 from shp_resources.ledger.incidents import Incidents
 from shp_resources.ledger.leases import Leases
@@ -42,6 +43,7 @@ class Ledger:
         self.breakers = Breakers(self._transactions)
         self.waiting = Waiting(self._transactions)
         self.incidents = Incidents(self._transactions)
+        self.expectations = Expectations(self._transactions)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
