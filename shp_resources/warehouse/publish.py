@@ -1,7 +1,8 @@
 """Publishing a partition: all or nothing, once.
 
-Everything happens in the caller's one transaction, under the feed's advisory lock. Who owns a key that several
-partitions deliver is decided in `keys`; this module knows the order of the steps, the fence and the record.
+Everything happens in the caller's one transaction, under the feed's advisory lock: held alone by `publish`, shared by
+those that `publish_beside` each other. Who owns a key that several partitions deliver is decided in `keys`; this module
+knows the order of the steps, the fence and the record.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Outcome:
 def publish(
     cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
 ) -> Outcome:
-    """Make the warehouse hold a publication; the caller holds the feed's lock and commits.
+    """Make the warehouse hold a publication; the caller holds the feed's lock alone, and commits.
 
     Raises:
         Fault: `superseded` or `sink_disagrees`.
@@ -70,10 +71,25 @@ def publish(
         restored = _restore_rejects(cur, target, publication, recorded, rejects)
         return Outcome(turned or restored, *standing, recorded)
     _refuse_twin_delivery(cur, target, publication)
-    came = _load_straight(cur, target, publication, clean) if straight.may_be_tried(cur, target, standing) else None
-    if came is None:
-        return _replace(cur, target, publication, clean, rejects)
-    return _finish(cur, target, publication, came, 0, rejects)
+    if standing == (0, 0) and not target.contract.key:
+        return _load_straight(cur, target, publication, clean, rejects)
+    return _replace(cur, target, publication, clean, rejects)
+
+
+def publish_beside(
+    cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+) -> Outcome:
+    """Make the warehouse hold a new partition of a feed with a key; the caller shares the feed's lock, and commits.
+
+    Raises:
+        Closed: something stands of it, or a key is contested: only `publish` may settle that.
+        Fault: `superseded` or `sink_disagrees`.
+    """
+    take_fence(cur, target, publication.partition, publication.fence)
+    straight.require_open(cur, target, _standing(cur, target, publication.partition))
+    if _recorded_rejects(cur, target, publication) is not None:  # it has no rows, and is there already
+        raise straight.Closed
+    return _load_straight(cur, target, publication, clean, rejects)
 
 
 def take_fence(cur: cursor, target: Target, partition: str, fence: tuple[int, int]) -> None:
@@ -177,10 +193,12 @@ def _finish(
     return outcome
 
 
-def _load_straight(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> tuple[str, ...] | None:
-    """Bring the rows in by the short way; None where it is closed, else as `_stage`."""
+def _load_straight(
+    cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+) -> Outcome:
+    """Bring the rows in by the short way."""
     came = straight.copy(cur, target, publication.partition, publication.delivery, clean)
-    return None if came is None else _as_expected(came, target, publication)
+    return _finish(cur, target, publication, _as_expected(came, target, publication), 0, rejects)
 
 
 def _stage(cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch]) -> tuple[str, ...]:

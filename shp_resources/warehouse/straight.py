@@ -1,8 +1,9 @@
-"""The short way of a publication into its table: copied once, not twice.
+"""The short way of a publication into its table: copied once, not twice, and beside other partitions of the feed.
 
 Rows usually come in through a table of incoming rows, because it must be known which keys are whose before any of them
-is loaded. Where nothing of the partition stands and no key of the feed is contested, there is most likely nothing to
-settle: the rows are copied to where readers will see them, and the table's own key tells when that was wrong.
+is loaded, and no other partition may be published meanwhile. Where nothing of the partition stands and no key of the
+feed is contested, there is most likely nothing to settle: the rows are copied to where readers will see them, and the
+table's own key tells when that was wrong. Whoever settles keys waits until all these are done.
 Must not live here: what is done about a contested key (`keys`).
 """
 
@@ -12,30 +13,34 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 from psycopg2 import sql
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import DeadlockDetected, UniqueViolation
 from psycopg2.extensions import cursor
 
 from shp_resources.warehouse import transfer
 from shp_resources.warehouse.target import PLACE, Target
 
 
-def may_be_tried(cur: cursor, target: Target, standing: tuple[int, int]) -> bool:
-    """Whether the short way is worth trying.
+class Closed(Exception):
+    """Something must be settled with other partitions; the transaction is to be undone, and the long way taken."""
+
+
+def require_open(cur: cursor, target: Target, standing: tuple[int, int]) -> None:
+    """Go on only where nothing seems to be in the way.
 
     Args:
         cur: in the publication's transaction.
-        target: the feed's tables.
+        target: the tables of a feed with a key.
         standing: rows loaded and displaced of the partition.
+
+    Raises:
+        Closed: rows of the partition stand, or a key of the feed is contested.
     """
-    if standing != (0, 0):
-        return False
-    if not target.contract.key:
-        return True
-    cur.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(target.displaced))
-    return cur.fetchone() == (True,)
+    cur.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(target.displaced))
+    if standing != (0, 0) or cur.fetchone() == (True,):
+        raise Closed
 
 
-def copy(cur: cursor, target: Target, partition: str, delivery: str, clean: Iterable[pa.RecordBatch]) -> transfer.Staged | None:
+def copy(cur: cursor, target: Target, partition: str, delivery: str, clean: Iterable[pa.RecordBatch]) -> transfer.Staged:
     """Copy a partition's clean rows into the table that readers use.
 
     Args:
@@ -46,14 +51,13 @@ def copy(cur: cursor, target: Target, partition: str, delivery: str, clean: Iter
         clean: clean rows; gone through once more by whoever takes the long way afterwards.
 
     Returns:
-        What came in; None where another partition holds one of the keys: nothing is changed then.
+        What came in.
+
+    Raises:
+        Closed: another partition holds one of the keys, or one that is being published waits for a key of this one.
     """
-    cur.execute("SAVEPOINT straight")
     place = dict(zip(PLACE, (partition, delivery), strict=False))
     try:
-        copied = transfer.copy_clean(cur, target.loaded, (*target.contract.names, "_row"), clean, place)
-    except UniqueViolation:
-        cur.execute("ROLLBACK TO SAVEPOINT straight")
-        return None
-    cur.execute("RELEASE SAVEPOINT straight")
-    return copied
+        return transfer.copy_clean(cur, target.loaded, (*target.contract.names, "_row"), clean, place)
+    except (UniqueViolation, DeadlockDetected):
+        raise Closed from None

@@ -100,6 +100,23 @@ def ensure_tables(cur: cursor, target: Target) -> None:
     _comment(cur, target)
 
 
+def tables_stand(cur: cursor, target: Target) -> bool:
+    """Whether `ensure_tables` would change nothing; changes nothing itself, so the feed's lock may be shared.
+
+    Raises:
+        Fault: `table_mismatch`, naming columns and types.
+    """
+    places = [("warehouse", target.table), ("quarantine", target.table)]
+    places += [("shp_pub", target.displaced_name)] if target.contract.key else []
+    loaded, rejects, *displaced = table_columns(cur, *places)
+    if not (loaded and rejects and all(displaced)):
+        return False
+    _refuse_other_key(cur, target)
+    _refuse_vanished(cur, target, loaded)
+    same = all(_fits(target, columns) for columns in (loaded, *displaced))
+    return same and not any(_missing_comments(cur, target))
+
+
 def table_columns(cur: cursor, *tables: tuple[str, str]) -> list[Columns]:
     """The columns of some tables, each given as schema and name."""
     cur.execute(
@@ -160,16 +177,21 @@ def _create_rejects(cur: cursor, target: Target) -> None:
 
 def _comment(cur: cursor, target: Target) -> None:
     """Let the comments say what the feed file says now."""
+    columns, table = _missing_comments(cur, target)
+    for name, words in columns.items():
+        place = sql.Identifier("warehouse", target.table, name)
+        cur.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(words)))
+    if table is not None:
+        cur.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(target.loaded, sql.Literal(table)))
+
+
+def _missing_comments(cur: cursor, target: Target) -> tuple[dict[str, str], str | None]:
+    """What must be said of columns, and of the table, that is not said yet."""
     wanted = {column.name: column.description or f"Column '{column.header}' of the sheet" for column in target.contract.columns}
-    wanted |= _PLACE_COMMENTS
     found, found_table = _comments(cur, target)
-    for name, words in wanted.items():
-        if found.get(name) != words:
-            place = sql.Identifier("warehouse", target.table, name)
-            cur.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(place, sql.Literal(words)))
     words = target.description or f"Feed {target.feed}"
-    if found_table != words:
-        cur.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(target.loaded, sql.Literal(words)))
+    missing = {name: text for name, text in (wanted | _PLACE_COMMENTS).items() if found.get(name) != text}
+    return missing, words if found_table != words else None
 
 
 def _comments(cur: cursor, target: Target) -> tuple[dict[str, str], str | None]:
@@ -181,6 +203,11 @@ def _comments(cur: cursor, target: Target) -> tuple[dict[str, str], str | None]:
     )
     found = dict(cur.fetchall())
     return found, found.pop(None, None)
+
+
+def _fits(target: Target, existing: Columns) -> bool:
+    """Whether a table has all columns of the contract, and each holds its values."""
+    return all(column.name in existing and _holds(existing[column.name], sql_type(column)) for column in target.contract.columns)
 
 
 def _change(cur: cursor, target: Target, schema: str, table: str, existing: Columns) -> None:

@@ -17,9 +17,10 @@ from shp_core.feeds.marts import Mart
 from shp_core.healing.faults import Evidence
 from shp_resources.database import make_engine, translate
 from shp_resources.warehouse import marts
-from shp_resources.warehouse.publish import Outcome, Publication, publish, replace_rejects, take_fence
+from shp_resources.warehouse.publish import Outcome, Publication, publish, publish_beside, replace_rejects, take_fence
 from shp_resources.warehouse.readback import Held, read_back, row_digests
-from shp_resources.warehouse.tables import ensure_schemas, ensure_tables
+from shp_resources.warehouse.straight import Closed
+from shp_resources.warehouse.tables import ensure_schemas, ensure_tables, tables_stand
 from shp_resources.warehouse.target import Target
 
 
@@ -82,8 +83,22 @@ class Warehouse:
         """A transaction that alone may change a feed's tables."""
         with self.transaction() as cur:
             ensure_schemas(cur)
-            cur.execute("SELECT pg_advisory_xact_lock(hashtext('shp.publish'), hashtext(%s))", (target.feed,))
+            _lock(cur, target, alone=True)
             ensure_tables(cur, target)
+            yield cur
+
+    @contextmanager
+    def _beside(self, target: Target) -> Iterator[Any]:
+        """A transaction that may add a partition to a feed's tables while others add theirs."""
+        with self.transaction() as cur:
+            ensure_schemas(cur)
+            _lock(cur, target, alone=False)
+            if not tables_stand(cur, target):
+                cur.connection.rollback()  # the shared lock with it
+                _lock(cur, target, alone=True)
+                ensure_tables(cur, target)
+                cur.connection.commit()
+                _lock(cur, target, alone=False)
             yield cur
 
     def publish(
@@ -101,6 +116,9 @@ class Warehouse:
             Fault: the database failed, or a newer arrival was published (`superseded`).
             Refusal: the same bytes are published as another partition of a feed without a key.
         """
+        if target.contract.key:
+            with suppress(Closed), self._beside(target) as cur:
+                return publish_beside(cur, target, publication, clean, rejects)
         with self._feed(target) as cur:
             return publish(cur, target, publication, clean, rejects)
 
@@ -144,6 +162,12 @@ class Warehouse:
         with self.transaction() as cur:
             ensure_schemas(cur)
             return marts.refresh(cur, mart, target)
+
+
+def _lock(cur: Any, target: Target, *, alone: bool) -> None:
+    """Take the feed's lock until the transaction's end."""
+    shared = "" if alone else "_shared"
+    cur.execute(f"SELECT pg_advisory_xact_lock{shared}(hashtext('shp.publish'), hashtext(%s))", (target.feed,))
 
 
 def _touch_nothing(cur: Any, tables: Iterable[sql.Composable]) -> None:
