@@ -8,6 +8,7 @@ import dagster as dg
 
 from shp_assets.feed_assets import feed_assets
 from shp_assets.kit import FeedKit
+from shp_assets.lake_assets import lake_assets, lake_checks
 from shp_assets.mart_assets import mart_asset
 from shp_assets.preview import PREVIEW_IO, NowhereIOManager
 from shp_core.feeds.load import Catalogue
@@ -21,10 +22,13 @@ def build_kits(catalogue: Catalogue) -> dict[str, FeedKit]:
 
 def build_assets(catalogue: Catalogue, kits: Mapping[str, FeedKit], outside: Outside) -> dg.Definitions:
     """Assets of all feeds and marts, with the resources they need."""
+    with_lake = [kit for kit in kits.values() if kit.lake is not None]
     assets = [asset for kit in kits.values() for asset in feed_assets(kit)]
+    in_lake = [asset for kit in with_lake for asset in lake_assets(kit)]
     marts = [mart_asset(mart, kits[mart.from_]) for mart in catalogue.marts.values()]
     return dg.Definitions(
-        assets=[*assets, *marts],
+        assets=[*assets, *in_lake, *marts],
+        asset_checks=[lake_checks(kit) for kit in with_lake],
         resources={"outside": outside, PREVIEW_IO: NowhereIOManager()},
         executor=dg.in_process_executor,
     )

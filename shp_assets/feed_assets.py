@@ -1,6 +1,6 @@
-"""A feed's assets: raw, then text, validated and quarantine from one step, then the warehouse."""
+"""A feed's assets on the way into the warehouse: raw, then text, validated and quarantine from one step, then the warehouse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -30,12 +30,20 @@ _DESCRIPTIONS = {
 
 
 def feed_assets(kit: FeedKit) -> list[dg.AssetsDefinition]:
-    """All partitioned assets of a feed."""
+    """The partitioned assets of a feed on the way into the warehouse."""
     return [_raw(kit), _validate(kit), _warehouse(kit)]
 
 
-def _common(kit: FeedKit, layer: str, kind: str) -> dict[str, Any]:
-    words = f"{_DESCRIPTIONS[layer]} {kit.feed.description or ''}".strip()
+def common(kit: FeedKit, descriptions: Mapping[str, str], layer: str, kind: str) -> dict[str, Any]:
+    """What every asset of a feed says of itself.
+
+    Args:
+        kit: the feed.
+        descriptions: a sentence for each layer.
+        layer: the asset's layer, which is its group too.
+        kind: what it is kept in.
+    """
+    words = f"{descriptions[layer]} {kit.feed.description or ''}".strip()
     return {
         "group_name": layer,
         "owners": [kit.feed.owner],
@@ -51,7 +59,7 @@ def _raw(kit: FeedKit) -> dg.AssetsDefinition:
         partitions_def=kit.partitions,
         check_specs=on_time_specs(kit),
         hooks={caught(kit)},
-        **_common(kit, "raw", "excel"),
+        **common(kit, _DESCRIPTIONS, "raw", "excel"),
     )
     def raw(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "raw") as work:
@@ -81,7 +89,7 @@ def _validate(kit: FeedKit) -> dg.AssetsDefinition:
             is_required=False,
             metadata={"dagster/column_schema": schema, **metadata},
             **io,
-            **_common(kit, layer, "parquet"),
+            **common(kit, _DESCRIPTIONS, layer, "parquet"),
         )
 
     @dg.multi_asset(
@@ -159,7 +167,7 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
         freshness_policy=_freshness(kit),
         op_tags=_FIRST,
         hooks={caught(kit)},
-        **_common(kit, "warehouse", "postgres"),
+        **common(kit, _DESCRIPTIONS, "warehouse", "postgres"),
     )
     def warehouse(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "warehouse") as work:

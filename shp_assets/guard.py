@@ -18,16 +18,19 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.dropped import take_up_dropped
-from shp_assets.kit import FeedKit
+from shp_assets.kit import LAKE_LAYERS, SINKS_AGREE, FeedKit
+from shp_assets.lake_work import LakeWork
 from shp_assets.work import BY_HAND, INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
 from shp_resources.database import fault_behind
+from shp_resources.ledger import ELT, ETL
 from shp_resources.outside import Outside
 from shp_resources.spool import Spooled
 
 VIA_TAG = "shp/via"
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 _STOPPED_BY_PERSON = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
@@ -40,14 +43,36 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
     """
     last = _last_step(context.job_def, kit)
     work = Work(kit, context.partition_key, context.run.run_id, _via(context.run), last == "warehouse", outside)
+    with _noted(context, work, step):
+        if step == "raw" and VIA_TAG not in context.run.tags:
+            take_up_dropped(work)
+        with work.step(step):
+            yield work
+            if step == last and not work.publishes:
+                work.ended()
+
+
+@contextmanager
+def guarded_lake(context: Context, kit: FeedKit, outside: Outside, step: str) -> Iterator[LakeWork]:
+    """Do a step's work on the way into the lake, under that way's own lease.
+
+    Raises:
+        dg.Failure: whatever went wrong, with code, kind and next step as metadata; Dagster never retries it.
+    """
+    last = _last_lake_step(context.job_def, kit)
+    work = LakeWork(kit, context.partition_key, context.run.run_id, _via(context.run), last != "lake", outside)
+    with _noted(context, work, step), work.step(step):
+        yield work
+        if step == last:
+            work.ended()
+
+
+@contextmanager
+def _noted(context: Context, work: Work, step: str) -> Iterator[None]:
+    """Whatever ends the body is told the ledger, an interruption too."""
     try:
-        with told(context, f"step {step} of {kit.name}", work):
-            if step == "raw" and VIA_TAG not in context.run.tags:
-                take_up_dropped(work)
-            with work.step(step):
-                yield work
-                if step == last and not work.publishes:
-                    work.ended()
+        with told(context, f"step {step} of {work.kit.name}", work):
+            yield
     except DagsterExecutionInterruptedError:
         stopped = interruption(context.instance, work)
         _tell_ledger(context, work, stopped)
@@ -55,7 +80,7 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
 
 
 @contextmanager
-def told(context: dg.AssetExecutionContext, place: str, work: Work | None = None) -> Iterator[None]:
+def told(context: Context, place: str, work: Work | None = None) -> Iterator[None]:
     """Turn whatever goes wrong into a failure that says what it is and what can be done.
 
     Args:
@@ -80,16 +105,21 @@ def told(context: dg.AssetExecutionContext, place: str, work: Work | None = None
         raise _failure(fault) from None  # its message may quote a cell
 
 
-def caught(kit: FeedKit) -> dg.HookDefinition:
-    """The hook that gives a verdict where a step failed outside its body: a type check, a blocking check."""
+def caught(kit: FeedKit, way: str = ETL) -> dg.HookDefinition:
+    """The hook that gives a verdict where a step failed outside its body: a type check, a blocking check.
 
-    @dg.failure_hook(name=f"caught_{kit.name}", required_resource_keys={"outside"})
+    Args:
+        kit: the feed.
+        way: which of a partition's two runs the step belongs to.
+    """
+
+    @dg.failure_hook(name=f"caught_{way}_{kit.name}", required_resource_keys={"outside"})
     def hook(context: dg.HookContext) -> None:
         run = context.instance.get_run_by_id(context.run_id)
         partition = run.tags.get("dagster/partition") if run else None
         if run is None or partition is None:
             return
-        work = Work(kit, partition, run.run_id, _via(run), publishes(run, kit), context.resources.outside)
+        work = work_of(kit, partition, run.run_id, _via(run), way, publishes(run, kit, way), context.resources.outside)
         error, place = context.op_exception or RuntimeError(), f"step {context.op.name}, outside its body"
         _tell_ledger(context, work, _storage_fault(error, place) or unnamed(error, place))
 
@@ -123,9 +153,16 @@ def unnamed(error: BaseException, place: str) -> Fault:
     return Fault(Code.CODE_BUG, f"{words[:300]} in {place}.", Evidence("worker", text=name))
 
 
-def publishes(run: dg.DagsterRun, kit: FeedKit) -> bool:
-    """Whether a run is to reach the warehouse; of a run in some process of its own, which names no assets, it is assumed."""
-    return not run.asset_selection or kit.key("warehouse") in run.asset_selection
+def publishes(run: dg.DagsterRun, kit: FeedKit, way: str = ETL) -> bool:
+    """Whether a run is to reach the sink of a way; of a run in some process of its own, which names no assets, it is assumed."""
+    if way == ELT and kit.agreement in (run.asset_check_selection or ()):
+        return True
+    return not run.asset_selection or kit.key("warehouse" if way == ETL else "curated") in run.asset_selection
+
+
+def work_of(kit: FeedKit, partition: str, run_id: str, via: str, way: str, publishes: bool, outside: Outside) -> Work:
+    """A run's work on a partition, of either way."""
+    return (LakeWork if way == ELT else Work)(kit, partition, run_id, via, publishes, outside)
 
 
 def _last_step(job: dg.JobDefinition, kit: FeedKit) -> str:
@@ -134,6 +171,14 @@ def _last_step(job: dg.JobDefinition, kit: FeedKit) -> str:
     if "warehouse" in layers:
         return "warehouse"
     return "validated" if layers & {"text", "validated", "quarantine"} else "raw"
+
+
+def _last_lake_step(job: dg.JobDefinition, kit: FeedKit) -> str:
+    """The step with which a run's work on the lake ends."""
+    if any(kit.agreement in found.assets_def.asset_and_check_keys for found in job.asset_layer.data):
+        return SINKS_AGREE
+    layers = {key.path[0] for key in job.asset_layer.selected_asset_keys if key in kit.lake_keys}
+    return max(layers, key=LAKE_LAYERS.index, default="lake")
 
 
 def _failure(error: ShpError) -> dg.Failure:
@@ -151,7 +196,7 @@ def _failure(error: ShpError) -> dg.Failure:
     )
 
 
-def _tell_ledger(context: dg.AssetExecutionContext | dg.HookContext, work: Work | None, error: ShpError) -> None:
+def _tell_ledger(context: Context | dg.HookContext, work: Work | None, error: ShpError) -> None:
     if work is None:
         return
     try:
@@ -165,7 +210,7 @@ def _spool(work: Work, error: ShpError) -> None:
     evidence: Evidence | None = getattr(error, "evidence", None)
     seen = evidence.as_dict() if evidence else {}
     with suppress(OSError):  # Dagster's event log has the verdict, and `lost_runs` gives the partition back
-        work.outside.spool.keep(Spooled(*work.key, work.run_id, work.via, work.publishes, str(error.code), error.message, seen))
+        work.outside.spool.keep(Spooled(*work.key, work.run_id, work.via, work.publishes, str(error.code), error.message, seen, work.way))
 
 
 def _path_of(error: BaseException) -> str:

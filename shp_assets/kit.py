@@ -16,6 +16,12 @@ from shp_core.feeds.model import Feed, Partition
 from shp_resources.warehouse import Target
 
 LAYERS = ("raw", "text", "validated", "quarantine", "warehouse")
+"""The way into the warehouse."""
+
+LAKE_LAYERS = ("lake", "curated")
+"""The way into the lake, in runs of its own; only of feeds that declare one."""
+
+SINKS_AGREE = "sinks_agree"
 PERIODS_AHEAD = 1
 """Today's file comes before today is over: the newest partition is of the present period."""
 
@@ -58,8 +64,29 @@ class FeedKit:
 
     @property
     def keys(self) -> list[dg.AssetKey]:
-        """All partitioned assets of the feed."""
+        """The assets on the way into the warehouse."""
         return [self.key(layer) for layer in LAYERS]
+
+    @property
+    def lake_keys(self) -> list[dg.AssetKey]:
+        """The assets on the way into the lake; none where the feed declares no lake."""
+        return [self.key(layer) for layer in LAKE_LAYERS] if self.lake is not None else []
+
+    @property
+    def all_keys(self) -> list[dg.AssetKey]:
+        """All partitioned assets of the feed."""
+        return [*self.keys, *self.lake_keys]
+
+    @property
+    def agreement(self) -> dg.AssetCheckKey:
+        """The check that both sinks say the same."""
+        return dg.AssetCheckKey(self.key("curated"), SINKS_AGREE)
+
+    @property
+    def lake(self) -> str | None:
+        """The feed's folder in the lake, None where it declares none."""
+        sink = self.feed.sinks.lake if self.feed.sinks else None
+        return sink.path if sink else None
 
 
 class _Local(TypedDict):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import dagster as dg
 import psutil
 
-from shp_assets.guard import VIA_TAG, interruption, publishes
+from shp_assets.guard import VIA_TAG, interruption, publishes, work_of
 from shp_assets.kit import FeedKit
-from shp_assets.work import INGEST, Work
+from shp_assets.work import INGEST
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
@@ -44,7 +44,8 @@ def _enter_spooled(kits: Mapping[str, FeedKit], outside: Outside) -> None:
     """Tell the ledger what it could not be told while it was away."""
     for kept in outside.spool.all():
         if kept.feed in kits:
-            work = Work(kits[kept.feed], kept.partition, kept.run_id, kept.via, kept.publishes, outside)
+            told = (kept.partition, kept.run_id, kept.via, kept.way, kept.publishes)
+            work = work_of(kits[kept.feed], *told, outside)
             work.failed(*_told_by(kept))
             outside.spool.forget(kept)
 
@@ -67,9 +68,10 @@ def _is_gone(attempt: Attempt, run: dg.DagsterRun | None) -> bool:
 
 def _end(instance: dg.DagsterInstance, kit: FeedKit, attempt: Attempt, run: dg.DagsterRun | None, outside: Outside) -> None:
     if run is not None and run.status is dg.DagsterRunStatus.SUCCESS:  # a run of some steps only, asked for by hand
-        outside.ledger.attempts.end(attempt.feed, attempt.partition, attempt.run_id, "ended")
+        outside.ledger.attempts.end(attempt.feed, attempt.partition, attempt.run_id, "ended", way=attempt.way)
         return
-    work = Work(kit, attempt.partition, attempt.run_id, attempt.via, run is None or publishes(run, kit), outside)
+    publishing = run is None or publishes(run, kit, attempt.way)
+    work = work_of(kit, attempt.partition, attempt.run_id, attempt.via, attempt.way, publishing, outside)
     stopped = interruption(instance, work)
     if stopped.code is Code.TERMINATED or _did_not_die_alone(attempt):
         work.failed(stopped, stopped.evidence)

@@ -86,12 +86,13 @@ def keep_bytes(work: Work) -> Kept:
     if arrival.source is None:
         raise Fault(Code.ARTEFACT_DAMAGED, "The bytes of an earlier delivery are gone.", Evidence("store", text="no source"))
     path = path_of(arrival.source.uri)
-    copied = _call(work, "store", lambda: _copy(work.outside, path))
+    copied = called(work, "store", lambda: _copy(work.outside, path))
     work.name_delivery(copied.sha256, copied.size)
     return Kept(copied.sha256, copied.size, name)
 
 
-def _call(work: Work, system: str, do: Callable[[], T]) -> T:
+def called(work: Work, system: str, do: Callable[[], T]) -> T:
+    """Call an outside system on behalf of a run; see `call`."""
     return call(work.outside, system, work.kit.name, do, work.place, _ASKED.get(work.via, Asked.NOBODY))
 
 
@@ -125,7 +126,7 @@ def refuse_unsound(work: Work, verdict: Verdict) -> None:
         text = "rows read are not clean + rejected + duplicate"
         raise Fault(Code.CODE_BUG, f"In delivery {verdict.delivery[:12]} {text}.", Evidence("worker", text=text))
     for refusal in verdict.refusals:
-        _call(work, SINK, lambda: _show_rejects(work, verdict))
+        called(work, SINK, lambda: _show_rejects(work, verdict))
         raise refusal
 
 
@@ -142,28 +143,52 @@ def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
         Fault: a sink failed.
     """
     delivery, contract, outside = work.delivery(), work.kit.contract, work.outside
-    artefacts = outside.store.validated(delivery, contract)
-    if artefacts is None:
-        text = f"The rows of {work.kit.name}/{work.partition} are not validated under the feed's present contract."
-        raise NotMadeYet(text, f"Materialize validated/{work.kit.name} first.")
+    artefacts = sound_artefacts(work)
     summary = artefacts.summary
-    refuse_unsound(work, _judge(work, delivery, artefacts))
-    _refuse_twin(work, delivery)
     publication = Publication(
         work.partition, delivery, contract.version, CONVERTER_VERSION, work.attempt.fence, summary.clean, summary.hash
     )
     noted = ledger.Publication(delivery, contract.version, CONVERTER_VERSION)
     outside.ledger.publications.intend(*work.key, SINK, noted, work.attempt.fence)
+    if work.kit.lake is not None:  # it may follow at once, whatever becomes of the warehouse
+        outside.ledger.lake.want(*work.key, noted, work.attempt.fence, outside.clock.now())
 
     def publish() -> Outcome:
         return outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects())
 
-    outcome = _call(work, SINK, publish)
+    outcome = called(work, SINK, publish)
     outside.ledger.publications.confirm(
         *work.key, SINK, noted, work.attempt.fence, rows=summary.clean, hash=summary.hash, at=datetime.now(UTC)
     )
     work.published(delivery, summary, outcome)
     return publication, outcome, summary
+
+
+def artefacts_of(work: Work) -> Validated:
+    """The delivery's artefacts under the feed's contract.
+
+    Raises:
+        NotMadeYet: they are not there (the run left out a step).
+    """
+    artefacts = work.outside.store.validated(work.delivery(), work.kit.contract)
+    if artefacts is None:
+        text = f"The rows of {work.kit.name}/{work.partition} are not validated under the feed's present contract."
+        raise NotMadeYet(text, f"Materialize validated/{work.kit.name} first.")
+    return artefacts
+
+
+def sound_artefacts(work: Work) -> Validated:
+    """The artefacts of a delivery that may be published.
+
+    Raises:
+        NotMadeYet: they are not there.
+        Refusal: the delivery is refused.
+        Fault: `code_bug`, rows were lost or invented.
+    """
+    artefacts, delivery = artefacts_of(work), work.delivery()
+    refuse_unsound(work, _judge(work, delivery, artefacts))
+    _refuse_twin(work, delivery)
+    return artefacts
 
 
 def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from shp_assets.kit import FeedKit
 from shp_core.codes import Code
@@ -21,7 +21,8 @@ from shp_core.healing.cause import breaker_names
 from shp_core.healing.decide import DAY, FaultSeen, History, Verdict, decide, treatment_of
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State
-from shp_resources.ledger import REDRIVE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
+from shp_resources.ledger import ETL, LAKE, REDRIVE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
+from shp_resources.ledger.lake import BEHIND
 from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
 
@@ -46,7 +47,7 @@ class NotMadeYet(Fault):
 
 @dataclass(frozen=True)
 class Work:
-    """A run's work on a partition.
+    """A run's work on a partition, on its way into the warehouse.
 
     Args:
         kit: the feed.
@@ -63,6 +64,7 @@ class Work:
     via: str
     publishes: bool
     outside: Outside
+    way: ClassVar[str] = ETL
 
     @cached_property
     def arrival(self) -> Arrival:
@@ -72,19 +74,24 @@ class Work:
             Fault: `source_missing`, nothing ever came for this partition.
         """
         ledger = self.outside.ledger
-        begun = next((attempt for attempt in ledger.attempts.of_partition(*self.key) if attempt.run_id == self.run_id), None)
-        found = ledger.arrivals.get(begun.arrival) if begun else ledger.arrivals.current(*self.key)
+        mine = (self.run_id, self.way)
+        begun = next((one for one in ledger.attempts.of_partition(*self.key) if (one.run_id, one.way) == mine), None)
+        found = ledger.arrivals.get(begun.arrival) if begun else self._newest()
         if found is None:
             text = f"nothing has arrived for {self.kit.name}/{self.partition}"
             raise Fault(Code.SOURCE_MISSING, f"{text[0].upper()}{text[1:]}.", Evidence("landing", text=text))
         return found
+
+    def _newest(self) -> Arrival | None:
+        """The arrival that a run works on which begins now."""
+        return self.outside.ledger.arrivals.current(*self.key)
 
     @cached_property
     def attempt(self) -> Attempt:
         """This run's entry in the ledger; its fence orders it among other runs."""
         holder = self.holder
         return self.outside.ledger.attempts.begin(
-            *self.key, self.arrival.number, self.run_id, pid=holder.pid, pid_started=holder.started, via=self.via
+            *self.key, self.arrival.number, self.run_id, pid=holder.pid, pid_started=holder.started, via=self.via, way=self.way
         )
 
     @cached_property
@@ -98,6 +105,11 @@ class Work:
         return self.kit.name, self.partition
 
     @property
+    def lease(self) -> tuple[str, str]:
+        """What this run's lease is on: each way has one of its own, so that a slow cluster keeps nobody from the warehouse."""
+        return self.key
+
+    @property
     def place(self) -> str:
         """Partition and attempt, which tell this run's calls from others."""
         return f"{self.partition}/{self.attempt.number}"
@@ -106,12 +118,16 @@ class Work:
     def step(self, name: str) -> Iterator[None]:
         """Hold the partition's lease through a step, and note in the ledger that the run is in it."""
         ledger = self.outside.ledger
-        with ledger.leases.held(*self.key, self.holder, alive=process_alive):
+        with ledger.leases.held(*self.lease, self.holder, alive=process_alive):
             with ledger.transaction():
-                ledger.attempts.note_step(*self.key, self.attempt.run_id, name)
-                if self.publishes:
-                    self._move(self._begin_of_run)
+                ledger.attempts.note_step(*self.key, self.attempt.run_id, name, self.way)
+                self._begin()
             yield
+
+    def _begin(self) -> None:
+        """Show that a run is under way."""
+        if self.publishes:
+            self._move(self._begin_of_run)
 
     def name_delivery(self, delivery: str, size: int) -> None:
         """Note which bytes the arrival brought."""
@@ -138,14 +154,31 @@ class Work:
         rows = {**row_counts(summary), "displaced": outcome.displaced, "loaded": outcome.loaded}
         ledger = self.outside.ledger
         with ledger.transaction():
+            ledger.partitions.lock(*self.key)
             ledger.attempts.end(*self.key, self.run_id, str(state))
+            held = self._until_the_lake_follows(outcome)
             if self.publishes:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
-                self._move(lambda record: self._end_of_run(record, state, {"rows": rows, "cause": None, **self._judged(delivery)}))
+                to, beside = (State.PARKED, held) if held else (state, {"cause": None})
+                self._move(lambda record: self._end_of_run(record, to, {"rows": rows, **self._judged(delivery), **beside}))
+
+    def _until_the_lake_follows(self, outcome: Outcome) -> dict[str, Any]:
+        """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none."""
+        if self.kit.lake is None:
+            return {}
+        lake = self.outside.ledger.lake
+        known = lake.get(*self.key)
+        if outcome.changed or known is None or not known.complete:
+            lake.doubt(*self.key, self.outside.clock.now())
+        known = lake.get(*self.key)
+        if known is None or known.complete:
+            return {}
+        why = {"code": known.code, "cause": known.cause} if known.cause else {}
+        return {"behind": LAKE, "message": BEHIND, "next_attempt_at": known.next_attempt_at, **why}
 
     def ended(self) -> None:
         """Note that the run did what it was asked for, which was not to publish."""
-        self.outside.ledger.attempts.end(*self.key, self.run_id, "ended")
+        self.outside.ledger.attempts.end(*self.key, self.run_id, "ended", way=self.way)
 
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
         """Note why the run did not publish the partition, and what was decided about it; the first verdict stands."""
@@ -180,7 +213,7 @@ class Work:
     def _redrives(self, cause: str) -> int:
         """How many re-drives ended in this cause lately, this run among them if it is one."""
         since = self.outside.clock.now() - DAY
-        before = self.outside.ledger.attempts.redrives(*self.key, self.arrival.number, cause, since)
+        before = self.outside.ledger.attempts.redrives(*self.key, self.arrival.number, cause, since, self.way)
         return before + (self.via == REDRIVE)
 
     def _open_breaker(self, evidence: Evidence | None) -> str | None:
@@ -202,6 +235,7 @@ class Work:
             cause=verdict.cause,
             verdict=str(verdict.action),
             due_at=verdict.due,
+            way=self.way,
         )
 
     def _hold(self, error: ShpError, verdict: Verdict, beside: Callable[[PartitionRecord], dict[str, Any]]) -> None:
@@ -242,7 +276,8 @@ class Work:
     def _has_others(self) -> bool:
         """Whether another run works on the partition."""
         under_way = self.outside.ledger.attempts.under_way(self.kit.name)
-        return any(attempt.partition == self.partition and attempt.run_id != self.run_id for attempt in under_way)
+        here = [attempt for attempt in under_way if (attempt.partition, attempt.way) == (self.partition, self.way)]
+        return any(attempt.run_id != self.run_id for attempt in here)
 
     def _as_it_was(self) -> Move:
         """The newest state that was not that of a run."""

@@ -102,6 +102,7 @@ class Code(StrEnum):
     SINK_UNREACHABLE = "sink_unreachable"
     SINK_REFUSED = "sink_refused"
     SINK_DISAGREES = "sink_disagrees"
+    SINKS_DIFFER = "sinks_differ"
     BREAKER_OPEN = "breaker_open"
     LEDGER_UNREACHABLE = "ledger_unreachable"
     LEDGER_REFUSED = "ledger_refused"
@@ -332,10 +333,19 @@ TABLE: dict[Code, CodeInfo] = {
         "The same bytes are published as another partition of a feed without a key.",
     ),
     Code.TABLE_MISMATCH: _platform(FaultKind.CODE_BUG, "The table in the warehouse does not fit the feed and cannot be widened by itself."),
-    Code.SINK_UNREACHABLE: _platform(FaultKind.SINK_DOWN, "The warehouse's database does not answer or is read-only; artefacts are kept."),
-    Code.SINK_REFUSED: _platform(FaultKind.SINK_REFUSED, "The warehouse's database refuses (rights, disk full); artefacts are kept."),
+    Code.SINK_UNREACHABLE: _platform(
+        FaultKind.SINK_DOWN, "A sink (the warehouse's database, HDFS or YARN) does not answer or is read-only; artefacts are kept."
+    ),
+    Code.SINK_REFUSED: _platform(
+        FaultKind.SINK_REFUSED,
+        "A sink (the warehouse's database, HDFS, YARN or the lake's folder) refuses (rights, disk or quota full); artefacts are kept.",
+    ),
     Code.SINK_DISAGREES: _platform(
-        FaultKind.CODE_BUG, "What was read back from the warehouse is not what was published; the transaction was undone."
+        FaultKind.CODE_BUG, "What was read back from a sink is not what was to be published; what stood there before stands."
+    ),
+    Code.SINKS_DIFFER: _platform(
+        FaultKind.CODE_BUG,
+        "Warehouse and lake both claim a delivery and hold different rows, which are named; both are made to hold it again.",
     ),
     Code.BREAKER_OPEN: _platform(
         FaultKind.SINK_DOWN, "An outside system is away or refuses; nothing is asked of it until a probe gets through."

@@ -6,8 +6,8 @@ from shp_core.codes import Code, Scope
 
 _AGAIN = "Then give the same command again; nothing is loaded twice."
 _OF_PLATFORM = {
-    Code.SINK_UNREACHABLE: f"Bring the warehouse's database back (SHP_WAREHOUSE_DSN). {_AGAIN}",
-    Code.SINK_REFUSED: f"Give the warehouse's database the room or the rights it lacks. {_AGAIN}",
+    Code.SINK_UNREACHABLE: f"Bring the sink back that the message names (SHP_WAREHOUSE_DSN, SHP_HDFS_URL, SHP_YARN_URL). {_AGAIN}",
+    Code.SINK_REFUSED: f"Give the sink that the message names the room or the rights it lacks. {_AGAIN}",
     Code.LEDGER_UNREACHABLE: f"Bring the ledger's database back (SHP_PG_DSN). {_AGAIN}",
     Code.LEDGER_REFUSED: f"Give the ledger's database the room or the rights it lacks. {_AGAIN}",
     Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE). {_AGAIN}",

@@ -14,7 +14,9 @@ from functools import cached_property
 from shp_core.clock import Clock
 from shp_core.feeds.platform import load_platform
 from shp_core.healing.backoff import POLICIES, Patience
+from shp_core.lake.place import Place
 from shp_core.limits import Limits
+from shp_resources.lake.settings import lake_of
 from shp_resources.ledger import Ledger
 from shp_resources.reader import WorkbookReader
 from shp_resources.rehearsal import Rehearsal, parse
@@ -77,6 +79,11 @@ class Outside:
     def warehouse(self) -> Warehouse:
         """The PostgreSQL that gets the tables."""
         return Warehouse(self.settings.sink_dsn, pooled=self.pooled)
+
+    @property
+    def lake(self) -> Place:
+        """Where text rows and clean rows lie as files: HDFS, or a local folder that stands in; asked anew, for a platform may start one."""
+        return lake_of(self.settings)
 
     @cached_property
     def spool(self) -> Spool:

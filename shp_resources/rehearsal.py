@@ -42,6 +42,25 @@ _EVIDENCE: dict[str, dict[str, Evidence]] = {
         "refused": Evidence("store", errno=errno.EACCES, text=_REHEARSED),
         "full": Evidence("store", errno=errno.ENOSPC, text=_REHEARSED),
     },
+    "hdfs": {
+        "reset": Evidence("hdfs", errno=errno.ECONNRESET, text=_REHEARSED),
+        "timeout": Evidence("hdfs", errno=errno.ETIMEDOUT, text=_REHEARSED),
+        "down": Evidence("hdfs", errno=errno.ECONNREFUSED, text=_REHEARSED),
+        "refused": Evidence("hdfs", http_status=403, text=_REHEARSED),
+        "full": Evidence("hdfs", errno=errno.EDQUOT, text=_REHEARSED),
+    },
+    "yarn": {
+        "reset": Evidence("yarn", errno=errno.ECONNRESET, text=_REHEARSED),
+        "timeout": Evidence("yarn", errno=errno.ETIMEDOUT, text=_REHEARSED),
+        "down": Evidence("yarn", errno=errno.ECONNREFUSED, text=_REHEARSED),
+        "refused": Evidence("yarn", http_status=403, text=_REHEARSED),
+    },
+    "lake": {
+        "reset": Evidence("lake", errno=errno.EIO, text=_REHEARSED),
+        "timeout": Evidence("lake", errno=errno.ETIMEDOUT, text=_REHEARSED),
+        "refused": Evidence("lake", errno=errno.EACCES, text=_REHEARSED),
+        "full": Evidence("lake", errno=errno.ENOSPC, text=_REHEARSED),
+    },
 }
 _ELSEWHERE = ("crash", "lost_answer")
 _HELP = "Write it as system[/feed]:what[:rate=0.3][:count=5][:seed=1]; several are separated by semicolons."

@@ -25,6 +25,7 @@ class Spooled:
         code: what went wrong, a stable code.
         message: what went wrong, for people.
         evidence: what was seen, as `Evidence` has it; empty where nothing came from outside.
+        way: which of the partition's two runs it was.
     """
 
     feed: str
@@ -35,6 +36,7 @@ class Spooled:
     code: str
     message: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    way: str = "etl"
 
 
 class Spool:
@@ -74,4 +76,5 @@ class Spool:
         self._path(verdict).unlink(missing_ok=True)
 
     def _path(self, verdict: Spooled) -> Path:
-        return self._folder / f"{verdict.run_id}.json"
+        mark = "" if verdict.way == "etl" else f".{verdict.way}"
+        return self._folder / f"{verdict.run_id}{mark}.json"

@@ -18,7 +18,7 @@ def lost_runs_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     @dg.sensor(
         name="lost_runs",
         description="A worker that died without a verdict gives its partition back, or has it held the second time.",
-        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.all_keys]),
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

@@ -12,8 +12,10 @@ from shp_assets.kit import FeedKit
 from shp_assets.proof import prove
 from shp_core.errors import Fault
 from shp_core.healing.breaker import Admission, Breaker, admission, answered, failed, probing, succeeded
+from shp_resources.lake.settings import HDFS, YARN, try_lake, try_yarn
 from shp_resources.ledger import Kept
 from shp_resources.outside import Outside
+from shp_sensors.lake import asked, lake_runs
 from shp_sensors.redrives import redrives_of, requested
 from shp_sensors.requests import live, new_keys
 
@@ -26,7 +28,7 @@ def recovery_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     @dg.sensor(
         name="recovery",
         description="An open breaker is probed, one run at a time; an incident is closed when the sinks were read again and agree.",
-        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.all_keys]),
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -53,12 +55,17 @@ def _probe(context: dg.SensorEvaluationContext, kits: Mapping[str, FeedKit], out
     if not _answers(kits, outside, breaker):
         return
     waiting = outside.ledger.waiting.parked_behind(breaker.name, list(kits))
-    if waiting is None:  # nobody is there to try it: the next call will tell
+    behind = outside.ledger.lake.parked_behind(breaker.name, list(kits)) if waiting is None else None
+    if waiting is None and behind is None:  # nobody is there to try it: the next call will tell
         outside.ledger.breakers.change(breaker.name, lambda found: succeeded(found, outside.clock.now()))
         return
     outside.ledger.breakers.change(breaker.name, lambda found: answered(found, outside.clock.now()))
-    first = redrives_of(kits[waiting.feed], outside, [waiting])
-    yield from requested(context.instance, outside, first, waiting.feed, probe=breaker.name)
+    if waiting is not None:
+        first = redrives_of(kits[waiting.feed], outside, [waiting])
+        yield from requested(context.instance, outside, first, waiting.feed, probe=breaker.name)
+    elif behind is not None:
+        follows = lake_runs(kits[behind.feed], outside, [behind])
+        yield from asked(context.instance, outside, follows, behind.feed, probe=breaker.name)
 
 
 def _answers(kits: Mapping[str, FeedKit], outside: Outside, breaker: Breaker) -> bool:
@@ -87,6 +94,10 @@ def _small_call(kits: Mapping[str, FeedKit], outside: Outside, name: str) -> Non
     def do() -> None:
         if system == "warehouse":
             outside.warehouse.try_out(kits[feed].target if feed in kits else None)
+        elif system == YARN:
+            try_yarn(outside.settings)
+        elif system in (HDFS, "lake"):
+            try_lake(outside.lake)
         else:
             outside.store.try_out()
 

@@ -183,6 +183,6 @@ def test_a_new_arrival_and_a_person_arm_everything() -> None:
 
 def test_only_systems_with_a_breaker_are_counted_against_one() -> None:
     """A breaker would open for a system that no call asks it about, and never close."""
-    assert {"warehouse", "store"} == GUARDED
+    assert {"warehouse", "store", "hdfs", "yarn", "lake"} == GUARDED
     assert cause_of(Code.TOO_MANY_REJECTS, "sales", None) == "too_many_rejects/sales"
     assert all(row.breaker is Effect.NONE for row in TABLE.values() if not row.budgeted)

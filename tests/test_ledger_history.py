@@ -52,7 +52,7 @@ def test_a_publication_is_told_from_arrival_to_verdict(ledger: Ledger) -> None:
     arrival = ledger.arrivals.current(FEED, PARTITION)
     attempt = ledger.attempts.of_partition(FEED, PARTITION)[0]
     assert arrival is not None
-    here = {"number": 1, "arrival": arrival.number, "run_id": "run-1"}
+    here = {"number": 1, "arrival": arrival.number, "run_id": "run-1", "way": "etl"}
     name, uri = f"{PARTITION}.xlsx", f"file:///drop/{PARTITION}.xlsx"
     assert _told(ledger) == [
         {"what": "arrival", "number": arrival.number, "uri": uri, "name": name, "size": 100, "via": "sensor", "delivery": BYTES},

@@ -9,8 +9,11 @@ from __future__ import annotations
 from shp_core.codes import Code
 from shp_core.healing.faults import Evidence, FaultKind
 
-GUARDED = frozenset({"warehouse", "store"})
-"""Outside systems that have a breaker. The ledger has none: where it is away, nobody could look at it."""
+GUARDED = frozenset({"warehouse", "store", "hdfs", "yarn", "lake"})
+"""Outside systems that have a breaker; `lake` is a local folder that stands in for HDFS.
+
+The ledger has none: where it is away, nobody could look at it.
+"""
 
 _OF_ONE_FEED = frozenset({"42501", "3F000"})
 """SQLSTATEs that speak of one feed's tables, not of the whole database."""

@@ -135,8 +135,19 @@ TABLE: dict[FaultKind, Treatment] = {
 BY_CODE: dict[Code, Treatment] = {
     Code.STILL_MOVING: _SOURCE,
     Code.TERMINATED: Treatment(Action.EXHAUSTED, State.EXHAUSTED, _ALWAYS),
+    Code.SINKS_DIFFER: Treatment(
+        Action.REDRIVE,
+        State.PARKED,
+        _ALWAYS | {Arming.DAY},
+        budgeted=True,
+        telling=Telling.AT_ONCE,
+        severity=Severity.CRITICAL,
+    ),
 }
-"""Codes that are treated otherwise than their kind: a moving file is waited for; what a person stopped stays stopped."""
+"""Codes that are treated otherwise than their kind.
+
+A moving file is waited for; what a person stopped stays stopped; sinks that differ are rebuilt.
+"""
 
 
 @dataclass(frozen=True)

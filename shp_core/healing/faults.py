@@ -26,7 +26,7 @@ class Evidence:
     """What was seen of a failure in an outside system; bounded, without secrets and without personal data.
 
     Args:
-        system: which outside system (`warehouse`, `ledger`, `store`, `landing`, `reader`).
+        system: which outside system (`warehouse`, `ledger`, `store`, `landing`, `reader`, `hdfs`, `yarn`, `lake`).
         sqlstate: five-character SQLSTATE, if a database said one.
         errno: operating system error number, if there was one.
         http_status: HTTP status code, if there was one.

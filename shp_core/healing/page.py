@@ -46,14 +46,14 @@ class Numbers:
 MEANINGS: dict[FaultKind, str] = {
     FaultKind.TRANSIENT: "Something outside failed in passing: a timeout, a reset, a deadlock, a moving file.",
     FaultKind.SOURCE_MISSING: "The file went away before it was copied, or nothing ever came.",
-    FaultKind.SINK_DOWN: "A database does not answer or is read-only.",
-    FaultKind.SINK_REFUSED: "A database or the store's disk refuses: rights, disk full.",
+    FaultKind.SINK_DOWN: "A database, HDFS or YARN does not answer or is read-only.",
+    FaultKind.SINK_REFUSED: "A database, the lake or the store's disk refuses: rights, disk or quota full.",
     FaultKind.DATA_BREACH: "The delivery breaks a rule about whole deliveries.",
     FaultKind.SCHEMA_DRIFT: "The sheet, its header or the file's name is not as agreed.",
     FaultKind.CORRUPT_INPUT: "The file is no workbook that can be read safely.",
     FaultKind.WORKER_LOST: "The process that did the work died without a word.",
     FaultKind.INTERRUPTED: "The work was stopped from outside, or gave way to a newer arrival.",
-    FaultKind.CODE_BUG: "Something nobody named went wrong, or a table does not fit its feed.",
+    FaultKind.CODE_BUG: "Something nobody named went wrong, a table does not fit its feed, or the sinks differ.",
 }
 
 _ACTIONS: dict[Action, str] = {

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from shp_core.lake.place import Place
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Partition
 from shp_resources.lake.readback import ReadBack, digests_by_row, read_back
-from shp_resources.warehouse import Held, Target, Warehouse
+from shp_resources.warehouse import Held, Target
 
 _MOST_NAMED = 100
+
+
+class Readable(Protocol):
+    """A warehouse, as far as it is read here."""
+
+    def read_back(self, target: Target, partition: str) -> Held:
+        """What stands there of a partition."""
+
+    def row_digests(self, target: Target, partition: str) -> dict[int, bytes]:
+        """The row hashes of a partition, by sheet row."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Agreement:
         return self.warehouse == self.lake
 
 
-def sinks_agree(warehouse: Warehouse, target: Target, place: Place, partition: Partition, scratch: Path) -> Agreement:
+def sinks_agree(warehouse: Readable, target: Target, place: Place, partition: Partition, scratch: Path) -> Agreement:
     """Ask both sinks what they hold of a partition.
 
     Args:

@@ -43,7 +43,7 @@ class Curator:
     def __init__(self, place: Place, engine: Engine) -> None:
         self._place, self._engine = place, engine
 
-    def publish(self, partition: Partition, contract: Contract, artefacts: Validated, scratch: Path) -> Published:
+    def publish(self, partition: Partition, contract: Contract, artefacts: Validated, scratch: Path, *, again: bool = False) -> Published:
         """Make the lake hold a delivery's clean rows.
 
         Args:
@@ -51,13 +51,14 @@ class Curator:
             contract: the contract.
             artefacts: the delivery's artefacts under this contract.
             scratch: a folder of this run's own.
+            again: make them anew, whatever stands there.
 
         Raises:
             Fault: the lake or the engine failed, the text rows are not there, or the output is not what the clean rows
                 are; what was published stays.
         """
         found = standing(self._place, partition.curated)
-        if found is not None and _is_same(found, partition, contract) and is_whole(self._place, partition.curated, found):
+        if found is not None and not again and self._stands(partition, contract, found):
             return Published(found, False)
         give_way(found, partition.fence, partition.curated)
         lake = self._text_rows(partition)
@@ -68,7 +69,10 @@ class Curator:
         self._place.move_folder(made.target, f"{partition.curated}/{partition.publication}")
         manifest = _manifest(partition, contract, made, written, rejects)
         make_current(self._place, partition.curated, manifest, scratch)
-        return Published(manifest, True)
+        return Published(manifest, True, made.counters)
+
+    def _stands(self, partition: Partition, contract: Contract, found: Manifest) -> bool:
+        return _is_same(found, partition, contract) and is_whole(self._place, partition.curated, found)
 
     def _text_rows(self, partition: Partition) -> Manifest:
         lake = standing(self._place, partition.lake)

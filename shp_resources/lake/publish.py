@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -58,14 +58,21 @@ class Partition:
 
 @dataclass(frozen=True)
 class Published:
-    """What stands now, and whether this call changed it."""
+    """What stands now, whether this call changed it, and what the mapper counted meanwhile."""
 
     manifest: Manifest
     changed: bool
+    counters: dict[str, int] = field(default_factory=dict)
 
 
 def publish_text(
-    place: Place, partition: Partition, header: tuple[str, ...], batches: Iterable[pa.RecordBatch], scratch: Path
+    place: Place,
+    partition: Partition,
+    header: tuple[str, ...],
+    batches: Iterable[pa.RecordBatch],
+    scratch: Path,
+    *,
+    again: bool = False,
 ) -> Published:
     """Make the lake hold a delivery's text rows.
 
@@ -75,12 +82,13 @@ def publish_text(
         header: the sheet's header, one text per column.
         batches: text rows: `row`, `kinds`, `c1` …, `extra`.
         scratch: a folder of this run's own.
+        again: make it anew, whatever stands there.
 
     Raises:
         Fault: the lake failed (what was published stays), or a newer arrival is published.
     """
     found = standing(place, partition.lake)
-    if found is not None and found.delivery == partition.delivery and is_whole(place, partition.lake, found):
+    if not again and found is not None and found.delivery == partition.delivery and is_whole(place, partition.lake, found):
         return Published(found, False)
     give_way(found, partition.fence, partition.lake)
     rows, file = _write(batches, scratch / PART)

@@ -1,15 +1,68 @@
-"""Which lake an installation has: HDFS where there is one, else a folder below its home."""
+"""Which lake an installation has: HDFS where there is one, else a folder below its home; and what maps its rows."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from shp_core.lake.place import Place
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.hdfs.cluster import cluster_of
+from shp_resources.lake.engine import Engine, LocalEngine
 from shp_resources.lake.local import LocalFolder
 from shp_resources.settings import Settings
+from shp_resources.yarn.engine import YarnEngine
+from shp_resources.yarn.rest import Yarn
+
+HDFS, YARN = "hdfs", "yarn"
 
 
 def lake_of(settings: Settings) -> Place:
     """The lake's place; nothing connects until it is used."""
     cluster = cluster_of(settings)
     return LocalFolder(settings.home / "lake") if cluster is None else Hdfs(cluster)
+
+
+def engine_of(settings: Settings, place: Place) -> Engine:
+    """What runs the mapper: YARN where there is one, else a process of this machine.
+
+    Args:
+        settings: the installation.
+        place: its lake.
+    """
+    cluster = cluster_of(settings)
+    return LocalEngine(place) if cluster is None or not cluster.runs_jobs else YarnEngine(cluster, place)
+
+
+def lake_systems(settings: Settings) -> tuple[str, ...]:
+    """The outside systems whose breakers stand before an installation's lake."""
+    cluster = cluster_of(settings)
+    if cluster is None:
+        return ("lake",)
+    return (HDFS, YARN) if cluster.runs_jobs else (HDFS,)
+
+
+def try_lake(place: Place) -> None:
+    """Write a small file into the lake and take it away again.
+
+    Raises:
+        Fault: the lake fails.
+    """
+    path = f"_probe/{uuid4().hex}"
+    with TemporaryDirectory(prefix="shp-probe-") as folder:
+        probe = Path(folder) / "probe"
+        probe.write_bytes(b"probe")
+        place.put(probe, path)
+    place.remove(path)
+
+
+def try_yarn(settings: Settings) -> None:
+    """Ask the ResourceManager for something small.
+
+    Raises:
+        Fault: it does not answer.
+    """
+    cluster = cluster_of(settings)
+    if cluster is not None and cluster.yarn_url is not None:
+        Yarn(cluster.yarn_url, cluster.user).newest("shp-probe")

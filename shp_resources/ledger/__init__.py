@@ -7,6 +7,7 @@
     leases        one worker per partition
     publications  what sinks are to hold, what they were made to hold, how far marts have read
     waiting       held partitions that are to run again
+    lake          what keeps the lake from holding what it is to hold, and when its run is due
     breakers      switches before outside systems, shared by all processes
     incidents     what people are told, one for each cause
     history       all of it for one partition, in order of time
@@ -16,20 +17,25 @@ Must not live here: decisions (which verdict, which state), anything about rows,
 """
 
 from shp_resources.ledger.arrivals import Arrival, SeenSource, Source
-from shp_resources.ledger.attempts import REDRIVE, Attempt
+from shp_resources.ledger.attempts import ELT, ETL, REDRIVE, Attempt
 from shp_resources.ledger.breakers import Kept
 from shp_resources.ledger.errors import KeyTaken, LeaseLost, StaleState, Superseded
 from shp_resources.ledger.holder import Holder, process_alive
 from shp_resources.ledger.incidents import Incident, Member
+from shp_resources.ledger.lake import LAKE, Behind
 from shp_resources.ledger.ledger import Ledger
 from shp_resources.ledger.migrate import migrate
 from shp_resources.ledger.partitions import PartitionRecord
 from shp_resources.ledger.publications import Publication, SinkRecord
 
 __all__ = [
+    "ELT",
+    "ETL",
+    "LAKE",
     "REDRIVE",
     "Arrival",
     "Attempt",
+    "Behind",
     "Holder",
     "Incident",
     "Kept",

@@ -22,6 +22,9 @@ from shp_resources.ledger.transactions import Transactions, lock_partition
 REDRIVE = "redrive"
 """Who asked for a run that a verdict wants."""
 
+ETL, ELT = "etl", "elt"
+"""A partition's two runs: to the warehouse, and to the lake. They share numbers, so that the fences of both are in order."""
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -48,6 +51,7 @@ class Attempt:
         cause: what the failure is counted under.
         verdict: what was decided about it.
         due_at: when the next run is due by that verdict.
+        way: which of the partition's two runs it is.
     """
 
     feed: str
@@ -70,6 +74,7 @@ class Attempt:
     cause: str | None = None
     verdict: str | None = None
     due_at: datetime | None = None
+    way: str = ETL
 
     @property
     def fence(self) -> tuple[int, int]:
@@ -83,7 +88,9 @@ class Attempts:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def begin(self, feed: str, partition: str, arrival: int, run_id: str, *, pid: int, pid_started: float, via: str) -> Attempt:
+    def begin(
+        self, feed: str, partition: str, arrival: int, run_id: str, *, pid: int, pid_started: float, via: str, way: str = ETL
+    ) -> Attempt:
         """Note that a run begins to work on a partition; a second call for the same run gives the same attempt.
 
         Args:
@@ -94,19 +101,21 @@ class Attempts:
             pid: process of the worker.
             pid_started: start of that process, seconds since 1970.
             via: who asked for it (`sensor`, `ingest`, `redrive`, `ui`, …).
+            way: which of the partition's two runs it is; a run may hold both, and has then two attempts.
         """
-        values = {"arrival": arrival, "run_id": run_id, "host": socket.gethostname(), "pid": pid, "pid_started": pid_started, "via": via}
+        process = {"host": socket.gethostname(), "pid": pid, "pid_started": pid_started}
+        values = {"arrival": arrival, "run_id": run_id, "via": via, "way": way, **process}
         with self._transactions.begin() as connection:
             lock_partition(connection, feed, partition)
             number = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0) + 1).where(*_of(feed, partition))
             row = {"feed": feed, "partition": partition, "number": number.scalar_subquery(), **values}
             connection.execute(_insert_or_move(row))
-            mine = sa.select(attempts).where(*_of(feed, partition), attempts.c.run_id == run_id)
+            mine = sa.select(attempts).where(*_of(feed, partition), attempts.c.run_id == run_id, attempts.c.way == way)
             return _attempt(connection.execute(mine).one())
 
-    def note_step(self, feed: str, partition: str, run_id: str, step: str) -> None:
+    def note_step(self, feed: str, partition: str, run_id: str, step: str, way: str = ETL) -> None:
         """Note which step an attempt is in, so that a lost worker tells where it died."""
-        statement = sa.update(attempts).where(*_under_way(feed, partition, run_id)).values(step=step)
+        statement = sa.update(attempts).where(*_under_way(feed, partition, run_id, way)).values(step=step)
         with self._transactions.begin() as connection:
             connection.execute(statement)
 
@@ -124,6 +133,7 @@ class Attempts:
         cause: str | None = None,
         verdict: str | None = None,
         due_at: datetime | None = None,
+        way: str = ETL,
     ) -> bool:
         """Note how an attempt ended.
 
@@ -139,6 +149,7 @@ class Attempts:
             cause: what the failure is counted under.
             verdict: what was decided about it.
             due_at: when the next run is due.
+            way: which of the partition's two runs it is.
 
         Returns:
             Whether this verdict stands; False when there was one before, or no such attempt.
@@ -146,7 +157,8 @@ class Attempts:
         seen = evidence.as_dict() if evidence else {}
         told = {"outcome": outcome, "code": code, "kind": kind, "evidence": seen, "message": message}
         values = {**told, "cause": cause, "verdict": verdict, "due_at": due_at}
-        statement = sa.update(attempts).where(*_under_way(feed, partition, run_id)).values(ended_at=sa.func.clock_timestamp(), **values)
+        mine = _under_way(feed, partition, run_id, way)
+        statement = sa.update(attempts).where(*mine).values(ended_at=sa.func.clock_timestamp(), **values)
         with self._transactions.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
@@ -176,7 +188,7 @@ class Attempts:
         with self._transactions.begin() as connection:
             return connection.execute(query).scalar_one()
 
-    def redrives(self, feed: str, partition: str, arrival: int, cause: str, since: datetime) -> int:
+    def redrives(self, feed: str, partition: str, arrival: int, cause: str, since: datetime, way: str = ETL) -> int:
         """How many re-drives ended in a cause, since a person last released the partition; runs that made no call do not count.
 
         Args:
@@ -185,18 +197,19 @@ class Attempts:
             arrival: the arrival they worked on.
             cause: what they ended in.
             since: only those that began later.
+            way: which of the partition's two runs.
         """
         of_record = sa.and_(partitions.c.feed == attempts.c.feed, partitions.c.partition == attempts.c.partition)
         query = sa.select(sa.func.count()).select_from(attempts.join(partitions, of_record)).where(*_of(feed, partition))
-        query = query.where(attempts.c.arrival == arrival, attempts.c.cause == cause, attempts.c.via == REDRIVE)
+        query = query.where(attempts.c.arrival == arrival, attempts.c.cause == cause, attempts.c.via == REDRIVE, attempts.c.way == way)
         query = query.where(attempts.c.code != str(Code.BREAKER_OPEN), attempts.c.started_at >= since)
         query = query.where(sa.or_(partitions.c.armed_at.is_(None), attempts.c.started_at >= partitions.c.armed_at))
         with self._transactions.begin() as connection:
             return connection.execute(query).scalar_one()
 
-    def newest(self, feed: str, keys: Collection[str]) -> dict[str, Attempt]:
-        """The last attempt on each of these partitions that had one, by partition."""
-        here = (attempts.c.feed == feed, attempts.c.partition.in_(keys))
+    def newest(self, feed: str, keys: Collection[str], way: str = ETL) -> dict[str, Attempt]:
+        """The last attempt of one way on each of these partitions that had one, by partition."""
+        here = (attempts.c.feed == feed, attempts.c.partition.in_(keys), attempts.c.way == way)
         query = sa.select(attempts).where(*here).distinct(attempts.c.partition)
         found = self._read(query.order_by(attempts.c.partition, attempts.c.number.desc()))
         return {attempt.partition: attempt for attempt in found}
@@ -225,7 +238,7 @@ def _insert_or_move(row: dict[str, Any]) -> Insert:
         insert(attempts)
         .values(row)
         .on_conflict_do_update(
-            index_elements=["run_id", "feed", "partition"],
+            index_elements=["run_id", "feed", "partition", "way"],
             set_=process,
             where=attempts.c.ended_at.is_(None),
         )
@@ -236,8 +249,8 @@ def _of(feed: str, partition: str) -> tuple[sa.ColumnElement[bool], ...]:
     return attempts.c.feed == feed, attempts.c.partition == partition
 
 
-def _under_way(feed: str, partition: str, run_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return *_of(feed, partition), attempts.c.run_id == run_id, attempts.c.ended_at.is_(None)
+def _under_way(feed: str, partition: str, run_id: str, way: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return *_of(feed, partition), attempts.c.run_id == run_id, attempts.c.way == way, attempts.c.ended_at.is_(None)
 
 
 def _attempt(row: sa.Row[Any]) -> Attempt:

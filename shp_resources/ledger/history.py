@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from shp_resources.ledger.tables import arrivals, attempts, deliveries, publications, transitions
 from shp_resources.ledger.transactions import Transactions
 
-_BEGUN = ("number", "arrival", "run_id", "host", "pid", "via")
-_ENDED = ("number", "arrival", "run_id", "step", "outcome", "code", "kind", "cause", "verdict", "due_at", "evidence", "message")
+_BEGUN = ("number", "arrival", "run_id", "host", "pid", "via", "way")
+_ENDED = ("number", "arrival", "run_id", "way", "step", "outcome", "code", "kind", "cause", "verdict", "due_at", "evidence", "message")
 
 # (what, table, its time, the columns told); the order decides between events of the same instant.
 _EVENTS: tuple[tuple[str, sa.Table, str, tuple[str, ...]], ...] = (

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shp_core.states import PUBLISHED_STATES, State, check_transition
 from shp_resources.ledger.errors import StaleState
 from shp_resources.ledger.tables import partitions, transitions
-from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.transactions import Transactions, lock_partition
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class PartitionRecord:
         updated_at: last change.
         cause: what holds it, or last held it and is not proven healed.
         armed_at: when a person last released it.
+        behind: the sink that it is parked for while the warehouse holds it.
     """
 
     feed: str
@@ -61,6 +62,7 @@ class PartitionRecord:
     updated_at: datetime
     cause: str | None = None
     armed_at: datetime | None = None
+    behind: str | None = None
 
 
 class Fields(TypedDict, total=False):
@@ -78,10 +80,11 @@ class Fields(TypedDict, total=False):
     due_at: datetime | None
     cause: str | None
     armed_at: datetime | None
+    behind: str | None
 
 
 # They say why a partition is in its state, so they go when the state does.
-_ABOUT_STATE: Fields = {"code": None, "message": None, "next_attempt_at": None}
+_ABOUT_STATE: Fields = {"code": None, "message": None, "next_attempt_at": None, "behind": None}
 
 _RECENT, _ENOUGH = 20, 3  # partitions that say what is usual; with fewer, nothing is
 
@@ -91,6 +94,11 @@ class Partitions:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+
+    def lock(self, feed: str, partition: str) -> None:
+        """Let one transaction at a time decide about a partition; released when the caller's transaction ends."""
+        with self._transactions.begin() as connection:
+            lock_partition(connection, feed, partition)
 
     def get(self, feed: str, partition: str) -> PartitionRecord | None:
         """One partition, None when nothing is known of it."""
@@ -130,7 +138,7 @@ class Partitions:
     def move(self, feed: str, partition: str, to: State, *, expect_version: int, **fields: Unpack[Fields]) -> PartitionRecord:
         """Move a partition, if it is still what the caller saw.
 
-        Fields that are not named stay; but `code`, `message` and `next_attempt_at` go with the state they were about.
+        Fields that are not named stay; but `code`, `message`, `next_attempt_at` and `behind` go with the state they were about.
         An arrival during a run also counts as a change: whoever ends the run finds its version stale, reads again,
         sees a newer `arrival` than its own and gives the partition back (`arrived`).
 

@@ -46,6 +46,10 @@ class SinkRecord:
         rows: rows that it then held.
         hash: partition hash of those rows.
         at: when it was made to hold them.
+        agreed_at: when the sinks last said the same of it, None: not since it or they changed; only of the lake.
+        cause: what holds its run back; only of the lake.
+        code: why.
+        next_attempt_at: when its next run is due; only of the lake.
     """
 
     sink: str
@@ -56,11 +60,20 @@ class SinkRecord:
     rows: int | None
     hash: str | None
     at: datetime | None
+    agreed_at: datetime | None = None
+    cause: str | None = None
+    code: str | None = None
+    next_attempt_at: datetime | None = None
 
     @property
     def agrees(self) -> bool:
         """Whether it was made to hold what it is to hold."""
         return self.held == self.intended
+
+    @property
+    def complete(self) -> bool:
+        """Whether the lake holds what it is to hold, and the sinks were read and agreed since."""
+        return self.agrees and self.agreed_at is not None
 
 
 class Publications:
@@ -82,8 +95,8 @@ class Publications:
         Raises:
             Superseded: a newer fence intends something already.
         """
-        row = {"feed": feed, "partition": partition, "sink": sink, **_intended(publication, fence)}
-        changed = {**_intended(publication, fence), "intended_at": sa.func.clock_timestamp()}
+        row = {"feed": feed, "partition": partition, "sink": sink, **intended_columns(publication, fence)}
+        changed = {**intended_columns(publication, fence), "intended_at": sa.func.clock_timestamp()}
         not_newer = sa.tuple_(sinks.c.intended_arrival, sinks.c.intended_attempt) <= sa.tuple_(sa.literal(fence[0]), sa.literal(fence[1]))
         statement = insert(sinks).values(row).on_conflict_do_update(index_elements=_KEY, set_=changed, where=not_newer)
         with self._transactions.begin() as connection:
@@ -141,24 +154,27 @@ class Publications:
             feed: feed.
             partition: only this one.
         """
-        query = _SINKS.where(sinks.c.feed == feed)
+        query = SINKS.where(sinks.c.feed == feed)
         if partition is not None:
             query = query.where(sinks.c.partition == partition)
         found: dict[str, dict[str, SinkRecord]] = {}
         with self._transactions.begin() as connection:
             for row in connection.execute(query):
-                found.setdefault(row.partition, {})[row.sink] = _record(row)
+                found.setdefault(row.partition, {})[row.sink] = sink_record(row)
         return found
 
-    def newest(self, feed: str | None = None) -> int:
-        """Number of the newest publication in any sink, 0 before the first; never goes back.
+    def newest(self, feed: str | None = None, sink: str | None = None) -> int:
+        """Number of the newest publication, 0 before the first; never goes back.
 
         Args:
             feed: only those of this feed.
+            sink: only those in this sink.
         """
+        asked = ((publications.c.feed, feed), (publications.c.sink, sink))
         query = sa.select(sa.func.coalesce(sa.func.max(publications.c.number), 0))
+        query = query.where(*[column == value for column, value in asked if value is not None])
         with self._transactions.begin() as connection:
-            return int(connection.execute(query if feed is None else query.where(publications.c.feed == feed)).scalar_one())
+            return int(connection.execute(query).scalar_one())
 
     def mart_watermark(self, mart: str) -> int:
         """How far a mart has read, 0 before its first run."""
@@ -182,10 +198,12 @@ class Publications:
 
 _KEY = ["feed", "partition", "sink"]
 _HELD = [column.label(f"held_{column.name}") for column in publications.columns if column.name not in _KEY]
-_SINKS = sa.select(sinks, *_HELD).outerjoin(publications, publications.c.number == sinks.c.publication)
+SINKS = sa.select(sinks, *_HELD).outerjoin(publications, publications.c.number == sinks.c.publication)
+"""What `sink_record` tells of."""
 
 
-def _intended(publication: Publication, fence: tuple[int, int]) -> dict[str, Any]:
+def intended_columns(publication: Publication, fence: tuple[int, int]) -> dict[str, Any]:
+    """The columns of `sinks` that say what a sink is to hold."""
     return {
         "intended_delivery": publication.delivery,
         "intended_contract_version": publication.contract_version,
@@ -221,15 +239,17 @@ def _is_same(noted: sa.Row[Any], row: dict[str, Any]) -> bool:
 
 def _point(connection: sa.Connection, key: tuple[str, str, str], publication: Publication, fence: tuple[int, int], number: int) -> None:
     # No intention is on record when the ledger is rebuilt from what the sinks hold; what they hold is then intended.
-    row = {**dict(zip(_KEY, key, strict=True)), **_intended(publication, fence), "publication": number}
+    row = {**dict(zip(_KEY, key, strict=True)), **intended_columns(publication, fence), "publication": number}
     changed = {"publication": number}
     connection.execute(insert(sinks).values(row).on_conflict_do_update(index_elements=_KEY, set_=changed))
 
 
-def _record(row: sa.Row[Any]) -> SinkRecord:
+def sink_record(row: sa.Row[Any]) -> SinkRecord:
+    """What a row of `SINKS` tells."""
     intended = Publication(row.intended_delivery, row.intended_contract_version, row.intended_converter_version)
     fence = (row.intended_arrival, row.intended_attempt)
     held = None
     if row.publication is not None:
         held = Publication(row.held_delivery, row.held_contract_version, row.held_converter_version)
-    return SinkRecord(row.sink, intended, fence, held, row.publication, row.held_rows, row.held_hash, row.held_at)
+    held_as = (row.publication, row.held_rows, row.held_hash, row.held_at)
+    return SinkRecord(row.sink, intended, fence, held, *held_as, row.agreed_at, row.cause, row.code, row.next_attempt_at)

@@ -143,6 +143,7 @@ partitions = sa.Table(
     _now("updated_at", "Last change."),
     _text("cause", "What holds it, as incidents and budgets name it; stays until it is published.", null=True),
     _at("armed_at", "When a person last released it; re-drives before that are forgiven.", null=True),
+    _text("behind", "The sink that the partition is parked for while the warehouse holds it; null: none.", null=True),
     sa.Index(None, "feed", "state"),
     sa.Index(None, "next_attempt_at", postgresql_where=sa.text("next_attempt_at IS NOT NULL")),
     comment="Where each partition stands.",
@@ -189,7 +190,14 @@ attempts = sa.Table(
     _text("cause", "What the failure is counted under.", null=True),
     _text("verdict", "What was decided about the failure.", null=True),
     _at("due_at", "When the next run is due by that verdict.", null=True),
-    sa.UniqueConstraint("run_id", "feed", "partition"),
+    sa.Column(
+        "way",
+        sa.Text,
+        nullable=False,
+        server_default="etl",
+        comment="Which of a partition's two runs: etl (to the warehouse) or elt (to the lake).",
+    ),
+    sa.UniqueConstraint("run_id", "feed", "partition", "way"),
     sa.Index("attempts_open_idx", "feed", "partition", postgresql_where=sa.text("ended_at IS NULL")),
     comment="Runs of a partition, with their verdicts; the first verdict stands.",
 )
@@ -218,6 +226,15 @@ sinks = sa.Table(
     sa.Column("intended_attempt", sa.Integer, nullable=False, comment="Fence of the intention: attempt."),
     _now("intended_at", "When it was noted, before the sink was touched."),
     _number("publication", "What the sink was last made to hold; null until then.", null=True),
+    _at(
+        "agreed_at",
+        "When both sinks were last read and agreed; null: not since one of them changed.",
+        null=True,
+    ),
+    _text("cause", "What holds its run back.", null=True),
+    _text("code", "Why, a stable code.", null=True),
+    _text("message", "Why, for people.", null=True),
+    _at("next_attempt_at", "When its next run is due.", null=True),
     comment="What each sink is to hold of a partition, and what it was last made to hold.",
 )
 

@@ -39,7 +39,7 @@ class Waiting:
         drained = sa.and_(partitions.c.state == str(State.PARKED), partitions.c.next_attempt_at.is_(None))
         in_time = sa.and_(held, partitions.c.next_attempt_at <= now)
         query = sa.select(*COLUMNS).where(partitions.c.feed == feed, sa.or_(in_time, drained, _armed_by_breaker()))
-        query = query.where(~sa.or_(_PLACE.in_(kept_back), _SYSTEM.in_(kept_back)))
+        query = query.where(_NOT_BEHIND, ~sa.or_(_PLACE.in_(kept_back), _SYSTEM.in_(kept_back)))
         return self._read(query.order_by(partitions.c.arrival).limit(limit))
 
     def judged_otherwise(
@@ -56,7 +56,7 @@ class Waiting:
         held = partitions.c.state.in_([str(State.QUARANTINED), str(State.EXHAUSTED)])
         by_contract = sa.and_(partitions.c.contract_version != contract[0], partitions.c.code.in_(contract[1]))
         by_converter = sa.and_(partitions.c.converter_version != converter[0], partitions.c.code.in_(converter[1]))
-        query = sa.select(*COLUMNS).where(partitions.c.feed == feed, held, sa.or_(by_contract, by_converter))
+        query = sa.select(*COLUMNS).where(partitions.c.feed == feed, held, _NOT_BEHIND, sa.or_(by_contract, by_converter))
         return self._read(query.order_by(partitions.c.arrival).limit(limit))
 
     def parked_behind(self, breaker: str, feeds: Collection[str]) -> PartitionRecord | None:
@@ -66,7 +66,7 @@ class Waiting:
             breaker: its name.
             feeds: only partitions of these feeds.
         """
-        waits = (partitions.c.state == str(State.PARKED), partitions.c.cause == breaker, partitions.c.feed.in_(feeds))
+        waits = (partitions.c.state == str(State.PARKED), partitions.c.cause == breaker, partitions.c.feed.in_(feeds), _NOT_BEHIND)
         found = self._read(sa.select(*COLUMNS).where(*waits).order_by(partitions.c.arrival).limit(1))
         return found[0] if found else None
 
@@ -74,6 +74,9 @@ class Waiting:
         with self._transactions.begin() as connection:
             return [record_of(row) for row in connection.execute(query)]
 
+
+_NOT_BEHIND = partitions.c.behind.is_(None)
+"""What is parked for the lake only runs by another way (`lake`)."""
 
 _PLACE = sa.func.regexp_replace(sa.func.coalesce(partitions.c.cause, ""), "^transient/", "")
 """The breaker that a cause speaks of, if it speaks of one."""

@@ -16,7 +16,7 @@ from shp_core.codes import Code
 from shp_core.healing.breaker import Breaker
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State, check_transition
-from shp_resources.ledger import REDRIVE, Arrival, Attempt, Incident, Kept, Member, PartitionRecord, StaleState
+from shp_resources.ledger import ETL, REDRIVE, Arrival, Attempt, Incident, Kept, Member, PartitionRecord, StaleState
 
 Key = tuple[str, str]
 
@@ -84,6 +84,9 @@ class _Arrivals(_Part):
 
 
 class _Partitions(_Part):
+    def lock(self, feed: str, partition: str) -> None:
+        """Nobody else is there."""
+
     def get(self, feed: str, partition: str) -> PartitionRecord | None:
         """One partition."""
         return self.ledger.records.get((feed, partition))
@@ -100,7 +103,7 @@ class _Partitions(_Part):
         key = (feed, partition)
         old = self.ledger.records.get(key) or _unknown(feed, partition, self.ledger.clock.now())
         check_transition(old.state if old.version else None, to)
-        gone = {"code": None, "message": None, "next_attempt_at": None} if old.state is not to else {}
+        gone = {"code": None, "message": None, "next_attempt_at": None, "behind": None} if old.state is not to else {}
         now = self.ledger.clock.now()
         self.ledger.records[key] = replace(old, **{**gone, **values, "state": to, "version": old.version + 1, "updated_at": now})
         self.ledger.moves.append((key, old.state if old.version else None, to))
@@ -114,21 +117,25 @@ def _unknown(feed: str, partition: str, now: datetime) -> PartitionRecord:
 
 
 class _Attempts(_Part):
-    def begin(self, feed: str, partition: str, arrival: int, run_id: str, *, pid: int, pid_started: float, via: str) -> Attempt:
+    def begin(
+        self, feed: str, partition: str, arrival: int, run_id: str, *, pid: int, pid_started: float, via: str, way: str = ETL
+    ) -> Attempt:
         """The same attempt for the same run."""
         key = (feed, partition, run_id)
         if key not in self.ledger.runs:
             number = len(self.of_partition(feed, partition)) + 1
             began = (number, arrival, run_id, "here", pid, pid_started, via, None, self.ledger.clock.now())
-            self.ledger.runs[key] = Attempt(feed, partition, *began, None, None, None, None, {}, None)
+            self.ledger.runs[key] = Attempt(feed, partition, *began, None, None, None, None, {}, None, way=way)
         return self.ledger.runs[key]
 
-    def note_step(self, feed: str, partition: str, run_id: str, step: str) -> None:
+    def note_step(self, feed: str, partition: str, run_id: str, step: str, way: str = ETL) -> None:
         """Where it is."""
         key = (feed, partition, run_id)
         self.ledger.runs[key] = replace(self.ledger.runs[key], step=step)
 
-    def end(self, feed: str, partition: str, run_id: str, outcome: str, *, evidence: Evidence | None = None, **told: Any) -> bool:
+    def end(
+        self, feed: str, partition: str, run_id: str, outcome: str, *, evidence: Evidence | None = None, way: str = ETL, **told: Any
+    ) -> bool:
         """The first verdict stands."""
         attempt = self.ledger.runs.get((feed, partition, run_id))
         if attempt is None or attempt.ended_at is not None:
@@ -146,7 +153,7 @@ class _Attempts(_Part):
         """All of a partition."""
         return [found for found in self.ledger.runs.values() if (found.feed, found.partition) == (feed, partition)]
 
-    def redrives(self, feed: str, partition: str, arrival: int, cause: str, since: datetime) -> int:
+    def redrives(self, feed: str, partition: str, arrival: int, cause: str, since: datetime, way: str = ETL) -> int:
         """Re-drives that ended in a cause, since a person last released the partition."""
         record = self.ledger.records.get((feed, partition))
         start = max(since, record.armed_at) if record and record.armed_at else since

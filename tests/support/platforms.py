@@ -59,6 +59,9 @@ key: [Item]
 rules: {max_rejected_share: 0.5}
 """
 
+IN_LAKE = f"{ORDERS}sinks: {{warehouse: {{table: orders}}, lake: {{path: orders}}}}\n"
+"""The feed by file, which declares the lake."""
+
 MART = """
 mart: amounts
 from: orders
@@ -205,9 +208,10 @@ class Platform:
             tags=dict(tags or {}),
         )
 
-    def job(self, selection: set[dg.AssetKey]) -> dg.JobDefinition:
-        """The implicit job of all assets, cut down to these."""
-        return self.definitions.get_repository_def().get_implicit_global_asset_job_def().get_subset(asset_selection=selection)
+    def job(self, selection: set[dg.AssetKey], checks: Sequence[dg.AssetCheckKey] | None = None) -> dg.JobDefinition:
+        """The implicit job of all assets, cut down to these, with these checks or all that are theirs."""
+        whole = self.definitions.get_repository_def().get_implicit_global_asset_job_def()
+        return whole.get_subset(asset_selection=selection, asset_check_selection=None if checks is None else set(checks))
 
     def process(self, path: Path, feed: str = FEED) -> dg.ExecuteInProcessResult:
         """A file arrives and its partition is run."""
@@ -241,7 +245,7 @@ class Platform:
         return bool(self.instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: request.run_key})))
 
     def _run_request(self, request: dg.RunRequest, sensor: str) -> dg.ExecuteInProcessResult:
-        return self.job(set(request.asset_selection or ())).execute_in_process(
+        return self.job(set(request.asset_selection or ()), request.asset_check_keys).execute_in_process(
             instance=self.instance,
             partition_key=request.partition_key,
             run_id=str(uuid4()),
@@ -287,7 +291,7 @@ class Platform:
     def reached(self, result: dg.ExecuteInProcessResult) -> list[str]:
         """The layers that a run materialized, in the graph's order."""
         keys = {event.asset_key.path[0] for event in result.get_asset_materialization_events() if event.asset_key}
-        return [layer for layer in ("raw", "text", "validated", "quarantine", "warehouse", "mart") if layer in keys]
+        return [layer for layer in ("raw", "text", "validated", "quarantine", "warehouse", "lake", "curated", "mart") if layer in keys]
 
     def failure(self, result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
         """The metadata of a run's one failed step."""

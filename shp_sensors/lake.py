@@ -1,0 +1,172 @@
+"""`lake`: which partitions does the lake not hold yet?
+
+A run to the lake follows the warehouse's run; one that failed starts again at the step that failed, when the ledger says so.
+Partitions that were published before their feed declared the lake follow too, without a new publication in the warehouse.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import dagster as dg
+
+from shp_assets.guard import VIA_TAG
+from shp_assets.kit import SINKS_AGREE, FeedKit
+from shp_core.codes import Code
+from shp_core.contract.contract import CONVERTER_VERSION
+from shp_resources.lake.settings import lake_systems
+from shp_resources.ledger import ELT, LAKE, REDRIVE, Attempt, Behind, Publication
+from shp_resources.outside import Outside
+from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
+
+RUNS_AT_ONCE = 10
+"""How many runs of a feed to the lake are queued or under way at most."""
+
+LAKE_TAG = "shp/lake"
+_AFTER_ARRIVALS = "-1"
+_LOOKED_AT = 50
+
+
+def lake_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
+    """The sensor over what the lake is to hold."""
+
+    @dg.sensor(
+        name="lake",
+        description="A partition that the warehouse holds, or waits for, and the lake does not yet gets its run to the lake.",
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.all_keys]),
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def lake(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
+        for kit in kits.values():
+            for partition in _adopt(kit, outside):
+                context.log.info(f"{kit.name}/{partition} was published before its feed declared the lake, and follows now.")
+        kept_back = {breaker.name for breaker in outside.ledger.breakers.open()}
+        shut = sorted(kept_back.intersection(lake_systems(outside.settings)))
+        feeds = [] if shut else [_ask(context, kit, outside, kept_back) for kit in kits.values() if kit.lake is not None]
+        requests = in_turn(feeds, RUNS_AT_ONCE * len(kits))
+        why = f"{', '.join(shut)} is not asked until a probe gets through." if shut else "The lake holds everything that it is to hold."
+        return dg.SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=[found for kit in kits.values() for found in new_keys(context.instance, kit, requests)],
+            skip_reason=None if requests else dg.SkipReason(why),
+        )
+
+    return lake
+
+
+@dataclass(frozen=True)
+class LakeRun:
+    """A run to the lake that is due.
+
+    Args:
+        kit: the feed.
+        behind: the partition, and what the lake is to hold of it.
+        last: the last attempt on this way, None when there was none.
+    """
+
+    kit: FeedKit
+    behind: Behind
+    last: Attempt | None
+
+    @property
+    def name(self) -> str:
+        """Names the decision: one run for each."""
+        arrival, attempt = self.behind.sink.fence
+        return f"{arrival}.{attempt}.{self.last.number if self.last else 0}"
+
+    @property
+    def selection(self) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
+        """Assets and checks from the step that failed on; all of the feed's where the sinks differ or an artefact is not whole."""
+        code, step = (self.last.code, self.last.step) if self.last and self._is_same else (None, None)
+        if code in (Code.SINKS_DIFFER, Code.ARTEFACT_DAMAGED) or not self._is_current:
+            return self.kit.all_keys, [self.kit.agreement]
+        if step == SINKS_AGREE:
+            return [], [self.kit.agreement]
+        return [self.kit.key("curated")] if step == "curated" else self.kit.lake_keys, [self.kit.agreement]
+
+    @property
+    def _is_same(self) -> bool:
+        """Whether the last attempt was about what the lake is to hold now."""
+        return self.last is not None and self.last.arrival == self.behind.sink.fence[0]
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether what the lake is to hold was made under the contract and by the converter in force."""
+        sink = self.behind.sink.intended
+        return sink == Publication(sink.delivery, self.kit.contract.version, CONVERTER_VERSION)
+
+    def request(self, before: Ended, **tags: str) -> dg.RunRequest:
+        """The run; a second request for the same decision is a request for the same run.
+
+        Args:
+            before: runs for it that ended without an attempt.
+            **tags: further tags, `shp/` left out.
+        """
+        assets, checks = self.selection
+        again = self.last is not None and self._is_same
+        return dg.RunRequest(
+            run_key=f"lake|{self.kit.name}|{self.behind.partition}|{self.name}|{before.count}",
+            partition_key=self.behind.partition,
+            asset_selection=assets,
+            asset_check_keys=checks,
+            tags={
+                VIA_TAG: REDRIVE if again else "sensor",
+                "shp/feed": self.kit.name,
+                "shp/way": ELT,
+                "shp/cause": self.behind.sink.cause or "-",
+                LAKE_TAG: self.name,
+                "dagster/priority": _AFTER_ARRIVALS,
+                **{f"shp/{name}": value for name, value in tags.items()},
+            },
+        )
+
+
+def lake_runs(kit: FeedKit, outside: Outside, behind: list[Behind]) -> list[LakeRun]:
+    """Partitions of a feed that the lake lacks, with their last attempts on this way."""
+    known = [one for one in behind if kit.feed.partition.by == "file" or kit.partitions.has_partition_key(one.partition)]
+    last = outside.ledger.attempts.newest(kit.name, [one.partition for one in known], ELT) if known else {}
+    return [LakeRun(kit, one, last.get(one.partition)) for one in known]
+
+
+def asked(instance: dg.DagsterInstance, outside: Outside, found: list[LakeRun], feed: str, **tags: str) -> Iterator[dg.RunRequest]:
+    """A run for each that has none, paced where runs for the same decision ended without an attempt.
+
+    Args:
+        instance: which knows the runs.
+        outside: the outside systems.
+        found: of one feed.
+        feed: its name.
+        **tags: further tags, `shp/` left out.
+    """
+    before = ended(instance, LAKE_TAG, [run.name for run in found], feed=feed)
+    for run in found:
+        runs = before[run.name]
+        if runs.cancelled:
+            _hold_terminated(outside, run.behind)
+        elif runs.may_ask_again:
+            yield run.request(runs, **tags)
+
+
+def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: set[str]) -> Iterator[dg.RunRequest]:
+    due = outside.ledger.lake.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
+    if not due:
+        return
+    under_way = live(context.instance, LAKE_TAG, feed=kit.name)
+    free = [run for run in lake_runs(kit, outside, due) if run.name not in under_way]
+    yield from islice(asked(context.instance, outside, free, kit.name), max(0, RUNS_AT_ONCE - len(under_way)))
+
+
+def _adopt(kit: FeedKit, outside: Outside) -> list[str]:
+    """What was published before the feed declared the lake waits for it now; of a feed without one, nothing waits any more."""
+    lake = outside.ledger.lake
+    if kit.lake is None:
+        lake.disown(kit.name)
+        return []
+    return lake.adopt(kit.name, kit.contract.version, CONVERTER_VERSION, outside.clock.now(), _LOOKED_AT)
+
+
+def _hold_terminated(outside: Outside, behind: Behind) -> None:
+    """A person cancelled the run before it began."""
+    message = f"The run of {behind.feed}/{behind.partition} to the {LAKE} was cancelled by a person."
+    outside.ledger.lake.hold(behind.feed, behind.partition, None, str(Code.TERMINATED), message, None)
