@@ -8,6 +8,8 @@ from shp_assets.calls import call
 from shp_assets.guard import told
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import mart_schema
+from shp_assets.steps import SINK
+from shp_core.codes import Code
 from shp_core.feeds.marts import Mart
 from shp_core.states import State
 from shp_resources.ledger import PartitionRecord
@@ -44,8 +46,13 @@ def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
 
 def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: FeedKit) -> dg.MaterializeResult:
     ledger = outside.ledger
-    watermark = ledger.publications.newest(kit.name)  # before the data is read: never too high
-    label = completeness(ledger.partitions.list(kit.name))
+    watermark = ledger.publications.newest(kit.name, SINK)  # before the data is read: never too high
+    partitions = ledger.partitions.list(kit.name)
+    label = completeness(partitions)
+    differing = [record.partition for record in partitions if record.code == Code.SINKS_DIFFER]
+    if differing:
+        context.log.warning("Warehouse and lake differ: the last result stays until they agree.")
+        return dg.MaterializeResult(metadata={"held": True, "sinks_differ": dg.JsonMetadataValue(differing[:_SHOWN]), **_shown(label)})
     if mart.on_incomplete == "hold" and label["missing"]:
         context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
         return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
@@ -64,16 +71,22 @@ def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
     """
     ahead = sum(record.state is State.EXPECTED for record in partitions)
     known = [record for record in partitions if record.state not in (State.WAIVED, State.EXPECTED)]
-    missing = [record for record in known if not record.state.is_published]
+    missing = [record for record in known if not _is_in_warehouse(record)]
     read = sum(record.rows.get("read", 0) for record in known)
-    clean = sum(record.rows.get("clean", 0) for record in known if record.state.is_published)
+    clean = sum(record.rows.get("clean", 0) for record in known if _is_in_warehouse(record))
     return {
         "complete": not missing,
         "partitions": len(known) - len(missing),
         "missing": [record.partition for record in missing],
         "expected": ahead,
         "share_of_rows": clean / read if read else 1.0,
+        "not_in_lake": sum(record.behind is not None for record in known),
     }
+
+
+def _is_in_warehouse(record: PartitionRecord) -> bool:
+    """What is parked for the lake alone is in the warehouse."""
+    return record.state.is_published or record.behind is not None
 
 
 def _shown(label: dict[str, Any]) -> dict[str, Any]:

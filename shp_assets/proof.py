@@ -9,6 +9,8 @@ from shp_assets.kit import FeedKit
 from shp_assets.steps import SINK
 from shp_core.errors import Fault
 from shp_core.states import HELD_STATES, State
+from shp_resources.lake.agree import clean_rows
+from shp_resources.lake.publish import curated_folder
 from shp_resources.ledger import Incident, Member, PartitionRecord
 from shp_resources.outside import Outside
 
@@ -48,7 +50,7 @@ def _closed(outside: Outside, shut: set[str]) -> Iterator[Incident]:
 def _proof(incident: Incident) -> str:
     healed = sum(member.outcome == HEALED for member in incident.members)
     others = len(incident.members) - healed
-    words = f"{healed} partitions were read again in the warehouse and hold what the ledger recorded"
+    words = f"{healed} partitions were read again in every sink and hold what the ledger recorded"
     return f"{words}; {others} are not held by it any more." if others else f"{words}."
 
 
@@ -72,12 +74,20 @@ def _leaving(
 
 
 def _agrees(outside: Outside, kits: Mapping[str, FeedKit], member: Member) -> bool:
-    """Whether the sink's own rows are those that the ledger recorded."""
-    known = outside.ledger.publications.sinks(member.feed, member.partition).get(SINK)
-    if member.feed not in kits or known is None or not known.agrees:
+    """Whether the sinks' own rows are those that the ledger recorded."""
+    sinks = outside.ledger.publications.sinks(member.feed, member.partition)
+    known, kit = sinks.get(SINK), kits.get(member.feed)
+    if kit is None or known is None or not known.agrees:
         return False
     try:
-        held = outside.warehouse.read_back(kits[member.feed].target, member.partition)
+        held = outside.warehouse.read_back(kit.target, member.partition)
+        here = (held.loaded + held.displaced, held.hash)
+        return here == (known.rows, known.hash) and (kit.lake is None or _in_lake(outside, kit.lake, member) == here)
     except Fault:
         return False  # no proof: the next look asks again
-    return (held.loaded + held.displaced, held.hash) == (known.rows, known.hash)
+
+
+def _in_lake(outside: Outside, path: str, member: Member) -> tuple[int, str] | None:
+    """Rows and hash of the clean rows that lie in the lake now."""
+    with outside.store.scratch() as scratch:
+        return clean_rows(outside.lake, curated_folder(path, member.partition), scratch)

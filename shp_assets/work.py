@@ -156,19 +156,23 @@ class Work:
         with ledger.transaction():
             ledger.partitions.lock(*self.key)
             ledger.attempts.end(*self.key, self.run_id, str(state))
-            held = self._until_the_lake_follows(outcome)
+            held = self.until_the_lake_follows(outcome.changed)
             if self.publishes:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
                 to, beside = (State.PARKED, held) if held else (state, {"cause": None})
                 self._move(lambda record: self._end_of_run(record, to, {"rows": rows, **self._judged(delivery), **beside}))
 
-    def _until_the_lake_follows(self, outcome: Outcome) -> dict[str, Any]:
-        """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none."""
+    def until_the_lake_follows(self, changed: bool) -> dict[str, Any]:
+        """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none.
+
+        Args:
+            changed: whether the warehouse was changed, so that both sinks are to be read again.
+        """
         if self.kit.lake is None:
             return {}
         lake = self.outside.ledger.lake
         known = lake.get(*self.key)
-        if outcome.changed or known is None or not known.complete:
+        if changed or known is None or not known.complete:
             lake.doubt(*self.key, self.outside.clock.now())
         known = lake.get(*self.key)
         if known is None or known.complete:

@@ -71,6 +71,8 @@ def release(settings: Settings, feed: str, partition: str) -> PartitionRecord:
             record = _held(ledger.partitions.get(feed, partition), feed, partition)
             now = SystemClock().now()
             _ask_breaker(ledger, record.cause, now)
+            if record.behind is not None:
+                ledger.lake.arm(feed, partition, now)
             return ledger.partitions.move(feed, partition, record.state, expect_version=record.version, next_attempt_at=now, armed_at=now)
 
 

@@ -15,7 +15,7 @@ from shp_core.feeds.model import Feed
 from shp_core.states import State
 from shp_ops.advice import advice
 from shp_ops.installation import catalogue_of, looked_at, require_feed
-from shp_resources.ledger import Ledger, PartitionRecord, SinkRecord
+from shp_resources.ledger import LAKE, Ledger, PartitionRecord, SinkRecord
 from shp_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,14 +29,22 @@ def partition_view(settings: Settings, feed: str) -> list[dict[str, Any]]:
         UsageError: there is no such feed, or no installation.
     """
     model = require_feed(settings, catalogue_of(settings), feed)
+    lake = lake_label(settings)
     with looked_at(settings), _ledger(settings) as ledger:
         displaced = displaced_rows(settings, model)
         sinks = ledger.publications.all_sinks(feed)
         attempts = ledger.attempts.counts(feed)
         return [
-            _partition(record, attempts.get(record.partition, 0), sinks.get(record.partition, {}), displaced.get(record.partition, 0))
+            _partition(record, attempts.get(record.partition, 0), sinks.get(record.partition, {}), displaced.get(record.partition, 0), lake)
             for record in ledger.partitions.list(feed)
         ]
+
+
+def lake_label(settings: Settings) -> str:
+    """What kind of place the lake is; a local folder that stands in for HDFS is called that."""
+    from shp_resources.lake.settings import lake_of
+
+    return lake_of(settings).label
 
 
 def displaced_rows(settings: Settings, feed: Feed) -> dict[str, int]:
@@ -120,7 +128,7 @@ def _target(feed: Feed) -> Target:
     return Target(compile_contract(feed), feed.table, feed.preferred)
 
 
-def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkRecord], displaced: int) -> dict[str, Any]:
+def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkRecord], displaced: int, lake: str) -> dict[str, Any]:
     from shp_resources.warehouse.counts import present
 
     return {
@@ -132,16 +140,18 @@ def _partition(record: PartitionRecord, attempts: int, sinks: dict[str, SinkReco
         "message": record.message,
         "rows": present(record.rows, displaced),
         "attempts": attempts,
-        "sinks": {name: _sink(sink) for name, sink in sinks.items()},
+        "sinks": {name: _sink(sink, lake) for name, sink in sinks.items()},
         "next_attempt_at": record.next_attempt_at,
         "due_at": record.due_at,
         "updated_at": record.updated_at,
     }
 
 
-def _sink(sink: SinkRecord) -> dict[str, Any]:
+def _sink(sink: SinkRecord, lake: str) -> dict[str, Any]:
+    in_lake: dict[str, Any] = {"place": lake, "agreed_at": sink.agreed_at, "code": sink.code} if sink.sink == LAKE else {}
     return {
         "state": "held" if sink.agrees else "behind",
+        **in_lake,
         "delivery": sink.held.delivery if sink.held else None,
         "rows": sink.rows,
         "hash": sink.hash,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from shp_assets.mart_assets import mart_key
+from shp_assets.steps import SINK
 from shp_core.feeds.marts import Mart
 from shp_resources.outside import Outside
 from shp_sensors.requests import Ended, ended, live
@@ -31,7 +32,7 @@ def marts_sensor(marts: Iterable[Mart]) -> dg.SensorDefinition:
             yield dg.SkipReason("The warehouse is not asked until a probe gets through.")
             return
         publications = outside.ledger.publications
-        newest = {mart.mart: publications.newest(mart.from_) for mart in found}
+        newest = {mart.mart: publications.newest(mart.from_, SINK) for mart in found}
         behind = [mart for mart in found if publications.mart_watermark(mart.mart) < newest[mart.mart]]
         requests = [request for mart in behind for request in _ask(context.instance, mart, newest[mart.mart])]
         if not requests:

@@ -241,7 +241,7 @@ def test_a_corrected_file_closes_its_incident(ward: Ward) -> None:
     ward.look("recovery")
     (incident,) = ward.incidents()
     assert incident.closed_at is not None
-    assert incident.proof == "1 partitions were read again in the warehouse and hold what the ledger recorded."
+    assert incident.proof == "1 partitions were read again in every sink and hold what the ledger recorded."
     assert [member.outcome for member in incident.members] == ["healed"]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shp_assets.build import build_kits
 from shp_assets.kit import FeedKit
+from shp_assets.steps import SINK
 from shp_core.feeds.load import load_catalogue
 from shp_core.partitions import partition_key
 from shp_ops.bundle_files import bundled
@@ -108,7 +109,7 @@ def _mart_is_current(outside: Outside, mart: str) -> bool:
     """Wait until the mart has read every publication."""
     until = time.monotonic() + _MART_SECONDS
     while time.monotonic() < until:
-        if outside.ledger.publications.mart_watermark(mart) >= outside.ledger.publications.newest():
+        if outside.ledger.publications.mart_watermark(mart) >= outside.ledger.publications.newest(sink=SINK):
             return True
         time.sleep(0.5)
     return False

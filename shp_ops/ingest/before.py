@@ -15,6 +15,7 @@ from shp_core.errors import ShpError
 from shp_core.healing.faults import FaultKind
 from shp_core.states import State
 from shp_resources.ledger import Holder, Publication, StaleState, process_alive
+from shp_resources.ledger.lake import published_state
 
 _ABOUT_BYTES = (FaultKind.DATA_BREACH, FaultKind.SCHEMA_DRIFT, FaultKind.CORRUPT_INPUT)
 _FOR_GOOD = frozenset(code for code in Code if code.info.scope is Scope.FILE and code.info.kind in _ABOUT_BYTES) - {
@@ -30,7 +31,7 @@ _FOR_GOOD = frozenset(code for code in Code if code.info.scope is Scope.FILE and
 
 def has_worker(work: Work) -> bool:
     """Whether a living worker has the partition."""
-    text = work.outside.ledger.leases.holder(*work.key)
+    text = work.outside.ledger.leases.holder(*work.lease)
     holder = Holder.parse(text) if text else None
     if holder is None or holder.host != work.holder.host:
         return text is not None
@@ -82,8 +83,12 @@ def _was_published(work: Work, delivery: str) -> bool:
 
 
 def _settle(work: Work) -> None:
-    record = work.outside.ledger.partitions.get(*work.key)
+    ledger = work.outside.ledger
+    if work.kit.lake is not None and ledger.lake.get(*work.key) is None:  # it was published before the feed declared the lake
+        ledger.lake.follow(*work.key, work.outside.clock.now())
+    record = ledger.partitions.get(*work.key)
     if record is not None and record.state is State.ARRIVED:
-        state = State.PUBLISHED_WITH_REJECTS if record.rows.get("rejected") else State.PUBLISHED
+        held = work.until_the_lake_follows(changed=False)
+        state = State.PARKED if held else published_state(record)
         with suppress(StaleState):  # a newer arrival, or a run of the platform: theirs is the word
-            work.outside.ledger.partitions.move(*work.key, state, expect_version=record.version)
+            ledger.partitions.move(*work.key, state, expect_version=record.version, **held)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import dagster as dg
@@ -15,7 +17,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from shp_assets.arrive import Arrived, arrive
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
-from shp_assets.steps import SINK
+from shp_assets.lake_work import LakeWork
 from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
@@ -26,6 +28,8 @@ from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
 from shp_resources.ledger import process_alive
 from shp_resources.outside import Outside
+
+W = TypeVar("W", bound=Work)
 
 BUSY_SECONDS = 300.0
 """How long to wait for another worker that has the partition: a platform's run takes seconds, a big file minutes."""
@@ -55,8 +59,15 @@ class Ingestion:
 
     @cached_property
     def _job(self) -> dg.JobDefinition:
-        whole = self.definitions.get_repository_def().get_implicit_global_asset_job_def()
-        return whole.get_subset(asset_selection=set(self.kit.keys))
+        return self._whole.get_subset(asset_selection=set(self.kit.keys))
+
+    @cached_property
+    def _lake_job(self) -> dg.JobDefinition:
+        return self._whole.get_subset(asset_selection=set(self.kit.lake_keys), asset_check_selection={self.kit.agreement})
+
+    @cached_property
+    def _whole(self) -> dg.JobDefinition:
+        return self.definitions.get_repository_def().get_implicit_global_asset_job_def()
 
     def take(self, path: Path) -> FileResult:
         """Deliver one file and process it; whatever is wrong with it is told in the result.
@@ -76,7 +87,7 @@ class Ingestion:
     def _take(self, path: Path, began: float) -> FileResult:
         arrived = arrive(self.outside.ledger, self.kit, sight(plainly(path)), INGEST)
         key = (self.kit.name, arrived.arrival.partition)
-        before = self._number(*key)
+        before = self._numbers(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
         record = self.outside.ledger.partitions.get(*key)
         assert record is not None, "an arrival always has a partition"
@@ -85,7 +96,7 @@ class Ingestion:
             printable(str(path)),
             record,
             arrival.delivery if arrival else None,
-            changed=self._number(*key) != before,
+            changed=self._numbers(*key) != before,
             seconds=time.monotonic() - began,
             failure=failure,
         )
@@ -96,13 +107,21 @@ class Ingestion:
         Returns:
             What kept the run from giving the partition a verdict (another worker), if anything did.
         """
+        failure = self._unless_busy(arrived, Work, self._do)
+        if self.kit.lake is None:
+            return failure
+        followed = self._unless_busy(arrived, LakeWork, self._follow)  # also where the warehouse is away
+        return failure or followed
+
+    def _unless_busy(self, arrived: Arrived, make: type[W], do: Callable[[W], ShpError | None]) -> ShpError | None:
+        """Do one way's work; when another worker is at it, after that one."""
         until = time.monotonic() + self.busy_seconds
         while True:
-            work = Work(self.kit, arrived.arrival.partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
+            work = make(self.kit, arrived.arrival.partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
             while has_worker(work) and time.monotonic() < until:
                 time.sleep(_PAUSE_SECONDS)  # it is probably publishing this very file
             try:
-                failure = self._do(work)
+                failure = do(work)
             finally:
                 self._give_back(work)
             if failure is None or not _is_in_other_hands(work, failure) or time.monotonic() > until:
@@ -110,19 +129,24 @@ class Ingestion:
 
     def _do(self, work: Work) -> ShpError | None:
         try:
-            with self.outside.ledger.leases.held(*work.key, work.holder, alive=process_alive):
+            with self.outside.ledger.leases.held(*work.lease, work.holder, alive=process_alive):
                 if is_done(work):
                     return None
         except Fault as fault:
             if fault.code is not Code.PARTITION_BUSY:
                 raise
             return fault
-        return self._run(work)
+        return self._run(work, self._job)
 
-    def _run(self, work: Work) -> ShpError | None:
+    def _follow(self, work: LakeWork) -> ShpError | None:
+        """Let the lake follow, if it is to hold what it does not."""
+        known = self.outside.ledger.lake.get(*work.key)
+        return None if known is None or known.complete else self._run(work, self._lake_job)
+
+    def _run(self, work: Work, job: dg.JobDefinition) -> ShpError | None:
         if self.kit.feed.partition.by == "file":
             self.instance.add_dynamic_partitions(self.kit.dynamic_name, [work.partition])
-        result = self._job.execute_in_process(
+        result = job.execute_in_process(
             instance=self.instance,
             partition_key=work.partition,
             run_id=work.run_id,
@@ -148,15 +172,15 @@ class Ingestion:
         if work.run_id in {attempt.run_id for attempt in ledger.attempts.under_way(self.kit.name)}:
             stopped = Fault(Code.INTERRUPTED, f"{self.kit.name}/{work.partition} was interrupted.", Evidence("worker", text="interrupted"))
             work.failed(stopped, stopped.evidence)
-        ledger.leases.release(*work.key, work.holder)
+        ledger.leases.release(*work.lease, work.holder)
         run = self.instance.get_run_by_id(work.run_id)
         if run is not None and run.status not in _ENDED:
             self.instance.report_run_canceled(run, message="Interrupted.")
 
-    def _number(self, feed: str, partition: str) -> int | None:
-        """Number of the publication the warehouse holds of a partition."""
-        record = self.outside.ledger.publications.sinks(feed, partition).get(SINK)
-        return record.number if record else None
+    def _numbers(self, feed: str, partition: str) -> dict[str, int | None]:
+        """Numbers of the publications that the sinks hold of a partition."""
+        found = self.outside.ledger.publications.sinks(feed, partition)
+        return {name: record.number for name, record in found.items() if record.number is not None}
 
 
 def _is_in_other_hands(work: Work, failure: ShpError) -> bool:

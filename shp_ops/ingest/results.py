@@ -22,7 +22,7 @@ class FileResult:
         partition: partition key, None when none was found.
         delivery: SHA-256 of the bytes, None when they were not copied.
         state: the partition's state afterwards.
-        changed: whether the warehouse was changed.
+        changed: whether a sink was changed.
         code: what is wrong, None when nothing is.
         message: what is wrong, for people.
         rows: counts by name (`COUNTS`).
@@ -68,7 +68,7 @@ def from_record(
         path: the file, in printable form.
         record: its partition.
         delivery: SHA-256 of its bytes, None when they were not copied.
-        changed: whether the warehouse was changed.
+        changed: whether a sink was changed.
         seconds: how long it took.
         failure: what ended the run; it is told where the ledger says nothing, because another worker has the partition.
     """
@@ -83,6 +83,11 @@ def from_record(
         changed=changed,
         code=code,
         message=message,
-        rows=record.rows if record.delivery == delivery and record.state in (*PUBLISHED_STATES, State.QUARANTINED) else {},
+        rows=record.rows if record.delivery == delivery and _is_counted(record) else {},
         seconds=seconds,
     )
+
+
+def _is_counted(record: PartitionRecord) -> bool:
+    """Whether the record's counts are of what became of the rows; the warehouse holds what is parked for another sink."""
+    return record.state in (*PUBLISHED_STATES, State.QUARANTINED) or record.behind is not None

@@ -72,6 +72,23 @@ def sinks_agree(warehouse: Readable, target: Target, place: Place, partition: Pa
     return Agreement(here, there, tuple(differing[:_MOST_NAMED]))
 
 
+def clean_rows(place: Place, folder: str, scratch: Path) -> tuple[int, str] | None:
+    """Rows and hash of a partition's clean rows, from what lies in the lake; None when none are published.
+
+    Args:
+        place: the lake.
+        folder: the partition's folder of clean rows.
+        scratch: a folder of this run's own.
+
+    Raises:
+        Fault: the lake failed.
+    """
+    manifest = standing(place, folder)
+    if manifest is None:
+        return None
+    return _of(read_back(place, f"{folder}/{manifest.directory}", scratch, [file.name for file in manifest.files]))
+
+
 def _totals(held: Held) -> tuple[int, str]:
     return held.loaded + held.displaced, held.hash
 

@@ -43,7 +43,7 @@ class Partition:
     @property
     def curated(self) -> str:
         """Its folder of clean rows."""
-        return f"curated/{self.path}/partition={self.key}"
+        return curated_folder(self.path, self.key)
 
     @property
     def rejects(self) -> str:
@@ -54,6 +54,16 @@ class Partition:
     def publication(self) -> str:
         """The directory that this run publishes into; no other run uses it."""
         return f"{self.delivery[:16]}-{self.fence[0]}.{self.fence[1]}"
+
+
+def curated_folder(path: str, key: str) -> str:
+    """The folder of a partition's clean rows.
+
+    Args:
+        path: the feed's folder in the lake.
+        key: partition key.
+    """
+    return f"curated/{path}/partition={key}"
 
 
 @dataclass(frozen=True)

@@ -135,19 +135,25 @@ class LakeSinks:
         query = query.where(publications.c.converter_version == converter_version).limit(limit)
         with self._transactions.begin() as connection:
             keys = list(connection.execute(query).scalars())
-        return [key for key in keys if self._adopt(feed, key, now)]
+        return [key for key in keys if self.follow(feed, key, now)]
 
-    def _adopt(self, feed: str, partition: str, now: datetime) -> bool:
+    def follow(self, feed: str, partition: str, now: datetime) -> bool:
+        """Let the lake hold what the warehouse was made to hold before the feed declared the lake; a published partition waits for it.
+
+        Returns:
+            Whether the warehouse holds anything of it.
+        """
         with self._transactions.begin() as connection:
             lock_partition(connection, feed, partition)
             old = states.read(connection, feed, partition, lock=True)
             warehouse = connection.execute(SINKS.where(*_of(feed, partition, "warehouse"))).one_or_none()
             held = sink_record(warehouse) if warehouse is not None else None
-            if old is None or held is None or held.held is None or not old.state.is_published:
+            if old is None or held is None or held.held is None:
                 return False
             self.want(feed, partition, held.held, held.fence, now)
             self.arm(feed, partition, now)
-            states.change(connection, old, feed, partition, State.PARKED, {"behind": LAKE, "message": BEHIND, "next_attempt_at": now})
+            if old.state.is_published:
+                states.change(connection, old, feed, partition, State.PARKED, {"behind": LAKE, "message": BEHIND, "next_attempt_at": now})
             return True
 
     def disown(self, feed: str) -> list[str]:

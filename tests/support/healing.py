@@ -20,7 +20,7 @@ from shp_resources.warehouse import Warehouse
 from tests.support.platforms import Platform, Tick, order
 from tests.support.postgres import rows
 
-SENSORS = ("lost_runs", "recovery", "arrivals", "redrives")
+SENSORS = ("lost_runs", "recovery", "arrivals", "redrives", "lake")
 
 
 @dataclass

@@ -84,7 +84,7 @@ class Simulation:
         self.sick = {f"p{number}": self._sick_until() for number in range(8)}
         self.poison = {f"p{number}" for number in range(8) if self.draw.random() < 0.1}
         self.calls: list[tuple[datetime, str]] = []
-        kit = SimpleNamespace(name=FEED, contract=SimpleNamespace(version="c1"))
+        kit = SimpleNamespace(name=FEED, contract=SimpleNamespace(version="c1"), lake=None)
         outside = SimpleNamespace(
             ledger=self.ledger,
             clock=self.clock,
