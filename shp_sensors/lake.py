@@ -124,7 +124,7 @@ class LakeRun:
 
 def lake_runs(kit: FeedKit, outside: Outside, behind: list[Behind]) -> list[LakeRun]:
     """Partitions of a feed that the lake lacks, with their last attempts on this way."""
-    known = [one for one in behind if kit.feed.partition.by == "file" or kit.partitions.has_partition_key(one.partition)]
+    known = [one for one in behind if not kit.feed.partition.by_period or kit.partitions.has_partition_key(one.partition)]
     last = outside.ledger.attempts.newest(kit.name, [one.partition for one in known], ELT) if known else {}
     return [LakeRun(kit, one, last.get(one.partition)) for one in known]
 
