@@ -5,7 +5,6 @@ python -m shp_ops.forkserver [MODULE]      MODULE holds the definitions of the c
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -26,17 +25,17 @@ def main(module: str) -> None:
         module: holds the definitions.
     """
     from shp_ops.forkserver.version import Version
+    from shp_ops.late_imports import importing
     from shp_resources.settings import Settings
 
     settings = Settings.load()
     version = Version(settings, module)  # before the imports: a change during them is seen as one
     started = time.monotonic()
-    from shp_ops.forkserver.code import import_everything
-    from shp_ops.forkserver.server import ForkServer
+    with importing():
+        from shp_ops.forkserver.code import import_everything
+        from shp_ops.forkserver.server import ForkServer
 
-    import_everything(module)
-    gc.collect()
-    gc.freeze()
+        import_everything(module)
     threads = len(list(Path("/proc/self/task").iterdir()))
     sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, version {version}, threads: {threads}\n")
     sys.stderr.flush()

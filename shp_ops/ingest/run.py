@@ -71,15 +71,17 @@ def _as_it_is_now(settings: Settings, feed: Feed, results: list[FileResult]) -> 
 
 def _graph(feed: Feed) -> MakeTake:
     """What makes, inside a worker, what takes one file; Dagster is imported here, once, after the database answered."""
-    from shp_assets.build import build_assets, build_kits
-    from shp_assets.lost import close_lost
-    from shp_ops.ingest.instance import quiet_instance
-    from shp_ops.ingest.one import Ingestion
-    from shp_ops.late_imports import import_late
+    from shp_ops.late_imports import import_late, importing
 
-    import_late()
-    alone = Catalogue({feed.feed: feed}, {}, [])
-    kits = build_kits(alone)
+    with importing():
+        from shp_assets.build import build_assets, build_kits
+        from shp_assets.lost import close_lost
+        from shp_ops.ingest.instance import quiet_instance
+        from shp_ops.ingest.one import Ingestion
+
+        import_late()
+        alone = Catalogue({feed.feed: feed}, {}, [])
+        kits = build_kits(alone)
 
     def make_take(outside: Outside) -> Take:
         instance = quiet_instance()
