@@ -106,8 +106,8 @@ def test_a_ragged_row_is_told_once() -> None:
 
 def test_counters_are_told_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hadoop would end a long task that says nothing."""
-    monkeypatch.setattr(mapping, "_TOLD_AFTER", 2)
-    monkeypatch.setattr(mapping, "blocks", lambda source: iter(["2\tnssn\t1\teu\t3/7/2026\t1\t\\N\n"] * 5))
+    monkeypatch.setattr(mapping, "_TOLD_AFTER", 50)
+    monkeypatch.setattr(mapping, "blocks", lambda source, size: iter([b"2\tnssn\t1\teu\t3/7/2026\t1\t\\N\n"] * 5))
     told = io.StringIO()
     run(shipment(Sheet(sales(), [])), CLEAN, io.BytesIO(), io.BytesIO(), told)
     assert told.getvalue().splitlines() == ["reporter:counter:shp,read,2", "reporter:counter:shp,rows,2"] * 2 + [
@@ -175,7 +175,7 @@ def test_blocks_are_whole_lines_however_the_stream_is_cut(lines: list[str], size
     """A character or a line on the border of two blocks would be broken."""
     whole = "".join(f"{line}\n" for line in lines)
     stream = whole if ended else whole.rstrip("\n") and whole[:-1]
-    found = list(blocks(io.BytesIO(stream.encode()), size))
+    found = [block.decode() for block in blocks(io.BytesIO(stream.encode()), size)]
     assert "".join(found) == (stream if not stream or stream.endswith("\n") else stream + "\n")
     assert all(block.endswith("\n") for block in found)
 
