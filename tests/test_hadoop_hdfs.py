@@ -21,6 +21,7 @@ import pytest
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_resources.hdfs import Cluster
+from shp_resources.hdfs.checksums import Sent
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.lake.strays import GRACE_SECONDS, sweep_partition
 from shp_resources.processes import wait_until
@@ -78,22 +79,77 @@ def drafts(hdfs: Hdfs) -> list[str]:
     return [entry.name for entry in hdfs.entries("cut") if entry.name != "name"]
 
 
-@pytest.mark.parametrize("way", ["up", "down"])
-def test_a_cut_connection_never_publishes_a_short_file(hadoop: Daemons, hdfs: Hdfs, source: Path, way: str) -> None:
+def test_a_cut_connection_never_publishes_a_short_file(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:
     """A reader would find the first part of a delivery, looking complete."""
     with before_hdfs(hadoop.ports["namenode"], hadoop.ports["datanode"]) as (url, proxy):
         for limit in range(1, SIZE, 64 * KIB):
-            counter = Counter(limit)
-            setattr(proxy, way, counter)
+            proxy.up = counter = Counter(limit)
             with pytest.raises(Fault) as caught:
                 through(hdfs, url).put(source, PATH)
             assert counter.reached and caught.value.code is Code.TRANSIENT, caught.value
             assert hdfs.read(PATH) == b"old"
             # A DataNode that was cut off may make the draft after it was removed: hidden, and swept a day later.
             assert all(name.startswith(".") and name.endswith(".draft") for name in drafts(hdfs))
-        setattr(proxy, way, lambda piece: piece)
+        proxy.up = lambda piece: piece
         through(hdfs, url).put(source, PATH)
     assert hdfs.read(PATH) == CONTENT
+
+
+def test_a_lost_answer_never_makes_a_short_file_look_published(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:
+    """What HDFS said of a file was lost on its way, and a writer that believes itself would publish what nobody verified."""
+    old = source.with_name("older")
+    old.write_bytes(b"old")
+    with before_hdfs(hadoop.ports["namenode"], hadoop.ports["datanode"]) as (url, proxy):
+        failed = 0
+        for limit in range(1, 8 * KIB, 200):
+            hdfs.put(old, PATH)
+            proxy.down = counter = Counter(limit)
+            try:
+                through(hdfs, url).put(source, PATH)
+            except Fault as fault:
+                assert (counter.reached, fault.code) == (True, Code.TRANSIENT)
+                failed += 1
+                assert hdfs.read(PATH) == b"old"
+            else:
+                assert hdfs.read(PATH) == CONTENT
+            if not counter.reached:
+                break
+    assert failed >= 3 and not counter.reached
+
+
+def test_the_checksum_of_a_file_of_many_blocks(hdfs: Hdfs) -> None:
+    """Every large file would be called damaged."""
+    content = random.Random(7).randbytes(5 * SIZE + 700)
+    for size in (SIZE, 2 * SIZE):
+        hdfs._client.write(hdfs.absolute("blocks"), data=content, overwrite=True, blocksize=size)
+        made = Sent()
+        made.update(content)
+        told = hdfs._client.checksum(hdfs.absolute("blocks"))
+        assert made.is_told_by(told, size) is True
+        assert made.is_told_by({**told, "bytes": "0" * 56}, size) is False
+
+
+def test_where_the_checksum_cannot_be_computed_the_file_is_read_back(hdfs: Hdfs, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a cluster with Hadoop's own default nothing could be published, or nothing would be verified."""
+    monkeypatch.setattr(Sent, "is_told_by", lambda self, told, block_size: None)
+    hdfs.put(source, PATH)
+    assert hdfs.read(PATH) == CONTENT
+    with monkeypatch.context() as patched:
+        patched.setattr(Hdfs, "_send", lambda self, source, draft: _damaged(self, draft))
+        with pytest.raises(Fault):
+            hdfs.put(source, PATH)
+    assert hdfs.read(PATH) == CONTENT
+    assert drafts(hdfs) == []
+
+
+def _damaged(hdfs: Hdfs, draft: str) -> Sent:
+    """Other bytes than those of the file, and as many."""
+    other = bytearray(CONTENT)
+    other[-1] ^= 1
+    hdfs._client.write(draft, data=bytes(other))
+    made = Sent()
+    made.update(CONTENT)
+    return made
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["the answer is lost", "the request is lost"])

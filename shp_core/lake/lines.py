@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shp_core.publishing.dialect import ESCAPES, NULL
+from shp_core.publishing.dialect import FILE_ESCAPES, NULL
 
 
 def text_lines(batch: pa.RecordBatch) -> bytes:
@@ -27,10 +27,17 @@ def text_lines(batch: pa.RecordBatch) -> bytes:
     columns = [batch.column(0).cast(pa.string()), batch.column(1), *texts]
     options = {"null_handling": "replace", "null_replacement": NULL}
     lines = pc.binary_join_element_wise(*columns, "\t", **options)
-    return "".join(pc.binary_join_element_wise(lines, "", "\n").to_pylist()).encode("utf-8")
+    return _bytes(pc.binary_join_element_wise(lines, "", "\n"))
+
+
+def _bytes(texts: pa.Array) -> bytes:
+    """The texts, one behind the other; so they lie in Arrow's memory."""
+    _, offsets, data = texts.buffers()
+    ends = memoryview(offsets).cast("i")
+    return bytes(memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]])
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    for plain, escaped in ESCAPES.items():  # the first makes the backslash that the others' results must not double
+    for plain, escaped in FILE_ESCAPES.items():  # the first makes the backslash that the others' results must not double
         texts = pc.replace_substring(texts, plain, escaped)
     return texts

@@ -25,7 +25,7 @@ from shp_core.contract.reasons import RAGGED_ROW
 from shp_core.lake.bulk import BulkNumbers, bulk_of, differ
 from shp_core.lake.shipped import Shipment
 from shp_core.lake.shortcut import Shortcut, shortcut_of
-from shp_core.publishing.dialect import NULL, unescape
+from shp_core.publishing.dialect import NULL, file_form, unescape
 from shp_core.reading.textrow import KINDS, RAGGED
 
 GROUP = "shp"
@@ -78,7 +78,7 @@ class _Memo(Dict[str, Optional[str]]):
         judged = self._judge.judge(self._kind, unescape(escaped))
         if judged.reasons:
             self.why[escaped] = judged.reasons
-        field = None if judged.reasons else judged.field
+        field = None if judged.reasons or judged.field is None else file_form(judged.field)
         self._keep(escaped, field)
         return field
 

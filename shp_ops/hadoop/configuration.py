@@ -112,6 +112,7 @@ def _hdfs(place: Place, ports: Mapping[str, int]) -> dict[str, object]:
         "dfs.datanode.ipc.address": _at(ports, "datanode_rpc"),
         "dfs.datanode.hostname": LOOPBACK,
         "dfs.permissions.enabled": "true",
+        "dfs.checksum.type": "CRC32",  # which the platform computes while it sends, and so need not read back
         "dfs.namenode.safemode.extension": 0,  # milliseconds after the only DataNode has reported; the default makes 3 s 33
         "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 10,
         # The one DataNode is never left out for being slow or suspected: there is no other.

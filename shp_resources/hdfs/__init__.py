@@ -2,6 +2,7 @@
 
     cluster   which NameNodes, which ResourceManager, as whom; from the settings or from a running `shp up --hadoop`
     client    HDFS as a place of the lake
+    checksums HDFS's own checksum of what was sent, so that nothing is read back
     errors    what goes wrong, as evidence
     insecure  the `hdfs` client, made to say what WebHDFS said
 

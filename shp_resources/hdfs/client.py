@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from shp_core.errors import Fault
 from shp_core.lake.place import DRAFT, Entry, require_path
+from shp_resources.hdfs.checksums import Sent
 from shp_resources.hdfs.cluster import Cluster
 from shp_resources.hdfs.errors import Answer, NotWhole, client_errors, told_as_faults
 
@@ -47,7 +48,7 @@ class Hdfs:
         return f"{self._cluster.root}/{require_path(path)}"
 
     def put(self, source: Path, path: str) -> None:
-        """Publish a file: under a hidden name, read back, then renamed over what is there.
+        """Publish a file: under a hidden name, held to HDFS's own checksum or read back, then renamed over what is there.
 
         Raises:
             Fault: HDFS failed, or holds other bytes than were sent; what was under the path is there as it was.
@@ -59,8 +60,8 @@ class Hdfs:
             with told_as_faults(f"writing {target}"):
                 self._client.makedirs(folder, permission=_FOLDER_MODE)
                 sent = self._send(source, draft)
-                self._require(draft, source.stat().st_size, sent)
-                self._rename_over(draft, target, sent)
+                self._require(draft, sent, source)
+                self._rename_over(draft, target, sent, source)
         except Fault:
             with suppress(Fault):
                 self._delete(draft)
@@ -126,36 +127,41 @@ class Hdfs:
 
         return LakeClient(";".join(self._cluster.hdfs_urls), user=self._cluster.user, timeout=self._timeout)
 
-    def _send(self, source: Path, draft: str) -> str:
-        """Stream a file into HDFS; returns the SHA-256 of what was sent."""
+    def _send(self, source: Path, draft: str) -> Sent:
+        """Stream a file into HDFS; returns what was sent."""
         with source.open("rb") as file:
-            reader = _Hashing(file)
+            reader = _Watched(file)
             self._client.write(draft, data=reader, permission=_FILE_MODE)
-        return reader.digest.hexdigest()
+        return reader.sent
 
-    def _require(self, draft: str, size: int, sent: str) -> None:
-        """Read back what lies there: its length, and every byte of it."""
-        self._require_size(draft, size)
-        digest = sha256()
-        with self._client.read(draft, chunk_size=_CHUNK) as pieces:
-            for piece in pieces:
-                digest.update(piece)
-        if digest.hexdigest() != sent:
-            raise NotWhole(f"{draft} holds other bytes than were sent")
+    def _require(self, path: str, sent: Sent, source: Path) -> None:
+        """Hold what lies there to what was sent, and that to the file: its length, and every byte of it."""
+        if sent.size != source.stat().st_size:
+            raise NotWhole(f"{sent.size} bytes of {source.name} were sent to {path}")
+        status = self._require_size(path, sent.size)
+        same = sent.is_told_by(self._client.checksum(path), status["blockSize"]) if sent.size else True
+        if not (self._reads_as(path, source) if same is None else same):
+            raise NotWhole(f"{path} holds other bytes than were sent")
 
-    def _require_size(self, path: str, size: int) -> None:
+    def _reads_as(self, path: str, source: Path) -> bool:
+        """Read back what lies there, where HDFS's checksum is of a kind that cannot be computed here."""
+        with source.open("rb") as file, self._client.read(path, chunk_size=_CHUNK) as pieces:
+            return all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
+
+    def _require_size(self, path: str, size: int) -> Any:
         status = self._status(path)
         if status is None or status["length"] != size:
             raise NotWhole(f"{path} holds {status['length'] if status else 'no'} bytes of {size}")
+        return status
 
-    def _rename_over(self, draft: str, target: str, sent: str) -> None:
+    def _rename_over(self, draft: str, target: str, sent: Sent, source: Path) -> None:
         """Let the draft take the target's place; an answer that got lost is asked for."""
         try:
             self._client._rename(draft, destination=target, renameoptions="OVERWRITE")
         except client_errors():
             if self._status(draft) is not None or self._status(target) is None:
                 raise
-            self._require(target, self._status(target)["length"], sent)
+            self._require(target, sent, source)
 
     def _status(self, path: str) -> Any:
         """What HDFS knows of a path, None when there is nothing."""
@@ -171,17 +177,17 @@ class Hdfs:
             self._client.delete(path, recursive=True)
 
 
-class _Hashing:
-    """A file that is hashed while it is read; its length lets the other side notice that something is missing."""
+class _Watched:
+    """A file whose checksum is made while it is read; its length lets the other side notice that something is missing."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self.digest = sha256()
+        self.sent = Sent()
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
         piece: bytes = self._file.read(max(size, _CHUNK) if size > 0 else size)
-        self.digest.update(piece)
+        self.sent.update(piece)
         return piece
 
     def __iter__(self) -> Any:

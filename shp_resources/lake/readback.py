@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shp_core.lake.manifest import DataFile
 from shp_core.lake.place import Place
-from shp_core.publishing.dialect import MODULUS, hash_text, row_digest
+from shp_core.publishing.dialect import MODULUS, hash_text, row_digest, row_text_of
 
 
 @dataclass
@@ -43,14 +43,14 @@ def read_back(place: Place, directory: str, scratch: Path, names: Sequence[str] 
     found = ReadBack()
     for line in part_lines(place, directory, scratch, names, found.files):
         found.rows += 1
-        found.total = (found.total + int.from_bytes(row_digest(line.rpartition("\t")[0]), "big")) % MODULUS
+        found.total = (found.total + int.from_bytes(row_digest(row_text_of(line.rpartition("\t")[0])), "big")) % MODULUS
     return found
 
 
 def digests_by_row(place: Place, directory: str, scratch: Path, names: Sequence[str] | None = None) -> dict[int, bytes]:
     """The row hashes of a directory's clean rows, by sheet row; memory grows with the partition."""
     split = (line.rpartition("\t") for line in part_lines(place, directory, scratch, names))
-    return {int(row): row_digest(text) for text, _, row in split}
+    return {int(row): row_digest(row_text_of(text)) for text, _, row in split}
 
 
 def part_lines(
