@@ -43,7 +43,15 @@ class Asked(Enum):
     """As a command; and the next probe is due at once."""
 
 
-def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str = "", asked: Asked = Asked.NOBODY) -> T:
+def call(
+    outside: Outside,
+    system: str,
+    feed: str,
+    do: Callable[[], T],
+    key: str = "",
+    asked: Asked = Asked.NOBODY,
+    patience: Patience | None = None,
+) -> T:
     """Call an outside system, if its breaker lets us.
 
     Args:
@@ -53,6 +61,7 @@ def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str
         do: the call; it is made again after a passing failure, so it must be all or nothing.
         key: tells this call from others of the feed; only for rehearsed faults.
         asked: who waits for it.
+        patience: how often and how long it is tried; None: what the installation says.
 
     Raises:
         Fault: `breaker_open`, and the system was not called; or what the last try raised.
@@ -61,7 +70,7 @@ def call(outside: Outside, system: str, feed: str, do: Callable[[], T], key: str
     switch = Switch(outside, system, feed, asked)
     switch.admit()
     with switch.told():
-        return patiently(outside.patience, outside.sleep, outside.chance, partial(outside.faults.around, system, feed, key, do))
+        return patiently(patience or outside.patience, outside.sleep, outside.chance, partial(outside.faults.around, system, feed, key, do))
 
 
 @contextmanager

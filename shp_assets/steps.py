@@ -20,6 +20,7 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
 from shp_core.contract.validate import validate
 from shp_core.errors import Fault, Refusal
+from shp_core.healing.backoff import POLICIES
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources import ledger
@@ -93,7 +94,9 @@ def keep_bytes(work: Work) -> Kept:
 
 def called(work: Work, system: str, do: Callable[[], T]) -> T:
     """Call an outside system on behalf of a run; see `call`."""
-    return call(work.outside, system, work.kit.name, do, work.place, _ASKED.get(work.via, Asked.NOBODY))
+    policy = work.kit.feed.calls
+    patience = POLICIES[policy] if policy else None
+    return call(work.outside, system, work.kit.name, do, work.place, _ASKED.get(work.via, Asked.NOBODY), patience)
 
 
 def _copy(outside: Outside, path: Path) -> Copied:

@@ -21,7 +21,7 @@ from shp_core.healing.cause import breaker_names
 from shp_core.healing.decide import DAY, FaultSeen, History, Verdict, decide, treatment_of
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State
-from shp_resources.ledger import ETL, LAKE, REDRIVE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
+from shp_resources.ledger import ETL, LAKE, REDRIVE, STALE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
 from shp_resources.ledger.lake import BEHIND
 from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
@@ -160,7 +160,9 @@ class Work:
             if self.publishes:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
                 to, beside = (State.PARKED, held) if held else (state, {"cause": None})
-                self._move(lambda record: self._end_of_run(record, to, {"rows": rows, **self._judged(delivery), **beside}))
+                self._move(
+                    lambda record: self._end_of_run(record, to, {"rows": rows, **_fresh(record), **self._judged(delivery), **beside})
+                )
 
     def until_the_lake_follows(self, changed: bool) -> dict[str, Any]:
         """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none.
@@ -252,7 +254,8 @@ class Work:
 
     def _judged(self, delivery: str | None) -> dict[str, Any]:
         """What the state is about."""
-        return {"delivery": delivery, "contract_version": self.kit.contract.version, "converter_version": CONVERTER_VERSION}
+        versions = {"contract_version": self.kit.contract.version, "converter_version": CONVERTER_VERSION}
+        return {"delivery": delivery, **versions, "limits_version": self.outside.limits.version}
 
     def _blame(self, record: PartitionRecord, error: ShpError, summary: Summary | None) -> dict[str, Any]:
         """What is set beside the state of a partition that is held; counts of another delivery do not stay."""
@@ -312,6 +315,11 @@ class Work:
                 if not left:
                     raise
         return None
+
+
+def _fresh(record: PartitionRecord) -> dict[str, Any]:
+    """What a partition is no more once it is published."""
+    return {"flags": {name: value for name, value in record.flags.items() if name != STALE}}
 
 
 def row_counts(summary: Summary) -> dict[str, int]:

@@ -6,7 +6,9 @@ Lives here: numbers. Must not live here: what happens when one is reached; whoev
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 from typing import Any
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -80,3 +82,8 @@ class Limits:
     def as_dict(self) -> dict[str, Any]:
         """The form in which the limits travel to the reading process."""
         return asdict(self)
+
+    @property
+    def version(self) -> str:
+        """Hash of all of them: a file that others refused may be judged again."""
+        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]

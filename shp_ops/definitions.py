@@ -34,9 +34,9 @@ def build_definitions(catalogue: Catalogue, outside: Outside) -> dg.Definitions:
 def load_definitions() -> dg.Definitions:
     """The Definitions of this installation, found by the environment."""
     settings = Settings.load()
-    catalogue = load_catalogue(settings.feeds, settings.marts)
+    catalogue = load_catalogue(settings.feeds, settings.marts, settings.last_good)
     for error in catalogue.errors:
-        _log.warning("%s The other feeds are in force. Run: shp feeds check", error)
+        _log.warning("%s What was last sound is in force. Run: shp feeds check", error)
     return build_definitions(catalogue, _outside(settings))
 
 

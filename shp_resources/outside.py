@@ -35,13 +35,13 @@ def _silent(feed: str, partition: str, step: str, rows: int) -> None:
 
 
 def outside_of(settings: Settings, *, pooled: bool = False) -> Outside:
-    """The outside systems of an installation, with the limits that its `shp.yaml` sets.
+    """The outside systems of an installation, with the limits and the patience that its `shp.yaml` sets.
 
     Raises:
         UsageError: `shp.yaml` has errors.
     """
-    limits = load_platform(settings.platform_file).intake_limits()
-    return Outside(settings, pooled, limits, faults=rehearsal_of(settings))
+    file = load_platform(settings.platform_file)
+    return Outside(settings, pooled, file.intake_limits(), patience=file.patience(), faults=rehearsal_of(settings))
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,11 @@ class Settings:
         return self.feeds.parent / "shp.yaml"
 
     @property
+    def last_good(self) -> Path:
+        """Copies of feed and mart files as they last were sound, kept by a running platform."""
+        return self.home / "run" / "last_good"
+
+    @property
     def dsn_file(self) -> Path:
         """Where a running embedded server writes its address (readable by its owner only)."""
         return self.home / "postgres" / "dsn"

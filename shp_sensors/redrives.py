@@ -1,6 +1,7 @@
 """`redrives`: which held partitions are to run again?
 
-Due is what the ledger says: a time that has come, a breaker that closed, a contract or converter that changed since.
+Due is what the ledger says: a time that has come, a breaker that closed, a contract, converter or limits that changed since.
+What is published stays published when they change, and is flagged `stale`.
 Runs of new arrivals go first; each feed has its oldest arrivals first and only so many at once.
 """
 
@@ -27,11 +28,13 @@ REDRIVES_AT_ONCE = 10
 REDRIVE_TAG = "shp/redrive"
 _AFTER_ARRIVALS = "-1"
 _LOOKED_AT = 50
-_BY_CONTRACT, _BY_CONVERTER = codes_armed_by(Arming.CONTRACT), codes_armed_by(Arming.CONVERTER)
+_BY_CONTRACT, _BY_CONVERTER, _BY_LIMITS = (codes_armed_by(change) for change in (Arming.CONTRACT, Arming.CONVERTER, Arming.LIMITS))
+_STALE_SECONDS = 60.0
 
 
 def redrives_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     """The sensor over held partitions of all feeds."""
+    flagged = Flagged(kits)
 
     @dg.sensor(
         name="redrives",
@@ -41,6 +44,7 @@ def redrives_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def redrives(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
+        flagged.look(outside)
         kept_back = [breaker.name for breaker in outside.ledger.breakers.open()]
         feeds = [_ask(context, kit, outside, kept_back) for kit in kits.values()]
         requests = in_turn(feeds, REDRIVES_AT_ONCE * len(kits))
@@ -51,6 +55,26 @@ def redrives_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         )
 
     return redrives
+
+
+class Flagged:
+    """Flags what is published and stale; the contracts in force change with the process that has them, so seldom is enough.
+
+    Args:
+        kits: the feeds.
+    """
+
+    def __init__(self, kits: Mapping[str, FeedKit]) -> None:
+        self._kits = kits
+        self._due = 0.0
+
+    def look(self, outside: Outside) -> None:
+        """Flag them, once a minute."""
+        now = outside.clock.now().timestamp()
+        if now >= self._due:
+            self._due = now + _STALE_SECONDS
+            for kit in self._kits.values():
+                outside.ledger.waiting.mark_stale(kit.name, kit.contract.version, CONVERTER_VERSION)
 
 
 @dataclass(frozen=True)
@@ -152,7 +176,7 @@ def _due(kit: FeedKit, outside: Outside, kept_back: list[str]) -> list[Partition
     waiting = outside.ledger.waiting
     in_time = waiting.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
     contract, converter = (kit.contract.version, _BY_CONTRACT), (CONVERTER_VERSION, _BY_CONVERTER)
-    changed = waiting.judged_otherwise(kit.name, contract, converter, _LOOKED_AT)
+    changed = waiting.judged_otherwise(kit.name, contract, converter, (outside.limits.version, _BY_LIMITS), _LOOKED_AT)
     by_key = {record.partition: record for record in [*in_time, *changed]}
     return sorted(by_key.values(), key=lambda record: record.arrival or 0)
 

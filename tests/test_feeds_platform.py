@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from shp_core.errors import UsageError
+from shp_core.feeds.base import PolicyName
 from shp_core.feeds.platform import LimitsSection, PlatformFile, limit_meanings, load_platform
+from shp_core.healing.backoff import POLICIES
 from shp_core.limits import GIB, MIB, Limits
 from tests.support.generated import ROOT
 
@@ -97,3 +100,13 @@ retention: {}
 def test_a_file_that_is_no_mapping(text: str, tmp_path: Path) -> None:
     """A broken platform file is told; it is never taken for an empty one."""
     assert problems(tmp_path, text)[0].startswith("shp.yaml: ")
+
+
+def test_policies_are_chosen_by_the_file_the_profile_and_the_feed(tmp_path: Path) -> None:
+    """A test run would wait for minutes, or a shaky network be given up at once, with no way to say otherwise."""
+    assert set(get_args(PolicyName)) == set(POLICIES)
+    assert platform(tmp_path, "").patience() == POLICIES["standard"]
+    file = platform(tmp_path, "calls: patient\nprofile: test\nprofiles: {test: {calls: none}}\n")
+    assert file.patience() == POLICIES["none"]
+    assert file.patience("prod") == POLICIES["patient"]
+    assert "profiles.dev.calls" in problems(tmp_path, "profiles: {dev: {calls: often}}\n")[0]

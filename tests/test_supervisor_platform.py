@@ -17,6 +17,7 @@ from shp_ops.supervisor.platform import Platform
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.workbooks import written
 
 pytestmark = pytest.mark.platform
 SERVICES = ("postgres", "code", "runs", "web", "daemon")
@@ -104,6 +105,38 @@ def test_dagster_works_beside_it(shared: Home) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "passed validation" in done.stdout + done.stderr
     assert rows(dsn(shared), "select partition from dynamic_partitions where partitions_def_name = 'beside'") == [("one",)]
+
+
+VISITS = "feed: visits\nowner: team:a\ncolumns: {Visit: {type: integer}}\nkey: [Visit]\n"
+
+
+def dropped(home: Home, name: str, *numbers: int) -> None:
+    """A workbook of the feed `visits` comes as a whole."""
+    draft = home.base / name
+    written(draft, [("Visit",), *((number,) for number in numbers)])
+    draft.replace(home.path / "landing" / "visits" / name)
+
+
+def visits(home: Home) -> list[int]:
+    """What is loaded of the feed `visits`."""
+    if rows(dsn(home), "select to_regclass('warehouse.visits') is null") == [(True,)]:
+        return []
+    return [visit for (visit,) in rows(dsn(home), "select visit from warehouse.visits order by 1")]
+
+
+def test_a_feed_file_is_in_force_without_a_restart_and_a_broken_one_changes_nothing(shared: Home) -> None:
+    """A new feed would need a restart of the whole platform; a slip in its file would stop it, and the others with it."""
+    file = shared.base / "feeds" / "visits.yaml"
+    file.write_text(VISITS, encoding="utf-8")
+    assert wait_until((shared.path / "landing" / "visits").is_dir, 20, 0.2)
+    dropped(shared, "a.xlsx", 1, 2)
+    assert wait_until(lambda: visits(shared) == [1, 2], 60, 0.5), (shared.path / "logs" / "supervisor.log").read_text()
+    file.write_text(f"{VISITS}owner_of: nobody\n", encoding="utf-8")
+    log = shared.path / "logs" / "supervisor.log"
+    assert wait_until(lambda: "The last good version stays in force." in log.read_text(), 20, 0.2)
+    dropped(shared, "b.xlsx", 3)
+    assert wait_until(lambda: visits(shared) == [1, 2, 3], 60, 0.5)
+    assert [feed["feed"] for feed in shared.status()["feeds"]] == ["sales", "stock", "visits"]
 
 
 def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:

@@ -226,7 +226,7 @@ def test_other_changes_are_refused(desk: Desk, old: str, new: str, words: tuple[
         other.publish("p3", delivery(other.target.contract, []))
     assert raised.value.code is Code.TABLE_MISMATCH
     assert all(word in raised.value.message for word in ("warehouse.plain", *words)), raised.value.message
-    assert "by hand" in raised.value.next_step
+    assert "shp feeds migrate plain" in raised.value.next_step
     assert (shape(desk), desk.contents(), desk.places()) == before
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+PolicyName = Literal["standard", "patient", "none"]
+"""Policies of tries within a call, as `shp_core.healing.backoff` has them."""
 
 
 class Strict(BaseModel):

@@ -38,20 +38,22 @@ class Catalogue:
         return self
 
 
-def load_catalogue(feeds: Path, marts: Path | None = None) -> Catalogue:
+def load_catalogue(feeds: Path, marts: Path | None = None, last_good: Path | None = None) -> Catalogue:
     """Read every `*.yaml` of the two folders.
 
     Args:
         feeds: folder of feed files.
         marts: folder of mart files, if there is one.
+        last_good: folder with copies of the files as they last were sound, in folders of the same names: they are in force
+            where a file is broken, and its errors are told all the same.
 
     Returns:
         What is good, and every error of every file.
     """
     errors: list[str] = []
-    good_feeds = _load_folder(feeds, Feed, "feed", errors)
+    good_feeds = _load_folder(feeds, Feed, "feed", errors, last_good)
     _drop(good_feeds, feeds.name, _places_taken(good_feeds), errors)
-    good_marts = _load_folder(marts, Mart, "mart", errors) if marts is not None and marts.is_dir() else {}
+    good_marts = _load_folder(marts, Mart, "mart", errors, last_good) if marts is not None and marts.is_dir() else {}
     if marts is not None:
         _drop(good_marts, marts.name, {name: mart.problems(good_feeds) for name, mart in good_marts.items()}, errors)
     return Catalogue(good_feeds, good_marts, errors)
@@ -84,16 +86,21 @@ def _claims(feed: Feed) -> Iterator[tuple[str, str]]:
         yield "sinks.lake.path", feed.sinks.lake.path
 
 
-def _load_folder(folder: Path, model: type[Model], name_key: str, errors: list[str]) -> dict[str, Model]:
+def _load_folder(folder: Path, model: type[Model], name_key: str, errors: list[str], last_good: Path | None) -> dict[str, Model]:
     loaded: dict[str, Model] = {}
     if not folder.is_dir():
         errors.append(f"{folder.name}/: the folder is missing; make it and put one YAML file per {name_key} into it.")
         return loaded
     for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")):
-        item = parse_file(path, model, name_key, errors)
+        item = parse_file(path, model, name_key, errors) or _last_good(path, model, name_key, last_good)
         if item is not None:
             loaded[path.stem] = item
     return loaded
+
+
+def _last_good(path: Path, model: type[Model], name_key: str, last_good: Path | None) -> Model | None:
+    copy = last_good / path.parent.name / path.name if last_good is not None else None
+    return parse_file(copy, model, name_key, []) if copy is not None and copy.is_file() else None
 
 
 def parse_file(path: Path, model: type[Model], name_key: str, errors: list[str]) -> Model | None:

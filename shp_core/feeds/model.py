@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from shp_core.feeds.base import Strict, require_name, tell_all
+from shp_core.feeds.base import PolicyName, Strict, require_name, tell_all
 from shp_core.feeds.column import Column, ColumnType, Transform, column_name
 from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
 from shp_core.feeds.partition import Calendar, Partition
@@ -121,6 +121,9 @@ class Feed(Strict):
         None, description="Which partition owns a key that several deliver, in order of partition keys; by file: first, by day: last."
     )
     rules: Rules = Field(default_factory=Rules, description="Rules about a whole delivery.")
+    calls: PolicyName | None = Field(
+        None, description="How patiently a call that fails in passing is tried again; what `shp.yaml` says by default."
+    )
     sinks: Sinks | None = Field(None, description="Where clean rows go; a warehouse table of the feed's name by default.")
 
     @field_validator("feed")

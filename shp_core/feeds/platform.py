@@ -15,11 +15,13 @@ from pydantic import BeforeValidator, Field, create_model
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
-from shp_core.feeds.base import Strict
+from shp_core.feeds.base import PolicyName, Strict
 from shp_core.feeds.parse import read_mapping, validated
+from shp_core.healing.backoff import POLICIES, Patience
 from shp_core.limits import GIB, KIB, MIB, Limits
 
 ProfileName = Literal["dev", "test", "prod"]
+_CALLS = "How patiently a call that fails in passing is tried again (see docs/healing.md); a feed's own `calls` goes before it."
 
 _SIZE = re.compile(r"([0-9]{1,9}) ?(KiB|MiB|GiB)\Z")
 _UNITS = {"KiB": KIB, "MiB": MIB, "GiB": GIB}
@@ -60,6 +62,7 @@ class Profile(Strict):
     """What one profile sets; it goes before what stands at the top level."""
 
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
+    calls: PolicyName | None = Field(None, description=_CALLS)
 
 
 class PlatformFile(Strict):
@@ -67,6 +70,7 @@ class PlatformFile(Strict):
 
     profile: ProfileName = Field("prod", description="Which profile is in force.")
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
+    calls: PolicyName = Field("standard", description=_CALLS)
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict, description="By name, what a profile sets differently.")
 
     def intake_limits(self, profile: ProfileName | None = None) -> Limits:
@@ -75,8 +79,19 @@ class PlatformFile(Strict):
         Args:
             profile: the profile; None: the one the file names.
         """
-        chosen = self.profiles.get(profile or self.profile, Profile())
+        chosen = self._profile(profile)
         return Limits(**{**_given(self.limits), **_given(chosen.limits)})
+
+    def patience(self, profile: ProfileName | None = None) -> Patience:
+        """How patiently calls are tried again, where a feed says nothing else.
+
+        Args:
+            profile: the profile; None: the one the file names.
+        """
+        return POLICIES[self._profile(profile).calls or self.calls]
+
+    def _profile(self, profile: ProfileName | None) -> Profile:
+        return self.profiles.get(profile or self.profile, Profile())
 
 
 def load_platform(path: Path) -> PlatformFile:

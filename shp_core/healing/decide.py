@@ -50,6 +50,7 @@ class Arming(StrEnum):
     DAY = "day"
     CONTRACT = "contract"
     CONVERTER = "converter"
+    LIMITS = "limits"
     PERSON = "person"
 
 
@@ -116,6 +117,7 @@ _SINK = Treatment(
     severity=Severity.CRITICAL,
 )
 _REFUSED = Treatment(Action.QUARANTINE, State.QUARANTINED, _RULES, telling=Telling.AT_ONCE)
+_UNREADABLE = Treatment(Action.QUARANTINE, State.QUARANTINED, _ALWAYS | {Arming.CONVERTER, Arming.LIMITS}, telling=Telling.AT_ONCE)
 _POISON = Treatment(Action.AT_ONCE, State.ARRIVED, _ALWAYS | {Arming.CONVERTER}, telling=Telling.AT_LAST)
 
 TABLE: dict[FaultKind, Treatment] = {
@@ -125,7 +127,7 @@ TABLE: dict[FaultKind, Treatment] = {
     FaultKind.SINK_REFUSED: _SINK,
     FaultKind.DATA_BREACH: _REFUSED,
     FaultKind.SCHEMA_DRIFT: _REFUSED,
-    FaultKind.CORRUPT_INPUT: Treatment(Action.QUARANTINE, State.QUARANTINED, _ALWAYS | {Arming.CONVERTER}, telling=Telling.AT_ONCE),
+    FaultKind.CORRUPT_INPUT: _UNREADABLE,
     FaultKind.WORKER_LOST: _POISON,
     FaultKind.INTERRUPTED: Treatment(Action.AT_ONCE, State.ARRIVED, _ALWAYS),
     FaultKind.CODE_BUG: Treatment(Action.EXHAUSTED, State.EXHAUSTED, _RULES, telling=Telling.AT_ONCE, severity=Severity.CRITICAL),

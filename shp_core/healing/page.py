@@ -71,6 +71,7 @@ _ARMINGS: dict[Arming, str] = {
     Arming.DAY: "once a day when exhausted",
     Arming.CONTRACT: "an edited feed file",
     Arming.CONVERTER: "a new converter version",
+    Arming.LIMITS: "changed limits",
 }
 """What arms a partition beside a new arrival and a person, who always do."""
 
@@ -105,6 +106,8 @@ meanwhile (`{superseded}`), ends red and changes no state: the other worker answ
 A call of the warehouse or the store that fails in passing is made again at once within the run: up to {tries} times in
 {seconds:g} s, after pauses of up to {first:g} s, then twice as long each time, up to {cap:g} s. Each pause is drawn
 anywhere between nothing and its longest, so that workers do not come back in step. Nothing else is tried again within a run.
+That is the policy `standard`; `calls: patient` (up to {patient:g} s) or `calls: none` choose another one, in a feed file,
+or for all feeds in `shp.yaml` and its profiles.
 
 ### Re-drives
 
@@ -138,8 +141,13 @@ the sink and agree with what the ledger recorded. A member that another cause ho
 ### Held until something changes
 
 What a contract refused is judged again by itself when the feed file changes its contract or the converter version is
-raised: the sensor `redrives` compares them with those that refused it. In this version a platform learns of a changed feed
-file when it is started again.
+raised, and a file that could not be read safely when the limits in `shp.yaml` change: the sensor `redrives` compares them
+with those that refused it. A running platform looks at feed files, mart files and `shp.yaml` every two seconds; what is
+sound is in force within half a minute, a broken file leaves its last good version in force. What is published already stays
+as it is and is flagged `stale`.
+
+A sheet that changed its shape (`schema_drift`) is held with a proposal: `shp quarantine show FEED PARTITION` tells what
+changed, `shp feeds accept FEED PARTITION` writes it into the feed file, and with that the partition is judged again.
 
 ### What does not come
 
@@ -223,6 +231,7 @@ def _after_kinds(numbers: Numbers) -> str:
         seconds=patience.seconds,
         first=patience.backoff.first,
         cap=patience.backoff.cap,
+        patient=POLICIES["patient"].seconds,
         pause=PAUSES.first,
         factor=PAUSES.factor,
         budget=REDRIVES_A_DAY,

@@ -37,6 +37,18 @@ Exit code 0: it would be published.
 Example:  shp feeds explain sales ~/Downloads/november.xlsx
 """
 
+_MIGRATE_HELP = """
+A column of another type is converted where PostgreSQL can, a column that the feed has no more is
+dropped, another key replaces the old one. All of it happens in one transaction, or nothing. Rows
+stay until their partition is published anew from its artefacts.
+
+Exit code 0: the tables fit, or were changed (--apply).
+          1: they would have to be changed.
+          2: PostgreSQL refuses; nothing was changed.
+Example:  shp feeds migrate sales
+          shp feeds migrate sales --apply
+"""
+
 _ACCEPT_HELP = """
 The feed file keeps its comments and its order; it is written when the new text is sound and says
 what was meant, all at once. A started platform takes it up by itself: partitions that were held
@@ -128,6 +140,29 @@ def accept(desk: Desk, feed: str, partition: str, dry_run: bool, ignore_new: boo
         if needs_migration(made.findings):
             desk.say(f"The table may have to change, too: shp feeds migrate {feed}")
     return 1 if made.left else 0
+
+
+@feeds.command(cls=Taught, epilog=_MIGRATE_HELP)
+@click.argument("feed")
+@click.option("--apply", is_flag=True, help="Change the tables; without it the SQL is only shown.")
+@with_output
+def migrate(desk: Desk, feed: str, apply: bool) -> int:
+    """Show, or apply, what FEED's tables need to fit its feed file.
+
+    New columns and wider types need nothing: they are made with the next publication.
+    """
+    from shp_ops.migrate import migrate as run
+
+    found = run(desk.settings, feed, apply=apply)
+    desk.answer(found)
+    if not desk.json:
+        for step in found["sql"]:
+            desk.say(f"{step};")
+        words = (
+            "The tables fit." if not found["sql"] else "Done; what was published is published anew." if apply else "Nothing was changed."
+        )
+        desk.say(words)
+    return 1 if found["sql"] and not apply else 0
 
 
 def _tell_accepted(desk: Desk, made: dict[str, Any], feed: str, *, written: bool) -> None:

@@ -185,6 +185,11 @@ class Tended:
         self.part.start()
         self._process = self.part.process
 
+    def renew(self) -> None:
+        """Start it again because what it was made from has changed; that is no death."""
+        self.part.stop()
+        self._start_or_wait(time.monotonic())
+
     def tend(self, now: float) -> bool:
         """Look at it; start it again when it is due.
 
@@ -216,7 +221,11 @@ class Tended:
         return True
 
     def _restart(self, now: float) -> None:
-        self._due, self.restarts = None, self.restarts + 1
+        self.restarts += 1
+        self._start_or_wait(now)
+
+    def _start_or_wait(self, now: float) -> None:
+        self._due = None
         try:
             self.start()
         except (OSError, ShpError) as error:

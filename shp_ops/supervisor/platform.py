@@ -17,6 +17,7 @@ from shp_core.errors import Fault, ShpError, UsageError
 from shp_core.healing.faults import Evidence
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor import guardian, prepare, probes, services
+from shp_ops.supervisor.feed_files import FeedFiles
 from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
 from shp_ops.supervisor.state import HADOOP, PlatformState
@@ -50,7 +51,7 @@ class Platform:
         self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None, hadoop: HadoopMachine | None = None
     ) -> None:
         self._settings, self._wanted_port, self._tell, self._hadoop = settings, port, tell, hadoop
-        self._layout = Layout(settings.home)
+        self._layout, self._feed_files = Layout(settings.home), FeedFiles(settings, tell)
         self._asked, self._ready = threading.Event(), threading.Event()
         self._parts: list[Tended] = []
         self._mark = uuid4().hex
@@ -194,6 +195,7 @@ class Platform:
         self._layout.write_dagster_home()
         self._layout.write_workspace(self._ports["code"])
         make_landing_folders(self._settings)
+        self._feed_files.begin()
 
     def _start_hadoop(self) -> list[Tended]:
         """Start its daemons together (a NameNode with blocks waits for its DataNode); they become ready meanwhile."""
@@ -251,6 +253,17 @@ class Platform:
             changed = [part.tend(now) for part in self._parts]
             if any(changed):
                 self._try_to_save()
+            if self._feed_files.changed(now):
+                self._follow_feed_files()
+
+    def _follow_feed_files(self) -> None:
+        """The code server loads them when it starts; UI and daemon see that it is another one, the fork server looks itself."""
+        self._tell("feed files were changed; starting code again")
+        make_landing_folders(self._settings)
+        for tended in self._parts:
+            if tended.part.name == "code":
+                tended.renew()
+        self._try_to_save()
 
     def _follow_database(self, dsn: str) -> None:
         self._tell("postgres came back under another address; restarting the others")

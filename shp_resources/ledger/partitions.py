@@ -43,6 +43,7 @@ class PartitionRecord:
         cause: what holds it, or last held it and is not proven healed.
         armed_at: when a person last released it.
         behind: the sink that it is parked for while the warehouse holds it.
+        limits_version: limits of the intake under which the delivery was judged.
     """
 
     feed: str
@@ -63,6 +64,7 @@ class PartitionRecord:
     cause: str | None = None
     armed_at: datetime | None = None
     behind: str | None = None
+    limits_version: str | None = None
 
 
 class Fields(TypedDict, total=False):
@@ -81,6 +83,7 @@ class Fields(TypedDict, total=False):
     cause: str | None
     armed_at: datetime | None
     behind: str | None
+    limits_version: str | None
 
 
 # They say why a partition is in its state, so they go when the state does.

@@ -144,6 +144,7 @@ partitions = sa.Table(
     _text("cause", "What holds it, as incidents and budgets name it; stays until it is published.", null=True),
     _at("armed_at", "When a person last released it; re-drives before that are forgiven.", null=True),
     _text("behind", "The sink that the partition is parked for while the warehouse holds it; null: none.", null=True),
+    _text("limits_version", "Limits of the intake under which the delivery was judged.", null=True),
     sa.Index(None, "feed", "state"),
     sa.Index(None, "next_attempt_at", postgresql_where=sa.text("next_attempt_at IS NOT NULL")),
     comment="Where each partition stands.",

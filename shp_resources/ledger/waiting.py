@@ -10,11 +10,15 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
-from shp_core.states import HELD_STATES, State
+from shp_core.states import HELD_STATES, PUBLISHED_STATES, State
 from shp_resources.ledger.partitions import COLUMNS, PartitionRecord, record_of
 from shp_resources.ledger.tables import breakers, partitions
 from shp_resources.ledger.transactions import Transactions
+
+STALE = "stale"
+"""The flag of a partition that another contract or converter made than those in force."""
 
 
 class Waiting:
@@ -43,21 +47,45 @@ class Waiting:
         return self._read(query.order_by(partitions.c.arrival).limit(limit))
 
     def judged_otherwise(
-        self, feed: str, contract: tuple[str, Collection[str]], converter: tuple[int, Collection[str]], limit: int
+        self,
+        feed: str,
+        contract: tuple[str, Collection[str]],
+        converter: tuple[int, Collection[str]],
+        limits: tuple[str, Collection[str]],
+        limit: int,
     ) -> list[PartitionRecord]:
-        """Held partitions of a feed whose delivery another contract or converter judged than the one in force, oldest first.
+        """Held partitions of a feed whose delivery was judged under something else than what is in force, oldest first.
 
         Args:
             feed: feed.
             contract: the contract version in force, and the codes that another one may lift.
             converter: the converter version in force, and the codes that another one may lift.
+            limits: the version of the limits in force, and the codes that others may lift.
             limit: at most so many.
         """
         held = partitions.c.state.in_([str(State.QUARANTINED), str(State.EXHAUSTED)])
         by_contract = sa.and_(partitions.c.contract_version != contract[0], partitions.c.code.in_(contract[1]))
         by_converter = sa.and_(partitions.c.converter_version != converter[0], partitions.c.code.in_(converter[1]))
-        query = sa.select(*COLUMNS).where(partitions.c.feed == feed, held, _NOT_BEHIND, sa.or_(by_contract, by_converter))
+        by_limits = sa.and_(partitions.c.limits_version != limits[0], partitions.c.code.in_(limits[1]))
+        query = sa.select(*COLUMNS).where(partitions.c.feed == feed, held, _NOT_BEHIND, sa.or_(by_contract, by_converter, by_limits))
         return self._read(query.order_by(partitions.c.arrival).limit(limit))
+
+    def mark_stale(self, feed: str, contract: str, converter: int) -> int:
+        """Flag published partitions that another contract or converter made than those in force; returns how many changed.
+
+        Args:
+            feed: feed.
+            contract: the contract version in force.
+            converter: the converter version in force.
+        """
+        published = partitions.c.state.in_([str(state) for state in PUBLISHED_STATES])
+        other = sa.or_(partitions.c.contract_version != contract, partitions.c.converter_version != converter)
+        marked = partitions.c.flags.has_key(STALE)
+        flag = sa.cast({STALE: True}, JSONB)
+        flags = sa.case((other, partitions.c.flags.concat(flag)), else_=partitions.c.flags - STALE)
+        statement = sa.update(partitions).where(partitions.c.feed == feed, published, other != marked)
+        with self._transactions.begin() as connection:
+            return connection.execute(statement.values(flags=flags)).rowcount
 
     def parked_behind(self, breaker: str, feeds: Collection[str]) -> PartitionRecord | None:
         """The oldest partition that waits for a breaker, None when there is none.

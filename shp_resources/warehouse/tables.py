@@ -243,13 +243,17 @@ def _holds(found: str, wanted: str) -> bool:
     return bool(had and want and had[2] == want[2] and int(had[1]) >= int(want[1]))
 
 
-def _refuse_narrowing(target: Target, column: ContractColumn, found: str, wanted: str) -> None:
-    if (found, wanted) == ("integer", "bigint"):
-        return
+def differs(found: str, wanted: str) -> bool:
+    """Whether a column of the found type can neither hold the wanted one's values nor be widened to."""
     had, want = _NUMERIC.fullmatch(found), _NUMERIC.fullmatch(wanted)
-    if had and want and had[2] == want[2]:
+    widened = (found, wanted) == ("integer", "bigint") or bool(had and want and had[2] == want[2])
+    return not _holds(found, wanted) and not widened
+
+
+def _refuse_narrowing(target: Target, column: ContractColumn, found: str, wanted: str) -> None:
+    if not differs(found, wanted):
         return
-    raise _mismatch(f"warehouse.{target.table}.{column.name} is {found}, the feed now says {wanted}")
+    raise _mismatch(target.feed, f"warehouse.{target.table}.{column.name} is {found}, the feed now says {wanted}")
 
 
 def _refuse_vanished(cur: cursor, target: Target, existing: Columns) -> None:
@@ -264,10 +268,11 @@ def _refuse_vanished(cur: cursor, target: Target, existing: Columns) -> None:
     vanished = [name for (name,) in cur.fetchall()]
     if vanished:
         listed = ", ".join(f"{name} ({existing[name]})" for name in vanished)
-        raise _mismatch(f"warehouse.{target.table} has {listed}, which the feed has no more")
+        raise _mismatch(target.feed, f"warehouse.{target.table} has {listed}, which the feed has no more")
 
 
-def _refuse_other_key(cur: cursor, target: Target) -> None:
+def primary_key(cur: cursor, target: Target) -> list[str]:
+    """The columns of the loaded table's primary key."""
     cur.execute(
         "SELECT array_agg(a.attname::text ORDER BY k.place) FROM pg_index i"
         " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
@@ -276,17 +281,21 @@ def _refuse_other_key(cur: cursor, target: Target) -> None:
         (f'"warehouse"."{target.table}"',),
     )
     row = cur.fetchone()
-    found = row[0] if row else None
-    if not found or set(found) != set(target.key):
-        raise _mismatch(f"warehouse.{target.table} has the key {found or 'none'}, the feed now says {list(target.key)}")
+    return (row[0] if row else None) or []
 
 
-def _mismatch(message: str) -> Fault:
+def _refuse_other_key(cur: cursor, target: Target) -> None:
+    found = primary_key(cur, target)
+    if set(found) != set(target.key):
+        raise _mismatch(target.feed, f"warehouse.{target.table} has the key {found or 'none'}, the feed now says {list(target.key)}")
+
+
+def _mismatch(feed: str, message: str) -> Fault:
     return Fault(
         Code.TABLE_MISMATCH,
         f"{message}; this is not changed by itself.",
         Evidence(system="warehouse", text=message[:300]),
-        "Take the change back, give the feed another table, or change the table by hand.",
+        f"Take the change back, give the feed another table, or see what would change: shp feeds migrate {feed}",
     )
 
 

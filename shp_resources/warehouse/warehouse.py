@@ -79,11 +79,17 @@ class Warehouse:
                 connection.close()
 
     @contextmanager
-    def _feed(self, target: Target) -> Iterator[Any]:
-        """A transaction that alone may change a feed's tables."""
+    def alone(self, target: Target) -> Iterator[Any]:
+        """A transaction that alone may change a feed's tables, as they are."""
         with self.transaction() as cur:
             ensure_schemas(cur)
             _lock(cur, target, alone=True)
+            yield cur
+
+    @contextmanager
+    def _feed(self, target: Target) -> Iterator[Any]:
+        """A transaction that alone may change a feed's tables, which fit it."""
+        with self.alone(target) as cur:
             ensure_tables(cur, target)
             yield cur
 

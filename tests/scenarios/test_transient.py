@@ -11,7 +11,7 @@ from shp_core.healing.decide import REDRIVES_A_DAY
 from shp_resources.ledger import REDRIVE
 from shp_resources.rehearsal import Rehearsal, Rule
 from tests.support.healing import Ward
-from tests.support.platforms import FEED, order
+from tests.support.platforms import FEED, ORDERS, order
 
 PARTITIONS = 200
 FAULTS = Rehearsal(
@@ -59,3 +59,16 @@ def test_three_calls_in_ten_fail_and_every_partition_heals(ward: Ward) -> None:
     assert [value for (value,) in ward.platform.sql('select "order" from warehouse.orders order by 1')] == expected
     runs = [count for (count,) in ward.platform.sql("select count(*) from shp.attempts group by partition")]
     assert max(runs) <= 1 + REDRIVES_A_DAY
+
+
+def test_a_feed_chooses_how_patient_its_calls_are(ward: Ward) -> None:
+    """A feed whose system is known to be shaky could not be given more time, nor a rehearsal less."""
+    platform = ward.platform
+    platform.change(faults=Rehearsal((Rule("warehouse", "reset", rate=1.0),)))
+    for policy, tries in (("none", 1), ("standard", 4), ("patient", 8)):
+        platform.feed_file("orders", f"{ORDERS}calls: {policy}\n")
+        ward.slept.clear()
+        ward.drop(policy)
+        ward.look("arrivals")
+        assert platform.state(policy) == ("waiting", "transient")
+        assert len(ward.slept) == tries - 1

@@ -25,6 +25,7 @@ from shp_core.healing.backoff import POLICIES
 from shp_core.healing.breaker import PROBE_SECONDS, Admission, Breaker, Phase, admission, answered, failed, probing, succeeded
 from shp_core.healing.decide import DAY, REDRIVES_A_DAY
 from shp_core.healing.faults import Evidence
+from shp_core.limits import Limits
 from shp_core.states import HELD_STATES, State
 from shp_resources.ledger import REDRIVE
 from shp_resources.rehearsal import Rehearsal
@@ -91,6 +92,7 @@ class Simulation:
             chance=self.draw.random,
             sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
             patience=POLICIES["standard"],
+            limits=Limits(),
             faults=Rehearsal(),
         )
         self.kit, self.outside = cast(Any, kit), cast(Any, outside)
