@@ -81,7 +81,7 @@ def test_all_errors_at_once_in_the_style_of_feeds(tmp_path: Path) -> None:
 profle: dev
 limits: {row: 1, source_bytes: 5 GB, sheets: 0, entries: many, rows: 5 MiB}
 profiles: {stage: {}, dev: {limits: [a]}}
-retention: {}
+colour: {}
 """
     assert problems(tmp_path, text) == [
         "shp.yaml: limits.source_bytes: must be a number of bytes, such as 1048576 or 512 MiB, not '5 GB'.",
@@ -92,7 +92,7 @@ retention: {}
         "shp.yaml: profiles.stage: must be 'dev', 'test' or 'prod', not 'stage'.",
         "shp.yaml: profiles.dev.limits: must be a mapping of keys to values, not ['a'].",
         "shp.yaml: profle: is not a known key here; did you mean `profile`?",
-        "shp.yaml: retention: is not a known key here; remove it, or write one of profile, limits, profiles.",
+        "shp.yaml: colour: is not a known key here; remove it, or write one of profile, limits, calls, profiles.",
     ]
 
 
