@@ -53,8 +53,10 @@ def test_a_column_that_the_feed_has_no_more_goes(desk: Desk) -> None:
     line = "  Count: {type: integer, optional: true}\n"
     with pytest.raises(Fault, match="which the feed has no more"):
         changed(desk, line, "").publish("p1", delivery(changed(desk, line, "").target.contract, [("1", "9.99", "x")]))
+    desk.rows("alter table warehouse.plain add column checked_by text")
     after, _ = migrated(desk, line, "")
     assert "count" not in types(after, "warehouse", "plain")
+    assert "checked_by" in types(after, "warehouse", "plain"), "what others added is theirs"
     after.publish("p1", delivery(after.target.contract, [("1", "9.99", "x")]))
 
 

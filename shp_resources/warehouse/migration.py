@@ -15,10 +15,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 from shp_core.errors import UsageError
-from shp_resources.warehouse.tables import Columns, differs, primary_key, table_columns
-from shp_resources.warehouse.target import PLACE, Target, names, sql_type
-
-_OWN = (*PLACE, "_winner")
+from shp_resources.warehouse.tables import Columns, differs, primary_key, table_columns, vanished_columns
+from shp_resources.warehouse.target import Target, names, sql_type
 
 
 def plan(cur: cursor, target: Target) -> list[str]:
@@ -33,9 +31,10 @@ def plan(cur: cursor, target: Target) -> list[str]:
         return []
     rekeyed = set(primary_key(cur, target)) != set(target.key)
     steps = [*_key_dropped(cur, target), *([] if not displaced else [sql.SQL("DROP TABLE {}").format(target.displaced)])] if rekeyed else []
-    steps += _columns(target, target.loaded, loaded)
+    vanished = vanished_columns(cur, target, loaded)
+    steps += _columns(target, target.loaded, loaded, vanished)
     if displaced and not rekeyed:
-        steps += _columns(target, target.displaced, displaced)
+        steps += _columns(target, target.displaced, displaced, vanished)
     if rekeyed:
         steps.append(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target.loaded, names(target.key)))
         steps.append(sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (_partition)").format(_index(target), target.loaded))
@@ -65,14 +64,14 @@ def apply(cur: cursor, steps: list[str]) -> None:
             ) from error
 
 
-def _columns(target: Target, place: sql.Composable, existing: Columns) -> Iterator[sql.Composable]:
+def _columns(target: Target, place: sql.Composable, existing: Columns, vanished: list[str]) -> Iterator[sql.Composable]:
     for column in target.contract.columns:
         found, wanted = existing.get(column.name), sql_type(column)
         if found is not None and differs(found, wanted):
             name, kind = sql.Identifier(column.name), sql.SQL(wanted)
             yield sql.SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {} USING {}::{}").format(place, name, kind, name, kind)
-    for name_ in existing:
-        if name_ not in target.contract.names and name_ not in _OWN:
+    for name_ in vanished:
+        if name_ in existing:
             yield sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(place, sql.Identifier(name_))
 
 

@@ -256,16 +256,20 @@ def _refuse_narrowing(target: Target, column: ContractColumn, found: str, wanted
     raise _mismatch(target.feed, f"warehouse.{target.table}.{column.name} is {found}, the feed now says {wanted}")
 
 
-def _refuse_vanished(cur: cursor, target: Target, existing: Columns) -> None:
-    """Refuse to go on if a column that partitions were published with is in the feed no more; others' columns do no harm."""
+def vanished_columns(cur: cursor, target: Target, existing: Columns) -> list[str]:
+    """Columns that partitions were published with and the feed has no more; others' columns do no harm."""
     others = [name for name in existing if name not in target.contract.names and name not in PLACE]
     if not others:
-        return
+        return []
     cur.execute(
         "SELECT DISTINCT name FROM shp_pub.publications, unnest(columns) AS name WHERE feed = %s AND name = ANY(%s) ORDER BY name",
         (target.feed, others),
     )
-    vanished = [name for (name,) in cur.fetchall()]
+    return [name for (name,) in cur.fetchall()]
+
+
+def _refuse_vanished(cur: cursor, target: Target, existing: Columns) -> None:
+    vanished = vanished_columns(cur, target, existing)
     if vanished:
         listed = ", ".join(f"{name} ({existing[name]})" for name in vanished)
         raise _mismatch(target.feed, f"warehouse.{target.table} has {listed}, which the feed has no more")
