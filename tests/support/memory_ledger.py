@@ -232,7 +232,7 @@ class _Waiting(_Part):
         """Whose time has come, or whose breaker is closed again."""
         mine = [record for record in self.ledger.records.values() if record.feed == feed and record.state in HELD_STATES]
         due = [record for record in mine if self._is_due(record, now) and not _behind(record.cause, kept_back)]
-        return sorted(due, key=lambda record: record.arrival or 0)[:limit]
+        return sorted(due, key=_oldest)[:limit]
 
     def _is_due(self, record: PartitionRecord, now: datetime) -> bool:
         if record.next_attempt_at is not None and record.next_attempt_at <= now:
@@ -246,7 +246,12 @@ class _Waiting(_Part):
     def parked_behind(self, breaker: str, feeds: Collection[str]) -> PartitionRecord | None:
         """The oldest that waits for a breaker."""
         waits = [one for one in self.ledger.records.values() if one.state is State.PARKED and one.cause == breaker and one.feed in feeds]
-        return min(waits, key=lambda record: record.arrival or 0, default=None)
+        return min(waits, key=_oldest, default=None)
+
+
+def _oldest(record: PartitionRecord) -> tuple[bool, int]:
+    """As SQL sorts: what never arrived comes last."""
+    return record.arrival is None, record.arrival or 0
 
 
 def _place(cause: str | None) -> str:
