@@ -45,9 +45,10 @@ test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fe
 simulate: setup  ## ten thousand schedules of trouble under a clock that jumps: everything must heal
 	SHP_SIMULATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/test_simulation.py $(PYTEST_ARGS)
 
-fuzz: setup  ## many random workbooks written and read, many real ones damaged at random
+fuzz: setup  ## many random workbooks and CSV files written and read, many damaged at random, many converted both ways
 	SHP_FUZZ_EXAMPLES=10000 SHP_FUZZ_ROUNDS=4000 $(BIN)/python -m pytest --timeout 7200 $(PYTEST_ARGS) \
-	  tests/test_reading_witness.py::test_whatever_is_written_is_read tests/test_reading_mutations.py tests/test_scan_properties.py
+	  tests/test_reading_witness.py::test_whatever_is_written_is_read tests/test_reading_mutations.py tests/test_scan_properties.py \
+	  tests/test_csv_rows.py tests/test_contract_kernels.py
 
 lint: setup  ## style and docstrings
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from shp_core.contract.convert import ConvertedBatch, Converter
 from shp_core.contract.header import map_header
 from shp_core.contract.kernels import Declined, Kernels
 from tests.support.contracts import Cell, contract_of, text_batch
+from tests.support.fuzzing import examples
 from tests.support.random_contracts import Sheet, sheets
 
 
@@ -43,7 +44,7 @@ def assert_equal(fast: ConvertedBatch, reference: ConvertedBatch) -> None:
 
 
 @given(sheets(odd=False))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_kernels_agree_on_sheets_that_mostly_pass(sheet: Sheet) -> None:
     """The fast path would load other values than the rules say, and nobody would see it."""
     if sheet.rows:
@@ -51,7 +52,7 @@ def test_kernels_agree_on_sheets_that_mostly_pass(sheet: Sheet) -> None:
 
 
 @given(sheets(odd=True))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_kernels_agree_on_odd_sheets(sheet: Sheet) -> None:
     """Errors, blanks and other kinds would slip through the fast path."""
     if sheet.rows:
@@ -71,7 +72,7 @@ _TYPES = [
 
 
 @given(st.lists(_DOUBLES | st.decimals(-9999, 9999, places=2).map(str), min_size=1, max_size=30), st.sampled_from(_TYPES))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_kernels_agree_on_number_cells(texts: list[str], type_: str) -> None:
     """Money would differ in the last digit between files of different sizes."""
     contract = contract_of(f"columns: {{A: {{type: {type_}, min: -5000}}}}")
@@ -83,7 +84,7 @@ def test_kernels_agree_on_number_cells(texts: list[str], type_: str) -> None:
 @given(
     st.lists(_SPELLED, min_size=1, max_size=30), st.sampled_from(_TYPES), st.sampled_from([(".", ","), (",", "."), (".", ""), (".", " ")])
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_kernels_agree_on_spelled_numbers(texts: list[str], type_: str, notation: tuple[str, str]) -> None:
     """`1.234,50` would be read as another number on the fast path."""
     decimal, group = notation

@@ -14,6 +14,7 @@ from shp_core.limits import Limits
 from shp_core.reading.csvtext import ENCODINGS
 from shp_core.reading.textrow import CsvForm, SheetSpec
 from tests.support.csvs import cells_of, csv_file, read_csv, refused_csv
+from tests.support.fuzzing import examples
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ def test_a_spec_survives_its_way_to_the_reading_process() -> None:
 TEXTS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\ufeff"), max_size=8)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     rows=st.lists(st.lists(TEXTS, min_size=3, max_size=3), max_size=8),
     delimiter=st.sampled_from(";,\t|^"),
@@ -222,7 +223,7 @@ def test_whatever_a_csv_writer_writes_is_read(
     assert stats.rows == len(spoken)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(content=st.binary(max_size=200) | st.text('ab;,"\n\r\t', max_size=60).map(str.encode), header=st.integers(1, 3))
 def test_whatever_bytes_come_get_an_answer(tmp_path_factory: pytest.TempPathFactory, content: bytes, header: int) -> None:
     """A file that nobody thought of would end in a traceback instead of a code."""
