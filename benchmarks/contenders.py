@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.one_sink import warehouse_only
 from benchmarks.table import DSN_VARIABLE, TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +58,7 @@ def _shp(paths: Sequence[Path]) -> list[str]:
 
 
 def _fresh_home(dsn: str, folder: Path) -> dict[str, str]:
-    return {"SHP_HOME": str(folder / "home"), "SHP_FEEDS": str(ROOT / "feeds"), "SHP_PG_DSN": dsn}
+    return {"SHP_HOME": str(folder / "home"), "SHP_FEEDS": str(warehouse_only(folder / "feeds")), "SHP_PG_DSN": dsn}
 
 
 YARDSTICK = Contender(

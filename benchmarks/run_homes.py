@@ -27,6 +27,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 
 from benchmarks import noop
 from benchmarks.database import fresh_database
+from benchmarks.one_sink import warehouse_only
 from shp_ops.forkserver.__main__ import OUR_DEFINITIONS
 from shp_ops.supervisor import services
 from shp_ops.supervisor.layout import LOCATION, Layout, environment, feed_names, make_landing_folders, python_path
@@ -201,9 +202,8 @@ def alone(home: RunHome, among: list[RunHome]) -> Iterator[None]:
 
 
 def _settings(base: Path, dsn: str) -> Settings:
-    for name in ("feeds", "marts"):
-        shutil.copytree(_REPOSITORY / name, base / name)
-    made = Settings.load({"SHP_FEEDS": str(base / "feeds"), "SHP_PG_DSN": dsn}, home=base / "var")
+    shutil.copytree(_REPOSITORY / "marts", base / "marts")
+    made = Settings.load({"SHP_FEEDS": str(warehouse_only(base / "feeds")), "SHP_PG_DSN": dsn}, home=base / "var")
     assert feed_names(made), "the repository has feeds"
     return made
 

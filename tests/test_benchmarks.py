@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from benchmarks import ingest, report, table
@@ -158,7 +159,8 @@ def test_shp_is_called_as_the_front_door_says(tmp_path: Path) -> None:
     environment = SHP.environment("postgresql://db", tmp_path, inherited)
     assert environment.keys() == {"PATH", "PYTHONPATH", "SHP_HOME", "SHP_FEEDS", "SHP_PG_DSN"}
     assert Path(environment["SHP_HOME"]).parent == tmp_path
-    assert (Path(environment["SHP_FEEDS"]) / "sales.yaml").is_file()
+    feed = yaml.safe_load((Path(environment["SHP_FEEDS"]) / "sales.yaml").read_text())
+    assert list(feed["sinks"]) == ["warehouse"], "the others load no lake"
     assert environment["SHP_PG_DSN"] == "postgresql://db"
 
 
