@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from shp_assets.kit import FeedKit
 from shp_assets.steps import SINK
 from shp_core.errors import Fault
+from shp_core.healing.inventory import is_looked_after
 from shp_core.states import HELD_STATES, State
 from shp_resources.lake.agree import clean_rows
 from shp_resources.lake.publish import curated_folder
@@ -30,7 +31,7 @@ def prove(outside: Outside, kits: Mapping[str, FeedKit]) -> list[Incident]:
         return []
     until = time.monotonic() + _SECONDS
     shut = {breaker.name for breaker in outside.ledger.breakers.open()}
-    found = outside.ledger.incidents.open()
+    found = [incident for incident in outside.ledger.incidents.open() if not is_looked_after(incident.cause)]
     records = _records(outside, found)
     for incident in found:
         for member, outcome in _leaving(outside, kits, incident, records, shut):
@@ -41,7 +42,8 @@ def prove(outside: Outside, kits: Mapping[str, FeedKit]) -> list[Incident]:
 
 
 def _closed(outside: Outside, shut: set[str]) -> Iterator[Incident]:
-    over = [incident for incident in outside.ledger.incidents.open() if not incident.held and incident.cause not in shut]
+    found = [incident for incident in outside.ledger.incidents.open() if not is_looked_after(incident.cause)]
+    over = [incident for incident in found if not incident.held and incident.cause not in shut]
     for incident in over:
         if outside.ledger.incidents.close(incident.id, _proof(incident), outside.clock.now()):
             yield incident

@@ -116,6 +116,9 @@ class Code(StrEnum):
     WORKER_LOST = "worker_lost"
     SERVICE_FAILED = "service_failed"
     CODE_BUG = "code_bug"
+    # what people are told beside verdicts
+    STILL_HELD = "still_held"
+    HEALED_OFTEN = "healed_often"
     # feeds and commands
     FEED_INVALID = "feed_invalid"
     FEED_UNKNOWN = "feed_unknown"
@@ -366,6 +369,15 @@ TABLE: dict[Code, CodeInfo] = {
         FaultKind.INTERRUPTED, "One of the platform's own processes does not start or does not answer; the end of its log says why."
     ),
     Code.CODE_BUG: _platform(FaultKind.CODE_BUG, "Something nobody named went wrong; please report it with the run's log."),
+    Code.STILL_HELD: CodeInfo(
+        Scope.FEED,
+        FaultKind.CODE_BUG,
+        "-",
+        "Partitions are held for more than a day and nobody was told; `shp partitions` says why, `shp quarantine release` runs them once.",
+    ),
+    Code.HEALED_OFTEN: CodeInfo(
+        Scope.FEED, FaultKind.CODE_BUG, "-", "A cause keeps coming back although each of its runs heals; look for what is behind it."
+    ),
     Code.FEED_INVALID: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "A feed file has errors; `shp feeds check` lists them all."),
     Code.FEED_UNKNOWN: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "There is no feed of that name; `shp feeds check` lists them."),
     Code.SETTINGS_INVALID: CodeInfo(Scope.FEED, FaultKind.CODE_BUG, "-", "shp.yaml or an environment variable is wrong."),

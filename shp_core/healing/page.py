@@ -25,6 +25,7 @@ from shp_core.healing.decide import (
     treatment_of,
 )
 from shp_core.healing.faults import FaultKind
+from shp_core.healing.inventory import HEALED_OFTEN, SILENT_FOR, WITHIN
 from shp_core.states import ANY_STATE, TRANSITIONS, Moves, State
 
 
@@ -138,6 +139,11 @@ An incident is the one thing that people are told about a cause, however many pa
 opens with the first partition and closes by proof: each of its partitions is published, and its rows are read again from
 the sink and agree with what the ledger recorded. A member that another cause holds now, or that was waived, leaves it.
 
+Once a day the sensor `inventory` says in its tick what is still held and for how long. What is held for more than
+{silent} hours without an incident (a file that went away, a run that a person stopped) becomes a member of the incident
+`inventory`; a cause that at least {often} runs met within {within} days becomes the incident `recurring/…`, although each of
+them healed: healing must not hide what is broken. That one closes when no run met it for a day.
+
 ### Held until something changes
 
 What a contract refused is judged again by itself when the feed file changes its contract or the converter version is
@@ -231,6 +237,9 @@ def _after_kinds(numbers: Numbers) -> str:
         seconds=patience.seconds,
         first=patience.backoff.first,
         cap=patience.backoff.cap,
+        silent=int(SILENT_FOR.total_seconds() // 3600),
+        often=HEALED_OFTEN,
+        within=WITHIN.days,
         patient=POLICIES["patient"].seconds,
         pause=PAUSES.first,
         factor=PAUSES.factor,

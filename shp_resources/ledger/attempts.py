@@ -207,6 +207,21 @@ class Attempts:
         with self._transactions.begin() as connection:
             return connection.execute(query).scalar_one()
 
+    def ended_in(self, kinds: Collection[str], since: datetime) -> dict[str, dict[tuple[str, str], int]]:
+        """Runs that ended in faults of some kinds: by cause, how many of each (feed, partition).
+
+        Args:
+            kinds: fault kinds.
+            since: only those that ended later.
+        """
+        counted = sa.select(attempts.c.cause, attempts.c.feed, attempts.c.partition, sa.func.count().label("runs"))
+        query = counted.where(attempts.c.ended_at >= since, attempts.c.kind.in_(kinds), attempts.c.cause.is_not(None))
+        found: dict[str, dict[tuple[str, str], int]] = {}
+        with self._transactions.begin() as connection:
+            for row in connection.execute(query.group_by(attempts.c.cause, attempts.c.feed, attempts.c.partition)):
+                found.setdefault(row.cause, {})[(row.feed, row.partition)] = row.runs
+        return found
+
     def newest(self, feed: str, keys: Collection[str], way: str = ETL) -> dict[str, Attempt]:
         """The last attempt of one way on each of these partitions that had one, by partition."""
         here = (attempts.c.feed == feed, attempts.c.partition.in_(keys), attempts.c.way == way)
