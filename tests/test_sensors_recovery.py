@@ -22,6 +22,9 @@ from tests.support.platforms import FEED, NOBODY, Platform
 RESET = Fault(Code.TRANSIENT, "reset", Evidence("warehouse", sqlstate="08006"))
 AWAY = Fault(Code.SINK_UNREACHABLE, "away", Evidence("warehouse", sqlstate="08001"))
 
+WAYS = ("shp_resources.warehouse.warehouse.publish", "shp_resources.warehouse.warehouse.publish_beside")
+"""What publishes rows."""
+
 
 @pytest.fixture
 def ward(platform: Platform) -> Ward:
@@ -107,7 +110,8 @@ def test_a_probe_run_that_fails_opens_the_breaker_again(cut_off: Ward, monkeypat
     cut_off.drop("b")
     cut_off.look()
     cut_off.platform.turn_to(None)
-    monkeypatch.setattr("shp_resources.warehouse.warehouse.publish", _full)
+    for way in WAYS:
+        monkeypatch.setattr(way, _full)
     cut_off.later(PAUSES.first)
     assert [result.success for result in cut_off.look("recovery")] == [False]
     assert (cut_off.phase(), cut_off.breaker().trips, cut_off.breaker().code) == (Phase.OPEN, 2, "sink_refused")
@@ -169,9 +173,9 @@ def test_a_command_does_not_make_a_probe_of_every_file(cut_off: Ward) -> None:
 
 def test_a_database_that_refuses_one_feed_keeps_no_other_back(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
     """One missing right would stop every feed."""
-    plain = "shp_resources.warehouse.warehouse.publish"
     with monkeypatch.context() as patched:
-        patched.setattr(plain, _denied)
+        for way in WAYS:
+            patched.setattr(way, _denied)
         ward.drop("a")
         ward.look("arrivals")
     assert ward.phase("warehouse/orders") is Phase.OPEN
