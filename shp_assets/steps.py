@@ -155,13 +155,14 @@ def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
     outside.ledger.publications.intend(*work.key, SINK, noted, work.attempt.fence)
     if work.kit.lake is not None:  # it may follow at once, whatever becomes of the warehouse
         outside.ledger.lake.want(*work.key, noted, work.attempt.fence, outside.clock.now())
+    afresh = work.fills_a_gap
 
     def publish() -> Outcome:
-        return outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects())
+        return outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects(), afresh=afresh)
 
     outcome = called(work, SINK, publish)
     outside.ledger.publications.confirm(
-        *work.key, SINK, noted, work.attempt.fence, rows=summary.clean, hash=summary.hash, at=datetime.now(UTC)
+        *work.key, SINK, noted, work.attempt.fence, rows=summary.clean, hash=summary.hash, at=datetime.now(UTC), again=afresh
     )
     work.published(delivery, summary, outcome)
     return publication, outcome, summary

@@ -32,6 +32,9 @@ BY_HAND = "ui"
 INGEST = "ingest"
 """Who asked for a run of `shp ingest`."""
 
+GAP = "gap"
+"""The flag of a partition that a sink was seen not to hold, with the reason; it goes when the sink is written again."""
+
 _TRIES = 5
 
 Move = tuple[State, dict[str, Any]]
@@ -147,6 +150,12 @@ class Work:
     def _named_delivery(self) -> str | None:
         arrival = self.outside.ledger.arrivals.get(self.arrival.number)
         return arrival.delivery if arrival else None
+
+    @property
+    def fills_a_gap(self) -> bool:
+        """Whether a sink was seen not to hold what it is recorded to hold."""
+        record = self.outside.ledger.partitions.get(*self.key)
+        return record is not None and GAP in record.flags
 
     def published(self, delivery: str, summary: Summary, outcome: Outcome) -> None:
         """Note that the sinks hold the delivery; a newer arrival takes the partition over."""
@@ -319,7 +328,7 @@ class Work:
 
 def _fresh(record: PartitionRecord) -> dict[str, Any]:
     """What a partition is no more once it is published."""
-    return {"flags": {name: value for name, value in record.flags.items() if name != STALE}}
+    return {"flags": {name: value for name, value in record.flags.items() if name not in (STALE, GAP)}}
 
 
 def row_counts(summary: Summary) -> dict[str, int]:

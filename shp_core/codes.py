@@ -103,6 +103,7 @@ class Code(StrEnum):
     SINK_REFUSED = "sink_refused"
     SINK_DISAGREES = "sink_disagrees"
     SINKS_DIFFER = "sinks_differ"
+    SINK_GAP = "sink_gap"
     BREAKER_OPEN = "breaker_open"
     LEDGER_UNREACHABLE = "ledger_unreachable"
     LEDGER_REFUSED = "ledger_refused"
@@ -349,6 +350,10 @@ TABLE: dict[Code, CodeInfo] = {
     Code.SINKS_DIFFER: _platform(
         FaultKind.CODE_BUG,
         "Warehouse and lake both claim a delivery and hold different rows, which are named; both are made to hold it again.",
+    ),
+    Code.SINK_GAP: _platform(
+        FaultKind.SINK_DOWN,
+        "A sink does not hold what was published there (rows deleted or changed by hand); it is filled from the artefacts.",
     ),
     Code.BREAKER_OPEN: _platform(
         FaultKind.SINK_DOWN, "An outside system is away or refuses; nothing is asked of it until a probe gets through."

@@ -12,6 +12,7 @@ _OF_PLATFORM = {
     Code.LEDGER_REFUSED: f"Give the ledger's database the room or the rights it lacks. {_AGAIN}",
     Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE). {_AGAIN}",
     Code.PARTITION_BUSY: "Another worker has the partition; wait for it. " + _AGAIN,
+    Code.SINK_GAP: "Nothing to do: a started platform fills it from what it keeps. Ask who changes rows in the warehouse by hand.",
     Code.SUPERSEDED: "Nothing to do: a newer file of the same partition was published meanwhile.",
 }
 _INTERRUPTIONS = frozenset({Code.TRANSIENT, Code.INTERRUPTED, Code.WORKER_LOST, Code.ARTEFACT_DAMAGED, Code.STILL_MOVING})

@@ -3,7 +3,7 @@
 Each expected partition has its own due time; what the look finds stands in the ledger, and as the check `on_time`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from shp_assets.lateness import Late, look_for_late
 from shp_assets.on_time import late_evaluation
 from shp_core.errors import Fault
 from shp_resources.outside import Outside
+from shp_sensors.requests import add_keys
 
 INTERVAL_SECONDS = 30
 EVENTS_A_TICK = 100
@@ -35,7 +36,9 @@ def lateness_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         told = f"{len(late)} partitions are late since this look." if late else "Nothing turned late."
         return dg.SensorResult(
             asset_events=[late_evaluation(kit, *item) for kit, item in newest],
-            dynamic_partitions_requests=[new for kit in kits.values() for new in _named(context.instance, kit)],
+            dynamic_partitions_requests=[
+                new for kit in kits.values() for new in add_keys(context.instance, kit, kit.feed.partition.expects)
+            ],
             skip_reason=dg.SkipReason(told),
         )
 
@@ -48,11 +51,3 @@ def _look(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -
     except Fault as fault:  # one feed never stops the others; the next look finds the same
         context.log.warning(f"{kit.name}: {fault.message}")
         return Late()
-
-
-def _named(instance: dg.DagsterInstance, kit: FeedKit) -> Iterator[dg.AddDynamicPartitionsRequest]:
-    """The files that a feed expects by name, so that Dagster shows which of them are missing."""
-    names = kit.feed.partition.expects
-    missing = sorted(set(names) - set(instance.get_dynamic_partitions(kit.dynamic_name))) if names else []
-    if missing:
-        yield dg.DynamicPartitionsDefinition(name=kit.dynamic_name).build_add_request(missing)

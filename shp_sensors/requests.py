@@ -7,7 +7,7 @@ it is asked for again, at once at first, then less and less often. The runs them
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 
@@ -94,12 +94,17 @@ def in_turn(feeds: Sequence[Iterator[dg.RunRequest]], limit: int) -> list[dg.Run
 
 def new_keys(instance: dg.DagsterInstance, kit: FeedKit, requests: Iterable[dg.RunRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
     """The keys of a feed by file that Dagster does not know yet; a request for an unknown key fails a whole tick."""
-    if kit.feed.partition.by != "file":
-        return
     asked = {request.partition_key for request in requests if request.tags["shp/feed"] == kit.name and request.partition_key}
-    known = set(instance.get_dynamic_partitions(kit.dynamic_name)) if asked else set()
-    if asked - known:
-        yield dg.DynamicPartitionsDefinition(name=kit.dynamic_name).build_add_request(sorted(asked - known))
+    yield from add_keys(instance, kit, asked)
+
+
+def add_keys(instance: dg.DagsterInstance, kit: FeedKit, keys: Collection[str]) -> Iterator[dg.AddDynamicPartitionsRequest]:
+    """Those of a feed's keys that Dagster does not know yet; by period it knows them all."""
+    if kit.feed.partition.by_period or not keys:
+        return
+    new = set(keys) - set(instance.get_dynamic_partitions(kit.dynamic_name))
+    if new:
+        yield dg.DynamicPartitionsDefinition(name=kit.dynamic_name).build_add_request(sorted(new))
 
 
 def _full(tags: Mapping[str, str]) -> dict[str, str | list[str]]:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "partitions": Entry("shp_ops.cli.partitions", "partitions", "Show the state of every partition of a feed."),
     "history": Entry("shp_ops.cli.partitions", "history", "Show everything that happened to one partition."),
     "quarantine": Entry("shp_ops.cli.quarantine", "quarantine", "Show what is held back, and why; let it run once more."),
+    "backfill": Entry("shp_ops.cli.backfill", "backfill", "Fill what the sinks do not hold, as one Dagster backfill."),
     "waive": Entry("shp_ops.cli.waive", "waive", "Say that a partition will never come; nobody waits for it any more."),
     "incidents": Entry("shp_ops.cli.incidents", "incidents", "Show what is wrong now, and what was, by cause."),
     "env": Entry("shp_ops.cli.platform", "env", 'Print exports: eval "$(shp env)" makes dagster and dg work beside it.'),

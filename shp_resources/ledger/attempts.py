@@ -9,6 +9,7 @@ import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,11 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from shp_core.codes import Code
 from shp_core.healing.faults import Evidence
+from shp_core.states import PUBLISHED_STATES
 from shp_resources.ledger.tables import arrivals, attempts, partitions
 from shp_resources.ledger.transactions import Transactions, lock_partition
 
+_RECENT = 20
 REDRIVE = "redrive"
 """Who asked for a run that a verdict wants."""
 
@@ -228,6 +231,15 @@ class Attempts:
         query = sa.select(attempts).where(*here).distinct(attempts.c.partition)
         found = self._read(query.order_by(attempts.c.partition, attempts.c.number.desc()))
         return {attempt.partition: attempt for attempt in found}
+
+    def usual_seconds(self, feed: str) -> float | None:
+        """Median duration of the attempts that published last, in seconds; None before the first."""
+        done = (attempts.c.feed == feed, attempts.c.outcome.in_([str(state) for state in PUBLISHED_STATES]))
+        took = sa.func.extract("epoch", attempts.c.ended_at - attempts.c.started_at)
+        with self._transactions.begin() as connection:
+            last = sa.select(took).where(*done).order_by(attempts.c.ended_at.desc()).limit(_RECENT)
+            found = [float(seconds) for seconds in connection.execute(last).scalars()]
+        return median(found) if found else None
 
     def counts(self, feed: str) -> dict[str, int]:
         """How many attempts worked on the delivery of the newest arrival, by partition, in one query."""

@@ -13,8 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from shp_core.gaps import Content
+from shp_core.states import PUBLISHED_STATES
 from shp_resources.ledger.errors import Superseded
-from shp_resources.ledger.tables import mart_watermarks, publications, sinks
+from shp_resources.ledger.tables import mart_watermarks, partitions, publications, sinks
 from shp_resources.ledger.transactions import Transactions, lock_partition
 
 
@@ -76,6 +78,23 @@ class SinkRecord:
         return self.agrees and self.agreed_at is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published partition, and what its sinks were made to hold.
+
+    Args:
+        partition: its key.
+        version: version of its record; a move names it.
+        arrival: number of its newest arrival.
+        sinks: what each sink was made to hold, by sink.
+    """
+
+    partition: str
+    version: int
+    arrival: int
+    sinks: dict[str, Content]
+
+
 class Publications:
     """Publications of all feeds in all sinks."""
 
@@ -114,6 +133,7 @@ class Publications:
         rows: int,
         hash: str,
         at: datetime,
+        again: bool = False,
     ) -> int:
         """Note what a sink was made to hold, once it does.
 
@@ -129,6 +149,7 @@ class Publications:
             rows: rows that it holds of the partition.
             hash: partition hash of those rows.
             at: when it was made to.
+            again: draw a number for the same content too: what stood there meanwhile was something else.
 
         Returns:
             Number of the publication that is noted now.
@@ -137,7 +158,7 @@ class Publications:
         with self._transactions.begin() as connection:
             lock_partition(connection, feed, partition)
             noted = connection.execute(_current(feed, partition, sink)).one_or_none()
-            if noted is not None and (_is_newer(noted, fence) or _is_same(noted, row)):
+            if noted is not None and (_is_newer(noted, fence) or (_is_same(noted, row) and not again)):
                 return int(noted.number)
             number: int = connection.execute(insert(publications).values(row).returning(publications.c.number)).scalar_one()
             _point(connection, (feed, partition, sink), publication, fence, number)
@@ -161,6 +182,18 @@ class Publications:
         with self._transactions.begin() as connection:
             for row in connection.execute(query):
                 found.setdefault(row.partition, {})[row.sink] = sink_record(row)
+        return found
+
+    def published(self, feed: str) -> dict[str, Published]:
+        """What the sinks were made to hold of the published partitions of a feed, by partition, in one lean query."""
+        is_published = partitions.c.state.in_([str(state) for state in PUBLISHED_STATES])
+        query = sa.select(*_LEAN).join(sinks, sinks.c.publication == publications.c.number).join(partitions, _SAME)
+        found: dict[str, Published] = {}
+        with self._transactions.begin() as connection:
+            rows = connection.execute(query.where(sinks.c.feed == feed, is_published))
+            for key, version, arrival, sink, delivery, contract, converter, count, digest in rows:
+                known = found.setdefault(key, Published(key, version, arrival or 0, {}))
+                known.sinks[sink] = Content((delivery, contract, converter), count, digest)
         return found
 
     def newest(self, feed: str | None = None, sink: str | None = None) -> int:
@@ -197,6 +230,9 @@ class Publications:
 
 
 _KEY = ["feed", "partition", "sink"]
+_SAME = sa.and_(partitions.c.feed == sinks.c.feed, partitions.c.partition == sinks.c.partition)
+_CONTENT = ("delivery", "contract_version", "converter_version", "rows", "hash")
+_LEAN = [partitions.c.partition, partitions.c.version, partitions.c.arrival, sinks.c.sink, *(publications.c[name] for name in _CONTENT)]
 _HELD = [column.label(f"held_{column.name}") for column in publications.columns if column.name not in _KEY]
 SINKS = sa.select(sinks, *_HELD).outerjoin(publications, publications.c.number == sinks.c.publication)
 """What `sink_record` tells of."""
@@ -233,8 +269,7 @@ def _is_newer(noted: sa.Row[Any], fence: tuple[int, int]) -> bool:
 
 
 def _is_same(noted: sa.Row[Any], row: dict[str, Any]) -> bool:
-    content = ("delivery", "contract_version", "converter_version", "rows", "hash")
-    return all(getattr(noted, name) == row[name] for name in content)
+    return all(getattr(noted, name) == row[name] for name in _CONTENT)
 
 
 def _point(connection: sa.Connection, key: tuple[str, str, str], publication: Publication, fence: tuple[int, int], number: int) -> None:

@@ -1,6 +1,6 @@
-"""How many clean rows of a partition stand aside now: later publications displace rows, and let them move back.
+"""How many rows of each partition stand in the tables now, and how many stand aside: in one query for all partitions.
 
-Must not live here: counts at the time of a publication (its record has them).
+Later publications displace rows, and let them move back. Must not live here: hashes (`readback`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
+from shp_core.gaps import Content
+from shp_resources.warehouse.tables import table_columns
 from shp_resources.warehouse.target import Target
 
 
@@ -24,6 +26,31 @@ def displaced_now(cur: cursor, target: Target) -> dict[str, int]:
     if not target.contract.key or cur.fetchone() == (None,):
         return {}
     cur.execute(sql.SQL("SELECT _partition, count(*) FROM {} GROUP BY _partition").format(target.displaced))
+    return dict(cur.fetchall())
+
+
+def content_now(cur: cursor, target: Target) -> dict[str, Content]:
+    """What the warehouse's own records say of a feed, with the rows that stand there now; partitions without a record are left out.
+
+    Args:
+        cur: a transaction of one snapshot.
+        target: the feed's tables, which need not be made yet.
+    """
+    loaded, record = table_columns(cur, ("warehouse", target.table), ("shp_pub", "publications"))
+    if not record:
+        return {}
+    counts, aside = _loaded_now(cur, target) if loaded else {}, displaced_now(cur, target)
+    cur.execute(
+        "SELECT partition, delivery, contract_version, converter_version, hash FROM shp_pub.publications WHERE feed = %s", (target.feed,)
+    )
+    return {
+        key: Content((delivery, contract, converter), counts.get(key, 0) + aside.get(key, 0), digest)
+        for key, delivery, contract, converter, digest in cur.fetchall()
+    }
+
+
+def _loaded_now(cur: cursor, target: Target) -> dict[str, int]:
+    cur.execute(sql.SQL("SELECT _partition, count(*) FROM {} GROUP BY _partition").format(target.loaded))
     return dict(cur.fetchall())
 
 

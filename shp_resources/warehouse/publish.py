@@ -55,9 +55,15 @@ class Outcome:
 
 
 def publish(
-    cur: cursor, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+    cur: cursor,
+    target: Target,
+    publication: Publication,
+    clean: Iterable[pa.RecordBatch],
+    rejects: Iterable[pa.RecordBatch],
+    *,
+    afresh: bool = False,
 ) -> Outcome:
-    """Make the warehouse hold a publication; the caller holds the feed's lock alone, and commits.
+    """Make the warehouse hold a publication, also if it is on record (`afresh`); the caller holds the feed's lock alone, and commits.
 
     Raises:
         Fault: `superseded` or `sink_disagrees`.
@@ -67,7 +73,7 @@ def publish(
     turned = bool(target.contract.key) and keys.follow_preference(cur, target)
     recorded = _recorded_rejects(cur, target, publication)
     standing = _standing(cur, target, publication.partition)
-    if recorded is not None and sum(standing) == publication.rows:
+    if recorded is not None and sum(standing) == publication.rows and not afresh:
         restored = _restore_rejects(cur, target, publication, recorded, rejects)
         return Outcome(turned or restored, *standing, recorded)
     _refuse_twin_delivery(cur, target, publication)

@@ -14,9 +14,11 @@ from psycopg2 import sql
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.feeds.marts import Mart
+from shp_core.gaps import Content
 from shp_core.healing.faults import Evidence
 from shp_resources.database import make_engine, translate
 from shp_resources.warehouse import marts
+from shp_resources.warehouse.counts import content_now
 from shp_resources.warehouse.publish import Outcome, Publication, publish, publish_beside, replace_rejects, take_fence
 from shp_resources.warehouse.readback import Held, read_back, row_digests
 from shp_resources.warehouse.straight import Closed
@@ -108,7 +110,13 @@ class Warehouse:
             yield cur
 
     def publish(
-        self, target: Target, publication: Publication, clean: Iterable[pa.RecordBatch], rejects: Iterable[pa.RecordBatch]
+        self,
+        target: Target,
+        publication: Publication,
+        clean: Iterable[pa.RecordBatch],
+        rejects: Iterable[pa.RecordBatch],
+        *,
+        afresh: bool = False,
     ) -> Outcome:
         """Make the warehouse hold a publication, in one transaction.
 
@@ -117,16 +125,17 @@ class Warehouse:
             publication: what is to be held.
             clean: clean rows: `_row`, the contract's columns, `_hash`; may be gone through twice.
             rejects: rejects: `row`, `reasons`, `kinds`, `texts`.
+            afresh: write every row, also if this publication is on record: what stands there is known to be another.
 
         Raises:
             Fault: the database failed, or a newer arrival was published (`superseded`).
             Refusal: the same bytes are published as another partition of a feed without a key.
         """
-        if target.contract.key:
+        if target.contract.key and not afresh:
             with suppress(Closed), self._beside(target) as cur:
                 return publish_beside(cur, target, publication, clean, rejects)
         with self._feed(target) as cur:
-            return publish(cur, target, publication, clean, rejects)
+            return publish(cur, target, publication, clean, rejects, afresh=afresh)
 
     def publish_rejects(
         self, target: Target, partition: str, delivery: str, fence: tuple[int, int], rejects: Iterable[pa.RecordBatch]
@@ -140,6 +149,11 @@ class Warehouse:
         """What stands in the tables of a partition, with the hash computed from the rows."""
         with self.transaction("REPEATABLE READ", readonly=True) as cur:
             return read_back(cur, target, partition)
+
+    def holds(self, target: Target) -> dict[str, Content]:
+        """What the warehouse holds of a feed, by partition: its records, with the rows that stand there now."""
+        with self.transaction("REPEATABLE READ", readonly=True) as cur:
+            return content_now(cur, target)
 
     def row_digests(self, target: Target, partition: str) -> dict[int, bytes]:
         """Row hashes of a partition by sheet row, to name the rows in which another sink differs."""

@@ -1,0 +1,57 @@
+"""`shp backfill`: fill what the sinks do not hold."""
+
+from __future__ import annotations
+
+import click
+
+from shp_core.gaps import MEANINGS, Why
+from shp_ops.backfill import Plan, Wanted
+from shp_ops.cli.output import Desk, with_output
+from shp_ops.cli.teach import Taught
+
+_HELP = """
+Looked for is what was published and does not stand in a sink any more (rows are counted), and what is
+held and never reached its sinks. A started platform does the first by itself; this is for a person who
+wants it now, wants a part of it, or wants stale partitions done again after the contract was changed.
+What was refused (quarantined) is not run: its file or its feed must change first.
+
+Exit code 0: done, or nothing to do.  2: a sink cannot be asked, or a backfill of the feed is under way.
+Examples: shp backfill visits --dry-run
+          shp backfill visits --from 2026-11-01 --to 2026-11-30
+          shp backfill visits --stale
+"""
+_SHOWN = 20
+
+
+@click.command(cls=Taught, epilog=_HELP)
+@click.argument("feed")
+@click.option("--from", "first", default=None, metavar="PARTITION", help="The first partition, in order of keys.")
+@click.option("--to", "last", default=None, metavar="PARTITION", help="The last partition, in order of keys.")
+@click.option("--stale", is_flag=True, help="Also what was published under another contract or converter than the one in force.")
+@click.option("--dry-run", is_flag=True, help="Only say what would run, and why.")
+@with_output
+def backfill(desk: Desk, feed: str, first: str | None, last: str | None, stale: bool, dry_run: bool) -> None:
+    """Fill what the sinks do not hold of FEED, as one Dagster backfill below live data."""
+    from shp_ops import backfill as backfills
+
+    do = backfills.planned if dry_run else backfills.launched
+    plan = do(desk.settings, feed, Wanted(first, last, stale))
+    desk.answer(plan.as_dict())
+    if not desk.json:
+        _show(desk, plan)
+
+
+def _show(desk: Desk, plan: Plan) -> None:
+    if not plan.items:
+        desk.say(f"The sinks hold everything that {plan.feed} is to have there.")
+        return
+    for item in plan.items[:_SHOWN]:
+        why, _, code = item["why"].partition(": ")
+        desk.say(f"{item['partition']}: {', '.join(item['sinks'])}: {MEANINGS[Why(why)]}{f' ({code})' if code else ''}")
+    if len(plan.items) > _SHOWN:
+        desk.say(f"… and {len(plan.items) - _SHOWN:,} more (--json tells all).")
+    time = f", about {plan.seconds:,.0f} s" if plan.seconds is not None else ""
+    if plan.backfill is None:
+        desk.say(f"{len(plan.items):,} partitions would run{time}. Nothing was changed.")
+    else:
+        desk.say(f"{len(plan.items):,} partitions{time}: backfill {plan.backfill}. A started platform (shp up) runs it.")

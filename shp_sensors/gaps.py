@@ -1,0 +1,80 @@
+"""`gaps`: do the sinks hold what was published?
+
+Rows are counted in the sinks, for all partitions at once; the rows of some partitions are read again at each look, round
+and round. What is not there is asked for as one backfill of exactly these partitions, below live data.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from shp_assets import backfill
+from shp_assets.gaps import find_gaps, note_gaps
+from shp_assets.kit import FeedKit
+from shp_core.errors import Fault
+from shp_core.gaps import in_turn
+from shp_resources.outside import Outside
+from shp_sensors.requests import add_keys
+
+INTERVAL_SECONDS = 60
+REREAD_A_TICK = 5
+"""How many partitions of each feed have their rows read again at a look."""
+
+WHY = "gaps"
+_KEPT_BACK = "The warehouse is not asked until a probe gets through."
+
+
+def gaps_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
+    """The sensor over what the sinks hold of all feeds."""
+
+    @dg.sensor(
+        name="gaps",
+        description="What was published and does not stand in a sink any more is filled again by one backfill.",
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def gaps(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
+        if any(breaker.name == "warehouse" for breaker in outside.ledger.breakers.open()):
+            return dg.SensorResult(
+                skip_reason=dg.SkipReason("The warehouse is not asked until a probe gets through."), cursor=context.cursor
+            )
+        read = json.loads(context.cursor or "{}")
+        found = {name: _look(context, kit, outside, read) for name, kit in kits.items()}
+        asked = [(kits[name], keys) for name, keys in found.items() if keys]
+        told = f"{sum(len(keys) for _, keys in asked)} partitions are filled." if asked else "The sinks hold what was published."
+        return dg.SensorResult(
+            run_requests=[backfill.requested(kit, keys, WHY) for kit, keys in asked],
+            dynamic_partitions_requests=[new for kit, keys in asked for new in add_keys(context.instance, kit, set(keys))],
+            skip_reason=None if asked else dg.SkipReason(told),
+            cursor=json.dumps({name: read[name] for name in sorted(read) if name in kits}),
+        )
+
+    return gaps
+
+
+def _look(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, read: dict[str, str]) -> list[str]:
+    """The partitions of a feed that are to be filled now, oldest arrival first; while a backfill is under way, none."""
+    if backfill.under_way(context.instance, kit):
+        return []
+    try:
+        return list(_fill(context, kit, outside, read))
+    except Fault as fault:  # one feed never stops the others; the next look finds the same
+        context.log.warning(f"{kit.name}: {fault.message}")
+        return []
+
+
+def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, read: dict[str, str]) -> Iterator[str]:
+    published = outside.ledger.publications.published(kit.name)
+    chosen = in_turn(sorted(published), read.get(kit.name, ""), REREAD_A_TICK)
+    found = [item for item in find_gaps(outside, kit, published, set(chosen)) if _is_partition(kit, item.partition)]
+    for item in note_gaps(outside, kit, found[: backfill.MOST_AT_ONCE]):
+        context.log.warning(f"{kit.name}/{item.partition} is filled: {item.why}.")
+        yield item.partition
+    if chosen:
+        read[kit.name] = chosen[-1]
+
+
+def _is_partition(kit: FeedKit, partition: str) -> bool:
+    return not kit.feed.partition.by_period or kit.partitions.has_partition_key(partition)
