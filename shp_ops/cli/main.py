@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "feeds": Entry("shp_ops.cli.feeds", "feeds", "Check feed files, try a workbook against one, print their schema."),
     "partitions": Entry("shp_ops.cli.partitions", "partitions", "Show the state of every partition of a feed."),
     "history": Entry("shp_ops.cli.partitions", "history", "Show everything that happened to one partition."),
+    "rewind": Entry("shp_ops.cli.rewind", "rewind", "Publish an earlier delivery again."),
     "quarantine": Entry("shp_ops.cli.quarantine", "quarantine", "Show what is held back, and why; let it run once more."),
     "backfill": Entry("shp_ops.cli.backfill", "backfill", "Fill what the sinks do not hold, as one Dagster backfill."),
     "waive": Entry("shp_ops.cli.waive", "waive", "Say that a partition will never come; nobody waits for it any more."),

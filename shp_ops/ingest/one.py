@@ -26,7 +26,7 @@ from shp_ops.ingest.before import has_worker, is_done
 from shp_ops.ingest.files import plainly
 from shp_ops.ingest.results import FileResult, from_record
 from shp_resources.landing import printable, sight
-from shp_resources.ledger import process_alive
+from shp_resources.ledger import Arrival, process_alive
 from shp_resources.outside import Outside
 
 W = TypeVar("W", bound=Work)
@@ -85,7 +85,20 @@ class Ingestion:
             raise KeyboardInterrupt from error
 
     def _take(self, path: Path, began: float) -> FileResult:
-        arrived = arrive(self.outside.ledger, self.kit, sight(plainly(path)), INGEST)
+        return self._deal(arrive(self.outside.ledger, self.kit, sight(plainly(path)), INGEST), printable(str(path)), began)
+
+    def redo(self, arrival: Arrival) -> FileResult:
+        """Process an arrival that a person made, of bytes that are kept.
+
+        Raises:
+            KeyboardInterrupt: this process was told to stop.
+        """
+        try:
+            return self._deal(Arrived(arrival), f"{arrival.feed}/{arrival.partition}", time.monotonic())
+        except DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
+
+    def _deal(self, arrived: Arrived, shown: str, began: float) -> FileResult:
         key = (self.kit.name, arrived.arrival.partition)
         before = self._numbers(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
@@ -93,7 +106,7 @@ class Ingestion:
         assert record is not None, "an arrival always has a partition"
         arrival = self.outside.ledger.arrivals.get(arrived.arrival.number)
         return from_record(
-            printable(str(path)),
+            shown,
             record,
             arrival.delivery if arrival else None,
             changed=self._numbers(*key) != before,

@@ -169,6 +169,12 @@ class Arrivals:
         with self._transactions.begin() as connection:
             return sorted(connection.execute(query.where(sinks.c.feed == feed, here)).scalars())
 
+    def deliveries(self, feed: str, partition: str) -> dict[str, int]:
+        """The versions of a partition's bytes that ever came, oldest first, with their sizes."""
+        query = sa.select(deliveries).where(deliveries.c.feed == feed, deliveries.c.partition == partition)
+        with self._transactions.begin() as connection:
+            return {row.delivery: row.size for row in connection.execute(query.order_by(deliveries.c.at, deliveries.c.arrival))}
+
     def continue_above(self, number: int) -> None:
         """Let arrival numbers go on above a fence that was found in a sink; after a restore or a rebuild."""
         name = f"{tables.SCHEMA}.{tables.arrival_numbers.name}"

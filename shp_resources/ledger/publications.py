@@ -196,6 +196,20 @@ class Publications:
                 known.sinks[sink] = Content((delivery, contract, converter), count, digest)
         return found
 
+    def as_of(self, feed: str, sink: str, moment: datetime) -> dict[str, str]:
+        """The delivery of each partition that a sink held then, by partition; without those of which it held nothing yet.
+
+        Args:
+            feed: feed.
+            sink: sink.
+            moment: when.
+        """
+        then = (publications.c.feed == feed, publications.c.sink == sink, publications.c.at <= moment)
+        query = sa.select(publications.c.partition, publications.c.delivery).where(*then).distinct(publications.c.partition)
+        with self._transactions.begin() as connection:
+            found = connection.execute(query.order_by(publications.c.partition, publications.c.number.desc()))
+            return {row.partition: row.delivery for row in found}
+
     def newest(self, feed: str | None = None, sink: str | None = None) -> int:
         """Number of the newest publication, 0 before the first; never goes back.
 
