@@ -76,14 +76,15 @@ class LakeRun:
         return f"{arrival}.{attempt}.{self.last.number if self.last else 0}"
 
     @property
-    def selection(self) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
-        """Assets and checks from the step that failed on; all of the feed's where the sinks differ or an artefact is not whole."""
+    def selection(self) -> list[dg.AssetKey]:
+        """The assets from the step that failed on; all of the feed's where the sinks differ or an artefact is not whole.
+
+        Where only the check is left to do, `curated` comes along and does nothing: Dagster gives no partition to a check alone.
+        """
         code, step = (self.last.code, self.last.step) if self.last and self._is_same else (None, None)
         if code in (Code.SINKS_DIFFER, Code.ARTEFACT_DAMAGED) or not self._is_current:
-            return self.kit.all_keys, [self.kit.agreement]
-        if step == SINKS_AGREE:
-            return [], [self.kit.agreement]
-        return [self.kit.key("curated")] if step == "curated" else self.kit.lake_keys, [self.kit.agreement]
+            return self.kit.all_keys
+        return [self.kit.key("curated")] if step in ("curated", SINKS_AGREE) else self.kit.lake_keys
 
     @property
     def _is_same(self) -> bool:
@@ -103,13 +104,11 @@ class LakeRun:
             before: runs for it that ended without an attempt.
             **tags: further tags, `shp/` left out.
         """
-        assets, checks = self.selection
         again = self.last is not None and self._is_same
         return dg.RunRequest(
             run_key=f"lake|{self.kit.name}|{self.behind.partition}|{self.name}|{before.count}",
             partition_key=self.behind.partition,
-            asset_selection=assets,
-            asset_check_keys=checks,
+            asset_selection=self.selection,
             tags={
                 VIA_TAG: REDRIVE if again else "sensor",
                 "shp/feed": self.kit.name,
