@@ -6,8 +6,6 @@ from shp_core.codes import Code, Scope
 
 _AGAIN = "Then give the same command again; nothing is loaded twice."
 _OF_PLATFORM = {
-    Code.SINK_UNREACHABLE: f"Bring the sink back that the message names (SHP_WAREHOUSE_DSN, SHP_HDFS_URL, SHP_YARN_URL). {_AGAIN}",
-    Code.SINK_REFUSED: f"Give the sink that the message names the room or the rights it lacks. {_AGAIN}",
     Code.LEDGER_UNREACHABLE: f"Bring the ledger's database back (SHP_PG_DSN). {_AGAIN}",
     Code.LEDGER_REFUSED: f"Give the ledger's database the room or the rights it lacks. {_AGAIN}",
     Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE). {_AGAIN}",
@@ -15,18 +13,30 @@ _OF_PLATFORM = {
     Code.SINK_GAP: "Nothing to do: a started platform fills it from what it keeps. Ask who changes rows in the warehouse by hand.",
     Code.SUPERSEDED: "Nothing to do: a newer file of the same partition was published meanwhile.",
 }
+_SINKS = {
+    "hdfs": ("HDFS", "SHP_HDFS_URL, or shp up --hadoop"),
+    "yarn": ("YARN", "SHP_YARN_URL, or shp up --hadoop"),
+    "lake": ("the lake's folder", "lake/ in SHP_HOME"),
+}
+_WAREHOUSE = ("the warehouse's database", "SHP_WAREHOUSE_DSN")
 _INTERRUPTIONS = frozenset({Code.TRANSIENT, Code.INTERRUPTED, Code.WORKER_LOST, Code.ARTEFACT_DAMAGED, Code.STILL_MOVING})
 
 
-def advice(code: str | None) -> str:
+def advice(code: str | None, cause: str | None = None) -> str:
     """The next step.
 
     Args:
         code: a stable code, None when nothing says why.
+        cause: what the failure is counted under, which names the sink at fault.
     """
     known = Code(code) if code else Code.CODE_BUG
     if known in _INTERRUPTIONS:
         return "Give the same command again; nothing is loaded twice."
     if known.info.scope in (Scope.ROW, Scope.FILE):
         return known.info.sender
+    sink, setting = _SINKS.get((cause or "").removeprefix("transient/").partition("/")[0], _WAREHOUSE)
+    if known is Code.SINK_UNREACHABLE:
+        return f"Bring {sink} back ({setting}). {_AGAIN}"
+    if known is Code.SINK_REFUSED:
+        return f"Give {sink} the room or the rights it lacks. {_AGAIN}"
     return _OF_PLATFORM.get(known, known.info.operator)

@@ -159,7 +159,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "opened_at": incident.opened_at,
         "closed_at": incident.closed_at,
         "proof": incident.proof,
-        "next": None if incident.closed_at else advice(incident.code),
+        "next": None if incident.closed_at else advice(incident.code, incident.cause),
     }
 
 

@@ -63,7 +63,7 @@ def test_loading_needs_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SHP_HOME", str(tmp_path / "never"))
     definitions = load_definitions()
     dg.Definitions.validate_loadable(definitions)
-    assert len(definitions.resolve_asset_graph().get_all_asset_keys()) == 11
+    assert len(definitions.resolve_asset_graph().get_all_asset_keys()) == 15
     assert not (tmp_path / "never").exists()
 
 

@@ -16,6 +16,7 @@ from shp_ops.cli.teach import Taught
 
 if TYPE_CHECKING:
     from shp_ops.cli.tables import Listing
+    from shp_ops.demo.proof import Line
     from shp_ops.demo.story import Outcome
     from shp_ops.demo.watch import Dropped, OnSight, Sight
 
@@ -118,13 +119,16 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     return {
         "proven": outcome.proven,
         "loaded_now": len(outcome.loaded_now),
+        "lake": outcome.lake,
         "files": [_file(outcome, file, sight) for file, sight in outcome.files.items()],
-        "proof": [
-            {"feed": line.feed, "what": line.what, "sql": str(line.by_sql), "openpyxl": str(line.by_openpyxl), "equal": line.equal}
-            for line in outcome.lines
-        ],
+        "proof": [_line(line) for line in outcome.lines],
         "marts": dict(outcome.marts),
     }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    where = "sql" if line.sink == "warehouse" else line.sink
+    return {"feed": line.feed, "what": line.what, where: str(line.in_sink), "openpyxl": str(line.by_openpyxl), "equal": line.equal}
 
 
 def _file(outcome: Outcome, file: Dropped, sight: Sight) -> dict[str, Any]:
@@ -148,9 +152,10 @@ def _show(desk: Desk, outcome: Outcome, home: Path) -> None:
     desk.say("")
     if not outcome.loaded_now:
         desk.say("Nothing was loaded: every workbook was published before, and nothing is loaded twice.")
+    desk.say(f"The lake is a {outcome.lake}.")
     for name, current in outcome.marts.items():
         desk.say(f"mart.{name} {'has read every publication' if current else 'is behind the publications'}.")
-    desk.say("The proof holds: SQL and openpyxl agree." if outcome.proven else "THE PROOF DOES NOT HOLD, see above.")
+    desk.say("The proof holds: warehouse, lake and openpyxl agree." if outcome.proven else "THE PROOF DOES NOT HOLD, see above.")
     _tell_ways(desk, home)
 
 
@@ -190,10 +195,10 @@ def _proof(outcome: Outcome) -> Listing:
     from shp_ops.cli.tables import Listing
 
     rows = [
-        [line.feed, line.what, f"{line.by_sql:,}", f"{line.by_openpyxl:,}", "equal" if line.equal else "DIFFERENT"]
+        [line.feed, line.what, f"{line.in_sink:,}", f"{line.by_openpyxl:,}", "equal" if line.equal else "DIFFERENT"]
         for line in outcome.lines
     ]
-    return Listing(["feed", "proof", "by SQL", "by openpyxl", ""], rows)
+    return Listing(["feed", "proof", "in the sink", "by openpyxl", ""], rows)
 
 
 def _relative(path: Path) -> str:

@@ -106,7 +106,7 @@ def _show(desk: Desk, feed: str, results: list[FileResult]) -> None:
     result_listing(results).show(desk.console)
     for result in results:
         if result.code:
-            desk.say(f"{_name(Path(result.path))}: {result.code}: {result.message}\n  next: {advice(result.code)}")
+            desk.say(f"{_name(Path(result.path))}: {result.code}: {result.message}\n  next: {advice(result.code, result.cause)}")
     rejected = [result for result in results if result.rows.get("rejected") and result.partition]
     for result in rejected[:_HINTS]:
         desk.say(f"Rejected rows and why:  shp quarantine show {feed} {result.partition}")

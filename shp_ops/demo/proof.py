@@ -1,8 +1,8 @@
-"""The proof: what stands in the tables, by SQL, against what openpyxl reads in the workbooks."""
+"""The proof: what the sinks hold (tables by SQL, the lake by its files) against what openpyxl reads in the workbooks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,29 +10,32 @@ from psycopg2 import sql
 
 from shp_assets.kit import FeedKit
 from shp_core.feeds.model import column_name
+from shp_ops.demo.lake_proof import agreeing, lake_sums
 from shp_ops.demo.watch import Dropped, Sight
 from shp_ops.demo.witness import Reading, numeric_headers, read
+from shp_resources.ledger import LAKE
 from shp_resources.outside import Outside
 from shp_resources.warehouse.target import names
 
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison: what is compared, what SQL says, what openpyxl says."""
+    """One comparison: what is compared, what the sink says, what openpyxl says, and which sink it is."""
 
     feed: str
     what: str
-    by_sql: Decimal | int
+    in_sink: Decimal | int
     by_openpyxl: Decimal | int
+    sink: str = "warehouse"
 
     @property
     def equal(self) -> bool:
         """Whether both say the same."""
-        return self.by_sql == self.by_openpyxl
+        return self.in_sink == self.by_openpyxl
 
 
 def prove(outside: Outside, kit: FeedKit, files: Mapping[Dropped, Sight]) -> list[Line]:
-    """Compare a feed's tables with the workbooks they were loaded from.
+    """Compare what the sinks hold of a feed with the workbooks it was loaded from.
 
     Args:
         outside: the outside systems.
@@ -40,7 +43,8 @@ def prove(outside: Outside, kit: FeedKit, files: Mapping[Dropped, Sight]) -> lis
         files: the feed's files; those that are published count.
 
     Returns:
-        Rows read, clean rows, rows of the table, and the sum of every number column over clean rows, displaced ones too.
+        Rows read, clean rows, rows of the table, and the sum of every number column over clean rows, displaced ones too; of
+        the lake its rows, the sum of all numbers, and how many partitions hold the same rows in both sinks.
     """
     reading = Reading()
     published = {file: sight.record for file, sight in files.items() if sight.published}
@@ -57,7 +61,14 @@ def prove(outside: Outside, kit: FeedKit, files: Mapping[Dropped, Sight]) -> lis
         Line(kit.name, "distinct keys", int(found["keys"]), len(reading.keys)),
     ]
     sums = [Line(kit.name, f"sum of {header}", found[header], reading.sums[header]) for header in numeric_headers(kit.feed)]
-    return lines + sums
+    return [*lines, *sums, *(_of_lake(outside, kit, [file.partition for file in published], reading) if kit.lake else ())]
+
+
+def _of_lake(outside: Outside, kit: FeedKit, partitions: list[str], reading: Reading) -> Iterator[Line]:
+    rows, total = lake_sums(outside, kit, partitions, numeric_headers(kit.feed))
+    yield Line(kit.name, f"rows in curated/{kit.lake}", rows, reading.chosen, LAKE)
+    yield Line(kit.name, f"numbers in curated/{kit.lake}", total, sum(reading.sums.values(), Decimal(0)), LAKE)
+    yield Line(kit.name, "partitions equal in both", agreeing(outside, kit, partitions), len(partitions), LAKE)
 
 
 def _clean_rows(outside: Outside, kit: FeedKit, delivery: str) -> set[int]:

@@ -35,6 +35,7 @@ class Outcome:
         seconds: for each of those, from its arrival to its publication.
         lines: the proof.
         marts: each mart with whether it has read every publication.
+        lake: what kind of place the lake is.
     """
 
     files: Mapping[Dropped, Sight]
@@ -42,6 +43,7 @@ class Outcome:
     seconds: Mapping[Dropped, float]
     lines: list[Line]
     marts: Mapping[str, bool]
+    lake: str = ""
 
     @property
     def proven(self) -> bool:
@@ -79,7 +81,8 @@ def play(
         lines = [line for kit in kits.values() for line in _prove(outside, kit, sights)]
         seconds = {file: _seconds(outside, file) for file in now}
         outside.ledger.close()
-    return Outcome(sights, now, seconds, lines, marts)
+        place = outside.lake.label
+    return Outcome(sights, now, seconds, lines, marts, place)
 
 
 def _drop(settings: Settings, kits: Mapping[str, FeedKit]) -> Iterator[Dropped]:

@@ -14,7 +14,7 @@ from shp_resources.landing import sight, uri_of
 from shp_resources.ledger import Ledger, PartitionRecord
 from shp_resources.warehouse.counts import present
 
-STEPS = ("raw", "validated", "warehouse")
+STEPS = ("raw", "validated", "warehouse", "lake")
 _SETTLED = PUBLISHED_STATES | HELD_STATES
 _PAUSE_SECONDS = 0.5
 
@@ -49,7 +49,7 @@ class Sight:
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self.record is not None and self.record.state in _SETTLED
+        return self.record is not None and self.record.state in _SETTLED and not _follows(self.record)
 
     @property
     def published(self) -> bool:
@@ -111,4 +111,11 @@ def _sight(record: PartitionRecord | None, step: str | None) -> Sight:
         return Sight(len(STEPS), str(record.state), record)
     if record.state is State.RUNNING and step in STEPS:
         return Sight(STEPS.index(step), step, record)
+    if _follows(record):
+        return Sight(STEPS.index("lake"), "lake", record)
     return Sight(0, str(record.state), record)
+
+
+def _follows(record: PartitionRecord) -> bool:
+    """Whether only the run to the lake is still to come."""
+    return record.behind is not None and record.cause is None

@@ -27,6 +27,7 @@ class FileResult:
         message: what is wrong, for people.
         rows: counts by name (`COUNTS`).
         seconds: from the first look at the file to its end.
+        cause: what holds the partition, None when nothing does.
     """
 
     path: str
@@ -38,6 +39,7 @@ class FileResult:
     message: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    cause: str | None = None
 
     @property
     def published(self) -> bool:
@@ -85,6 +87,7 @@ def from_record(
         message=message,
         rows=record.rows if record.delivery == delivery and _is_counted(record) else {},
         seconds=seconds,
+        cause=record.cause,
     )
 
 
