@@ -45,7 +45,9 @@ def defects(postgres_server: str, platform_template: str, tmp_path_factory: pyte
     folder = tmp_path_factory.mktemp("defects")
     with fresh_database(postgres_server, platform_template) as dsn, platforms.opened(folder, dsn, repository_feeds=True) as platform:
         path = REPOSITORY / "samples" / "sales" / f"{DEFECTS}.xlsx"
-        yield Ran(platform, platform.process(path, "sales"))
+        result = platform.process(path, "sales")
+        assert platform.run(DEFECTS, ["lake", "curated"], feed="sales").success
+        yield Ran(platform, result)
 
 
 def test_a_clean_file_reaches_the_tables(clean: Ran) -> None:

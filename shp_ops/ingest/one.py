@@ -18,6 +18,7 @@ from shp_assets.arrive import Arrived, arrive
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_assets.lake_work import LakeWork
+from shp_assets.steps import SINK
 from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
@@ -100,7 +101,7 @@ class Ingestion:
 
     def _deal(self, arrived: Arrived, shown: str, began: float) -> FileResult:
         key = (self.kit.name, arrived.arrival.partition)
-        before = self._numbers(*key)
+        before = self._number(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
         record = self.outside.ledger.partitions.get(*key)
         assert record is not None, "an arrival always has a partition"
@@ -109,7 +110,7 @@ class Ingestion:
             shown,
             record,
             arrival.delivery if arrival else None,
-            changed=self._numbers(*key) != before,
+            changed=self._number(*key) != before,
             seconds=time.monotonic() - began,
             failure=failure,
         )
@@ -190,10 +191,10 @@ class Ingestion:
         if run is not None and run.status not in _ENDED:
             self.instance.report_run_canceled(run, message="Interrupted.")
 
-    def _numbers(self, feed: str, partition: str) -> dict[str, int | None]:
-        """Numbers of the publications that the sinks hold of a partition."""
-        found = self.outside.ledger.publications.sinks(feed, partition)
-        return {name: record.number for name, record in found.items() if record.number is not None}
+    def _number(self, feed: str, partition: str) -> int | None:
+        """Number of the publication the warehouse holds of a partition."""
+        record = self.outside.ledger.publications.sinks(feed, partition).get(SINK)
+        return record.number if record else None
 
 
 def _is_in_other_hands(work: Work, failure: ShpError) -> bool:

@@ -22,7 +22,7 @@ class FileResult:
         partition: partition key, None when none was found.
         delivery: SHA-256 of the bytes, None when they were not copied.
         state: the partition's state afterwards.
-        changed: whether a sink was changed.
+        changed: whether the warehouse was changed.
         code: what is wrong, None when nothing is.
         message: what is wrong, for people.
         rows: counts by name (`COUNTS`).
@@ -70,7 +70,7 @@ def from_record(
         path: the file, in printable form.
         record: its partition.
         delivery: SHA-256 of its bytes, None when they were not copied.
-        changed: whether a sink was changed.
+        changed: whether the warehouse was changed.
         seconds: how long it took.
         failure: what ended the run; it is told where the ledger says nothing, because another worker has the partition.
     """
