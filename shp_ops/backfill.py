@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from shp_assets.kit import FeedKit
     from shp_resources.outside import Outside
 
-RUNS_AT_ONCE = 2
+RUNS_AT_ONCE = 4
+"""As dagster.yaml says (`max_concurrent_runs`)."""
+
 BY_HAND = "command"
 
 

@@ -5,6 +5,7 @@ The ledger remembers, not a cursor: a file that `shp ingest` took up is not take
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from itertools import islice
 
 import dagster as dg
@@ -25,6 +26,11 @@ FILES_A_TICK = 200
 RUNS_A_TICK = 50
 """Also how many runs of a feed are queued or under way at most."""
 
+HISTORY_AFTER = timedelta(minutes=5)
+"""A file that had lain longer when it was seen waited for the platform: it is caught up with, after what comes just now."""
+
+AFTER_LIVE = "-1"
+HISTORY = "yes"
 ARRIVAL_TAG = "shp/arrival"
 _SHOWN = 3
 _BY_THE_SOURCE = (Code.SOURCE_MISSING, Code.STILL_MOVING)
@@ -119,16 +125,31 @@ def _has_place(kit: FeedKit, file: Seen) -> bool:
 
 
 def _due(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> Iterator[dg.RunRequest]:
-    """A run for each partition that waits for one and has none, oldest arrival first."""
+    """A run for each partition that waits for one and has none: what came just now, then what had lain there; oldest arrival first."""
     waiting = outside.ledger.partitions.list(kit.name, {State.ARRIVED})
     if not waiting:
         return
     under_way = live(context.instance, ARRIVAL_TAG, feed=kit.name)
     free = [record for record in waiting if str(record.arrival) not in under_way and _is_partition(kit, record.partition)]
-    ordered = sorted(free, key=lambda record: record.arrival or 0)
+    lay = outside.ledger.arrivals.that_lay([record.arrival or 0 for record in free], HISTORY_AFTER)
+    catching_up = live(context.instance, ARRIVAL_TAG, feed=kit.name, history=HISTORY)
+    new = [record for record in free if record.arrival not in lay]
+    yield from islice(_in_order(context, kit, outside, new), max(0, RUNS_A_TICK - len(under_way - catching_up)))
+    old = [record for record in free if record.arrival in lay]
+    yield from map(_after_live, islice(_in_order(context, kit, outside, old), max(0, RUNS_A_TICK - len(under_way))))
+
+
+def _in_order(
+    context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]
+) -> Iterator[dg.RunRequest]:
+    ordered = sorted(records, key=lambda record: record.arrival or 0)
     chunks = (ordered[start : start + RUNS_A_TICK] for start in range(0, len(ordered), RUNS_A_TICK))
-    asked = (request for chunk in chunks for request in _ask(context, kit, outside, chunk))
-    yield from islice(asked, max(0, RUNS_A_TICK - len(under_way)))
+    return (request for chunk in chunks for request in _ask(context, kit, outside, chunk))
+
+
+def _after_live(request: dg.RunRequest) -> dg.RunRequest:
+    """The request, to be run when nothing that came just now waits."""
+    return request.with_replaced_attrs(tags={**request.tags, "shp/history": HISTORY, "dagster/priority": AFTER_LIVE})
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> Iterator[dg.RunRequest]:

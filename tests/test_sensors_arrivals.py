@@ -162,7 +162,7 @@ def test_two_files_with_one_stem_are_two_partitions(platform: Platform) -> None:
     os.utime(first, (1, 1))
     platform.drop("a.xlsm", [order(2)])
     tick = platform.tick()
-    plain, hashed = tick.partitions
+    hashed, plain = tick.partitions  # the plain one had lain there: it comes after
     assert plain == "a"
     assert hashed is not None
     assert hashed.startswith("a~")
@@ -342,6 +342,30 @@ def test_a_run_that_never_began_is_asked_for_again_with_pauses(platform: Platfor
     assert [second for second, _ in asked] == [0, 10, 30, 70, 150, 310]
     assert [key for _, key in asked] == [f"orders|a|1|{count}" for count in range(6)]
     assert platform.state("a") == ("arrived", None), "it is never lost"
+
+
+def old(path: Path, minutes: float) -> None:
+    """Let a file have been written some time ago."""
+    then = time.time() - minutes * 60
+    os.utime(path, (then, then))
+
+
+def test_after_a_stop_live_files_go_first_and_history_oldest_first(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This morning's file would wait behind a weekend's, or Saturday's be loaded after Sunday's."""
+    monkeypatch.setattr(arrivals, "RUNS_A_TICK", 3)
+    for place, name in enumerate(("m", "b", "z", "a")):
+        old(platform.drop(f"{name}.xlsx", [order(place + 1)]), 600 - place)
+    first = platform.tick()
+    assert first.partitions == ["m", "b", "z"]
+    assert {request.tags["dagster/priority"] for request in first.requests} == {"-1"}
+    for request in first.requests:
+        platform.queue(request)
+    platform.drop("live.xlsx", [order(9)])
+    (live,) = platform.tick().requests
+    assert live.partition_key == "live", "a queue that is full of history has room for it"
+    assert "dagster/priority" not in live.tags
+    platform.queue(live)
+    assert platform.tick().requests == [], "and history waits until its own are done"
 
 
 def test_a_request_that_a_person_cancels_is_not_made_again(platform: Platform) -> None:

@@ -5,8 +5,9 @@ Must not live here: looking at sources, choosing partition keys, deciding what t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,6 +135,18 @@ class Arrivals:
         with self._transactions.begin() as connection:
             row = connection.execute(sa.select(arrivals).where(arrivals.c.number == number)).one_or_none()
             return _arrival(row) if row is not None else None
+
+    def that_lay(self, numbers: Collection[int], longer_than: timedelta) -> set[int]:
+        """The arrivals among these whose source had lain there for some time when it was seen.
+
+        Args:
+            numbers: of arrivals.
+            longer_than: how long.
+        """
+        written = sa.func.to_timestamp(arrivals.c.mtime_ns / 1e9)
+        query = sa.select(arrivals.c.number).where(arrivals.c.number.in_(numbers), arrivals.c.at - written > longer_than)
+        with self._transactions.begin() as connection:
+            return set(connection.execute(query).scalars())
 
     def name_delivery(self, arrival: int, sha256: str, size: int) -> None:
         """Note which bytes an arrival brought, once they are kept; the first name stands.
