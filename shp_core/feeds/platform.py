@@ -19,6 +19,7 @@ from shp_core.feeds.base import PolicyName, Strict
 from shp_core.feeds.parse import read_mapping, validated
 from shp_core.healing.backoff import POLICIES, Patience
 from shp_core.limits import GIB, KIB, MIB, Limits
+from shp_core.retention import Retention
 
 ProfileName = Literal["dev", "test", "prod"]
 _CALLS = "How patiently a call that fails in passing is tried again (see docs/healing.md); a feed's own `calls` goes before it."
@@ -58,6 +59,14 @@ LimitsSection: type[Strict] = create_model(
 )
 
 
+class RetentionSection(Strict):
+    """How long artefacts are kept; `shp retention` takes away what is older."""
+
+    raw_days: int = Field(Retention().raw_days, ge=1, description="Bytes of deliveries: days since they last arrived.")
+    artefact_days: int = Field(Retention().artefact_days, ge=1, description="Their text rows, clean rows and rejects: days.")
+    keep: int = Field(Retention().keep, ge=1, description="So many of a partition's newest deliveries are kept whatever their age.")
+
+
 class Profile(Strict):
     """What one profile sets; it goes before what stands at the top level."""
 
@@ -71,6 +80,7 @@ class PlatformFile(Strict):
     profile: ProfileName = Field("prod", description="Which profile is in force.")
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
     calls: PolicyName = Field("standard", description=_CALLS)
+    retention: RetentionSection = Field(default_factory=RetentionSection, description="How long artefacts are kept.")
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict, description="By name, what a profile sets differently.")
 
     def intake_limits(self, profile: ProfileName | None = None) -> Limits:
@@ -89,6 +99,10 @@ class PlatformFile(Strict):
             profile: the profile; None: the one the file names.
         """
         return POLICIES[self._profile(profile).calls or self.calls]
+
+    def kept(self) -> Retention:
+        """How long artefacts are kept."""
+        return Retention(**self.retention.model_dump())
 
     def _profile(self, profile: ProfileName | None) -> Profile:
         return self.profiles.get(profile or self.profile, Profile())

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Entry] = {
     "backfill": Entry("shp_ops.cli.backfill", "backfill", "Fill what the sinks do not hold, as one Dagster backfill."),
     "waive": Entry("shp_ops.cli.waive", "waive", "Say that a partition will never come; nobody waits for it any more."),
     "incidents": Entry("shp_ops.cli.incidents", "incidents", "Show what is wrong now, and what was, by cause."),
+    "retention": Entry("shp_ops.cli.retention", "retention", "Take artefacts that nobody needs any more out of the store."),
     "env": Entry("shp_ops.cli.platform", "env", 'Print exports: eval "$(shp env)" makes dagster and dg work beside it.'),
 }
 

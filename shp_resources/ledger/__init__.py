@@ -10,6 +10,7 @@
     lake          what keeps the lake from holding what it is to hold, and when its run is due
     breakers      switches before outside systems, shared by all processes
     incidents     what people are told, one for each cause
+    kept          deliveries that came, and those that something still needs
     history       all of it for one partition, in order of time
 
 Lives here: statements on schema `shp`, its migrations. Times come in as arguments or from the database's clock, in UTC.

@@ -15,6 +15,7 @@ from shp_resources.ledger.breakers import Breakers
 from shp_resources.ledger.expected import Expectations
 from shp_resources.ledger.history import history
 from shp_resources.ledger.incidents import Incidents
+from shp_resources.ledger.kept import Deliveries
 from shp_resources.ledger.lake import LakeSinks
 from shp_resources.ledger.leases import Leases
 from shp_resources.ledger.partitions import Partitions
@@ -44,6 +45,7 @@ class Ledger:
         self.breakers = Breakers(self._transactions)
         self.waiting = Waiting(self._transactions)
         self.incidents = Incidents(self._transactions)
+        self.deliveries = Deliveries(self._transactions)
         self.expectations = Expectations(self._transactions)
         self.lake = LakeSinks(self._transactions)
 

@@ -172,6 +172,39 @@ class Store:
             sync(place.parent)
         return Validated(place, summary)
 
+    def size_of(self, delivery: str, *, raw: bool) -> int:
+        """Bytes on the disk of a delivery's artefacts; with or without the bytes that came."""
+        files = [path for path in self._validated_folder(delivery).rglob("*") if path.is_file()]
+        files += [self._raw_path(delivery)] if raw and self._raw_path(delivery).is_file() else []
+        return sum(path.stat().st_size for path in files)
+
+    def take_away(self, delivery: str, *, raw: bool) -> dict[Path, Path]:
+        """Take a delivery's artefacts out of their places; they stay aside for a day, then they are swept.
+
+        Args:
+            delivery: SHA-256 of the bytes.
+            raw: the bytes that came, too.
+
+        Returns:
+            By place, where each is now; for `put_back`.
+        """
+        moved = {}
+        with disk():
+            for place in (self._validated_folder(delivery), *([self._raw_path(delivery)] if raw else [])):
+                if place.exists():
+                    moved[place] = self._set_aside(place)
+        return moved
+
+    def put_back(self, moved: dict[Path, Path]) -> None:
+        """Undo `take_away`; what took the place meanwhile stays."""
+        with disk():
+            for place, aside in moved.items():
+                if not place.exists():
+                    aside.rename(place)
+
+    def _validated_folder(self, delivery: str) -> Path:
+        return self._root / "validated" / delivery[:2] / delivery
+
     def sweep(self) -> int:
         """Remove what killed processes left behind more than a day ago; returns the number of folders."""
         before = time.time() - _STRAY_SECONDS
@@ -182,13 +215,14 @@ class Store:
                 path.unlink(missing_ok=True)
         return len(strays)
 
-    def _set_aside(self, path: Path) -> None:
-        """Take a damaged artefact out of its place; it stays for a day, for whoever wants to know why."""
+    def _set_aside(self, path: Path) -> Path:
+        """Take an artefact out of its place; it stays for a day, for whoever wants to know why."""
         aside = self._aside()
         aside.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # another process was faster
             path.rename(aside)
             os.utime(aside)
+        return aside
 
     def _aside(self) -> Path:
         return self._root / "tmp" / uuid4().hex
