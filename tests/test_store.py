@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shp_assets import feed_assets
@@ -354,3 +355,19 @@ def test_artefacts_that_were_made_are_used_again(platform: Platform) -> None:
     marks = {path.name: path.stat().st_ino for path in folder.iterdir()}
     assert platform.run("a").success
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == marks
+
+
+def test_reading_an_artefact_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
+    """A worker's memory would grow with the file while its rows go to the warehouse."""
+    rows = 32_768
+    with pq.ParquetWriter(tmp_path / "large.parquet", pa.schema([("number", pa.int64()), ("text", pa.string())])) as writer:
+        for group in range(30):
+            numbers = range(group * rows, (group + 1) * rows)
+            writer.write_table(pa.table({"number": pa.array(numbers, pa.int64()), "text": [f"text {number}" for number in numbers]}))
+    assert (tmp_path / "large.parquet").stat().st_size > 8 << 20
+    before, most, seen = pa.total_allocated_bytes(), 0, 0
+    for batch in read_batches(tmp_path / "large.parquet"):
+        seen += batch.num_rows
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert seen == 30 * rows
+    assert most < 4 << 20

@@ -1,6 +1,7 @@
 """Keys inside one delivery: equal rows collapse, different rows with one key are all rejects.
 
-Memory: 12 bytes a row for the index; the rows themselves are looked at again only where two of them share a key.
+Memory: 12 bytes a row for the index, 8 more while it is asked; the rows themselves are looked at again only where two of
+them share a key.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+_PIECE_ROWS = 1 << 16
 
 
 class KeyIndex:
@@ -30,16 +33,23 @@ class KeyIndex:
         self._hashes.extend(map(hash, keys))
 
     def contested(self) -> pa.Array:
-        """Sheet rows whose key hash occurs more than once."""
+        """Sheet rows whose key hash occurs more than once, ascending."""
         hashes = np.frombuffer(self._hashes, dtype=np.int64) if self._hashes else np.empty(0, np.int64)
-        rows = np.frombuffer(self._rows, dtype=np.int32) if self._rows else np.empty(0, np.int32)
-        order = np.argsort(hashes, kind="stable")
-        ranked = hashes[order]
-        same = ranked[1:] == ranked[:-1]
-        twin = np.zeros(len(rows), dtype=bool)
-        twin[:-1] |= same
-        twin[1:] |= same
-        return pa.array(np.sort(rows[order][twin]), pa.int32())
+        ranked = np.sort(hashes)
+        twins = np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+        if not len(twins):
+            return pa.array([], pa.int32())
+        del ranked
+        rows = np.frombuffer(self._rows, dtype=np.int32)
+        starts = range(0, len(rows), _PIECE_ROWS)
+        found = [rows[start : start + _PIECE_ROWS][_in(hashes[start : start + _PIECE_ROWS], twins)] for start in starts]
+        return pa.array(np.sort(np.concatenate(found)), pa.int32())
+
+
+def _in(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Which values are wanted; `wanted` is ascending and not empty."""
+    found: np.ndarray = wanted[np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)] == values
+    return found
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
         Fault: `artefact_damaged`, it is gone or is no sound Parquet file; or what the disk says.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read is kept until the end
             yield from file.iter_batches(batch_size=8192)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):  # Arrow's own complaints carry no number
