@@ -18,9 +18,9 @@ another rewind. It stands in the history with who did it.
 Exit code 0: done, or there was nothing to do.
           1: a partition was not published.
           2: there is no such delivery, or its bytes are not kept any more.
-Examples: shp rewind sales sales_records_n1 --to 3f9a2c11
-          shp rewind sales sales_records_n1 --to 2026-11-20T08:00
-          shp rewind sales --all --to 2026-11-20T08:00 --dry-run
+Examples: shp rewind visits november --to 3f9a2c11
+          shp rewind visits november --to 2026-11-20T08:00
+          shp rewind visits --all --to 2026-11-20T08:00 --dry-run
 """
 
 
