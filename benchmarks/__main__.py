@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import ingest, reading, runs
+from benchmarks import ingest, lake, reading, runs
 
 if __name__ == "__main__":
-    for benchmark in (reading, ingest, runs):
+    for benchmark in (reading, ingest, lake, runs):
         benchmark.main([], standalone_mode=False)

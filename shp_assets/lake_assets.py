@@ -7,7 +7,7 @@ import dagster as dg
 from shp_assets.feed_assets import common
 from shp_assets.guard import caught, guarded_lake
 from shp_assets.kit import SINKS_AGREE, FeedKit
-from shp_assets.lake_steps import compare, curate, difference, publish_lines
+from shp_assets.lake_steps import compare, curate, difference, publish_lines, show_by_sql
 from shp_assets.lake_work import LakeWork
 from shp_assets.metadata import column_schema, text_schema
 from shp_resources.lake.agree import Agreement
@@ -59,7 +59,7 @@ def _curated(kit: FeedKit) -> dg.AssetsDefinition:
             made = curate(work)
             manifest = made.manifest
             facts = {"hash": manifest.hash, "made_by": manifest.made_by, "rejects": manifest.rejects, "counters": made.counters}
-            return _result(work, f"curated/{kit.lake}", made, **facts)
+            return _result(work, f"curated/{kit.lake}", made, **facts, **show_by_sql(work, manifest))
 
     return curated
 

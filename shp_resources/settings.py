@@ -36,6 +36,7 @@ class Settings:
         hdfs_user: who we are in HDFS (`SHP_HDFS_USER`); None: the operating system's user.
         hdfs_root: the folder in HDFS below which everything of ours lies (`SHP_HDFS_ROOT`).
         yarn_url: an external ResourceManager (`SHP_YARN_URL`).
+        hive_url: an external HiveServer2 (`SHP_HIVE_URL`, `hive://user@host:port/database`).
         hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
         hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
@@ -53,6 +54,7 @@ class Settings:
     hdfs_user: str | None = None
     hdfs_root: str = "/shp"
     yarn_url: str | None = None
+    hive_url: str | None = None
     hadoop_home: Path | None = None
     hadoop_conf: Path | None = None
     hadoop_cache: Path = field(default=Path("cache/hadoop"))
@@ -90,6 +92,7 @@ class Settings:
             hdfs_user=values.get("SHP_HDFS_USER"),
             hdfs_root=_hdfs_root(values.get("SHP_HDFS_ROOT", "/shp")),
             yarn_url=values.get("SHP_YARN_URL", "").rstrip("/") or None,
+            hive_url=values.get("SHP_HIVE_URL"),
             hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
             hadoop_conf=Path(values["HADOOP_CONF_DIR"]) if "HADOOP_CONF_DIR" in values else None,
             hadoop_cache=path("SHP_HADOOP_CACHE", place / "cache" / "hadoop"),
@@ -147,6 +150,7 @@ class Settings:
             "SHP_HDFS_USER": self.hdfs_user,
             "SHP_HDFS_ROOT": self.hdfs_root if self.hdfs_urls else None,
             "SHP_YARN_URL": self.yarn_url,
+            "SHP_HIVE_URL": self.hive_url,
         }
         return {name: value for name, value in variables.items() if value is not None}
 

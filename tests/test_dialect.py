@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shp_core.publishing.dialect import MODULUS, NULL, escape, file_form, hash_text, row_digest, row_text_of, sum_digests, unescape
+from shp_core.publishing.dialect import MODULUS, NULL, escape, hash_text, row_digest, sum_digests, unescape
 
 _TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
 _NASTY = st.text(alphabet="\\\t\n\r\b\f\vNtnrbfv.x0 ", max_size=12)
@@ -86,13 +86,3 @@ def test_postgresql_reads_and_writes_the_same_bytes(database_dsn: str) -> None:
         connection.close()
     assert stored == values
     assert out.getvalue().decode() == written
-
-
-@given(st.text(st.sampled_from("\\btnrfvN\b\f\v\t\n\r x"), max_size=12))
-def test_a_field_of_the_lakes_files_stands_for_its_row_text_of(text: str) -> None:
-    """HDFS and PostgreSQL would never agree on a row with a rare control character, or Hive would show another text."""
-    field = escape(text)
-    spelled = file_form(field)
-    assert row_text_of(spelled) == field
-    assert not set("\t\n\r") & set(spelled)
-    assert unescape(spelled) == text

@@ -24,6 +24,7 @@ from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Published, publish_text
+from shp_resources.lake.together import Delivered, publish_together
 from shp_resources.processes import marked, wait_until
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
@@ -85,6 +86,21 @@ def test_a_partition_is_made_by_yarn_and_agrees_with_the_warehouse(lake: Lake) -
     assert str(manifest.made_by).startswith("application_")
     assert manifest.rejects == {"invalid_date": 1}
     assert not lake.curated(rows, (1, 2)).changed
+
+
+def test_one_job_serves_many_partitions(lake: Lake) -> None:
+    """A backfill of a year would take an hour of starting jobs; or parts would land under another partition's key."""
+    rows = {f"n{count}": [sale(number, region=f"r{count}") for number in range(1, count + 1)] for count in (2, 4, 3)}
+    deliveries = []
+    for key, those in rows.items():
+        made, mine = artefacts(lake.folder / "store", sales(), those), partition(those, key=key)
+        publish_text(lake.place, mine, made.header, made.text(), lake.scratch)
+        deliveries.append(Delivered(mine, sales(), made))
+    found = publish_together(Curator(lake.place, lake.engine), deliveries, lake.scratch)
+    assert len({one.manifest.made_by for one in found}) == 1 and str(found[0].manifest.made_by).startswith("application_")
+    for key, those in rows.items():
+        lines = [line.split("\t") for line in current(lake.place, f"curated/sales/partition={key}")]
+        assert [(line[0], line[1]) for line in lines] == [(str(number), f"R{len(those)}") for number in range(1, len(those) + 1)]
 
 
 def test_counters_come_back(lake: Lake) -> None:

@@ -18,8 +18,8 @@ from shp_core.lake import mapper as mapping
 from shp_core.lake.lines import text_lines
 from shp_core.lake.manifest import DataFile, Manifest
 from shp_core.lake.mapper import CLEAN, REJECTS, MalformedLine, Mapper, blocks, run
-from shp_core.lake.shipped import Shipment
-from shp_core.publishing.dialect import row_digest, row_text_of, unescape
+from shp_core.lake.shipped import Shipment, from_cargo, to_cargo
+from shp_core.publishing.dialect import row_digest, unescape
 from shp_resources.lake.archive import MODULES, write_archive
 from shp_resources.lake.engine import counters_of
 from tests.support.contracts import Cell, contract_of, converted, extra_cells, text, text_batch
@@ -72,7 +72,7 @@ def test_the_mapper_means_what_the_warehouse_means(sheet: Sheet) -> None:
     expected = converted(sheet.contract, sheet.rows)
     clean, counts = mapped(sheet)
     assert [int(line.rpartition("\t")[2]) for line in clean] == expected.typed.column("_row").to_pylist()
-    assert [row_digest(row_text_of(line.rpartition("\t")[0])) for line in clean] == expected.typed.column("_hash").to_pylist()
+    assert [row_digest(line.rpartition("\t")[0]) for line in clean] == expected.typed.column("_hash").to_pylist()
     why = {reject.row: [f"{reason.column}:{reason.code}" for reason in reject.reasons] for reject in expected.rejects}
     rejects, _ = mapped(sheet, REJECTS)
     assert {int(row): codes.split(",") for row, codes, *_ in (line.split("\t") for line in rejects)} == why
@@ -126,7 +126,7 @@ def test_many_equal_rows_mean_what_one_means(sheet: Sheet, times: int) -> None:
         return
     expected = converted(sheet.contract, sheet.rows * times)
     clean, _ = mapped(Sheet(sheet.contract, sheet.rows * times))
-    assert [row_digest(row_text_of(line.rpartition("\t")[0])) for line in clean] == expected.typed.column("_hash").to_pylist()
+    assert [row_digest(line.rpartition("\t")[0]) for line in clean] == expected.typed.column("_hash").to_pylist()
 
 
 def test_rows_that_rules_about_the_file_dropped_are_left_out() -> None:
@@ -199,6 +199,18 @@ def test_a_contract_comes_back_from_its_journey(sheet: Sheet) -> None:
     assert Shipment.from_json(sent.to_json()) == sent
 
 
+def test_a_mapper_finds_what_it_must_know_of_its_file() -> None:
+    """One partition's rows would be judged by another one's header."""
+    one, two = Shipment(sales(), (0, 1, 2, 3), 4), Shipment(sales(), (3, 2, 1, 0), 4)
+    cargo = to_cargo([("lake/a/part-00000", one), ("lake/b/part-00000", two)])
+    assert from_cargo(cargo, "hdfs://node:8020/shp/lake/b/part-00000") == two
+    assert from_cargo(cargo, "lake/a/part-00000") == one
+    assert from_cargo(to_cargo([("lake/a", one)]), "") == one
+    for path in ("", "hdfs://node:8020/shp/lake/c/part-00000", "xlake/a/part-00000"):
+        with pytest.raises(LookupError):
+            from_cargo(cargo, path)
+
+
 def test_the_archive_holds_what_it_needs_and_nothing_else(tmp_path: Path) -> None:
     """A task would die of a missing module, on the cluster only."""
     assert sorted(MODULES) == reached(("shp_core.lake.mapper",))
@@ -210,7 +222,7 @@ def test_the_archive_holds_what_it_needs_and_nothing_else(tmp_path: Path) -> Non
 def test_the_archive_runs_alone(tmp_path: Path) -> None:
     """The node has python3 and nothing of ours."""
     write_archive(tmp_path / "mapper.zip")
-    (tmp_path / "shipment.json").write_text(shipment(Sheet(sales(), [])).to_json())
+    (tmp_path / "shipment.json").write_text(to_cargo([("lake/a", shipment(Sheet(sales(), [])))]))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "mapper.zip", "shipment.json", CLEAN],
         cwd=tmp_path,

@@ -73,9 +73,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(Code.SOURCE_MISSING, "landing", errnos={errno.ENOENT, errno.ENOTDIR, errno.ENOTCONN}),
     _rule(Code.STORE_REFUSED, "store", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "landing store reader", errnos=_PASSING_ERRNOS),
-    _rule(Code.SINK_UNREACHABLE, "hdfs yarn", errnos=_AWAY_ERRNOS),
+    _rule(Code.SINK_UNREACHABLE, "hdfs yarn hive", errnos=_AWAY_ERRNOS),
     _rule(Code.SINK_REFUSED, "hdfs yarn lake", errnos=_REFUSING_ERRNOS),
-    _rule(Code.TRANSIENT, "hdfs yarn lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
+    _rule(Code.TRANSIENT, "hdfs yarn hive lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
     _rule(Code.SINK_REFUSED, "hdfs yarn", http=_REFUSING_HTTP),
 )
 

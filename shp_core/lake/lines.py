@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shp_core.publishing.dialect import FILE_ESCAPES, NULL
+from shp_core.publishing.dialect import ESCAPES, NULL
 
 
 def text_lines(batch: pa.RecordBatch) -> bytes:
@@ -38,6 +38,6 @@ def _bytes(texts: pa.Array) -> bytes:
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    for plain, escaped in FILE_ESCAPES.items():  # the first makes the backslash that the others' results must not double
+    for plain, escaped in ESCAPES.items():  # the first makes the backslash that the others' results must not double
         texts = pc.replace_substring(texts, plain, escaped)
     return texts

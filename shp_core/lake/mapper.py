@@ -23,9 +23,9 @@ from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.numbers import Notation
 from shp_core.contract.reasons import RAGGED_ROW
 from shp_core.lake.bulk import BulkNumbers, bulk_of, differ
-from shp_core.lake.shipped import Shipment
+from shp_core.lake.shipped import Shipment, from_cargo
 from shp_core.lake.shortcut import Shortcut, shortcut_of
-from shp_core.publishing.dialect import NULL, file_form, unescape
+from shp_core.publishing.dialect import NULL, unescape
 from shp_core.reading.textrow import KINDS, RAGGED
 
 GROUP = "shp"
@@ -78,7 +78,7 @@ class _Memo(Dict[str, Optional[str]]):
         judged = self._judge.judge(self._kind, unescape(escaped))
         if judged.reasons:
             self.why[escaped] = judged.reasons
-        field = None if judged.reasons or judged.field is None else file_form(judged.field)
+        field = None if judged.reasons else judged.field
         self._keep(escaped, field)
         return field
 
@@ -287,8 +287,12 @@ def _tell(counts: Counter[str], told: TextIO) -> None:
     counts.clear()
 
 
-def main() -> None:
-    """`python3 mapper.zip SHIPMENT MODE`, lines on standard input."""
+def main(path: str = "") -> None:
+    """`python3 mapper.zip SHIPMENT MODE`, lines on standard input.
+
+    Args:
+        path: the file whose lines they are, where it is known.
+    """
     gc.disable()  # nothing here makes cycles, and looking for them costs a twentieth of the time
-    shipment = Shipment.from_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    shipment = from_cargo(Path(sys.argv[1]).read_text(encoding="utf-8"), path)
     run(shipment, sys.argv[2], sys.stdin.buffer, sys.stdout.buffer, sys.stderr)

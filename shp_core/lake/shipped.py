@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 from shp_core.contract.contract import Contract, ContractColumn
 
@@ -36,6 +36,32 @@ class Shipment:
         """Read the form that `to_json` writes."""
         found = json.loads(text)
         return cls(_contract(found["contract"]), tuple(found["positions"]), found["width"], tuple(found["dropped"]))
+
+
+def to_cargo(inputs: Sequence[Tuple[str, Shipment]]) -> str:
+    """What travels with a job: for each file of the lake what the mapper must know of it.
+
+    Args:
+        inputs: paths of the lake, and their shipments.
+    """
+    return json.dumps([[path, shipment.to_json()] for path, shipment in inputs])
+
+
+def from_cargo(text: str, path: str) -> Shipment:
+    """What the mapper must know of the file that it reads.
+
+    Args:
+        text: as `to_cargo` wrote it.
+        path: the file as Hadoop calls it, which ends as the path of the lake does; with one file it need not be known.
+
+    Raises:
+        LookupError: the file is none of the job's.
+    """
+    inputs = json.loads(text)
+    mine = inputs if len(inputs) == 1 else [one for one in inputs if path == one[0] or path.endswith("/" + one[0])]
+    if len(mine) != 1:
+        raise LookupError(f"{path or 'a file without a name'} is none of this job's files")
+    return Shipment.from_json(mine[0][1])
 
 
 def _contract(found: Any) -> Contract:

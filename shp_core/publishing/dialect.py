@@ -15,15 +15,10 @@ from typing import Iterable, Optional
 
 NULL = "\\N"
 
-FILE_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-"""Characters and what the lake's files write for them; the backslash first, for who replaces one after the other."""
-
-_RARE = {"\b": "\\b", "\f": "\\f", "\v": "\\v"}
-ESCAPES = {**FILE_ESCAPES, **_RARE}
-"""Characters and what PostgreSQL writes for them, and row texts with it."""
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+"""Characters and what is written for them; the backslash first, for who replaces one after the other."""
 
 _UNESCAPES = {escaped: plain for plain, escaped in ESCAPES.items()}
-_IN_FILES = {escaped: plain for plain, escaped in _RARE.items()}
 _SPECIAL = re.compile(r"[\\\t\n\r\b\f\v]")
 _ESCAPED = re.compile(r"\\[\\tnrbfv]")
 
@@ -44,19 +39,6 @@ def unescape(field: str) -> Optional[str]:
     if field == NULL:
         return None
     return _ESCAPED.sub(lambda match: _UNESCAPES[match.group()], field) if "\\" in field else field
-
-
-def file_form(field: str) -> str:
-    """A field as the lake's files spell it: nothing is escaped there but backslash, TAB, LF and CR, for Hive knows no more."""
-    return _ESCAPED.sub(lambda match: _IN_FILES.get(match.group(), match.group()), field) if "\\" in field else field
-
-
-def row_text_of(fields: str) -> str:
-    """The row text that fields of the lake's files stand for; the inverse of `file_form` for a whole line."""
-    for plain, escaped in _RARE.items():
-        if plain in fields:
-            fields = fields.replace(plain, escaped)
-    return fields
 
 
 def row_digest(row_text: str) -> bytes:

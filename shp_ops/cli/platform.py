@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shp_core.errors import UsageError
 from shp_ops.cli.output import Desk, with_output, with_settings
 
 if TYPE_CHECKING:
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Return when the platform is ready; it runs on in the background.")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the UI; a free one by default, the same each time.")
 @click.option("--hadoop", is_flag=True, help="Run HDFS and YARN for this machine too (needs Java 17; Maven once, to fetch 100 MB).")
+@click.option("--hive", is_flag=True, help="With --hadoop: SQL over the lake too, by HiveServer2 (Maven once, to fetch 280 MB).")
 @with_output
-def up(desk: Desk, detach: bool, port: int | None, hadoop: bool) -> int:
+def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool) -> int:
     """Start the platform: PostgreSQL, code server, webserver and daemon.
 
     In the foreground it runs until Ctrl-C, which stops everything in order.
     With --hadoop a NameNode, a DataNode, a ResourceManager and a NodeManager run beside it, on this machine alone;
     where SHP_HDFS_URL names a cluster, that one is used and none is started.
+    With --hive a HiveServer2 runs over it, in whose database `curated` each feed of the lake is a table.
     """
-    machine = _hadoop_machine(desk) if hadoop else None
+    if hive and not hadoop:
+        raise UsageError("--hive belongs to --hadoop.", "Run: shp up --hadoop --hive; a HiveServer2 of yours is named by SHP_HIVE_URL.")
+    machine = _hadoop_machine(desk, hive) if hadoop else None
     if detach:
-        return _up_detached(desk, port, machine is not None)
+        return _up_detached(desk, port, machine)
     return _up_here(desk, port, machine)
 
 
@@ -81,14 +86,14 @@ def env(desk: Desk) -> None:
         desk.say("# No PostgreSQL runs yet: start it with shp up, then call this again.")
 
 
-def _hadoop_machine(desk: Desk) -> HadoopMachine | None:
+def _hadoop_machine(desk: Desk, hive: bool) -> HadoopMachine | None:
     """A Hadoop for this machine; None when the settings name a cluster."""
     if desk.settings.hdfs_urls:
         desk.say(f"HDFS is that of SHP_HDFS_URL ({', '.join(desk.settings.hdfs_urls)}); none is started here.")
         return None
     from shp_ops.hadoop.machine import HadoopMachine
 
-    return HadoopMachine(desk.settings)
+    return HadoopMachine(desk.settings, with_hive=hive)
 
 
 def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
@@ -102,12 +107,12 @@ def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
     return 0
 
 
-def _up_detached(desk: Desk, port: int | None, hadoop: bool) -> int:
+def _up_detached(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
     from shp_ops.supervisor.control import start_detached
 
     started = time.monotonic()
     with desk.console.status("starting the platform"):
-        state = start_detached(desk.settings, port, hadoop=hadoop)
+        state = start_detached(desk.settings, port, hadoop=hadoop is not None, hive=hadoop is not None and hadoop.with_hive)
     _announce(desk, state.ui, started, "shp status shows it, shp down stops it.")
     return 0
 

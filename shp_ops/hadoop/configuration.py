@@ -176,8 +176,13 @@ def _at(ports: Mapping[str, int], name: str) -> str:
 
 
 def _site(place: Place, name: str, properties: Mapping[str, object]) -> None:
+    write_site(place.conf / f"{name}-site.xml", properties)
+
+
+def write_site(path: Path, properties: Mapping[str, object]) -> None:
+    """Write one of Hadoop's files of properties."""
     lines = [f"  <property><name>{escape(key)}</name><value>{escape(str(value))}</value></property>" for key, value in properties.items()]
     text = "\n".join(
         ["<!-- Written by shp; edits are overwritten by the next start. -->", "<configuration>", *lines, "</configuration>", ""]
     )
-    (place.conf / f"{name}-site.xml").write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")

@@ -19,34 +19,37 @@ from shp_core.errors import ShpError, UsageError
 
 POM = Path(__file__).with_name("pom.xml")
 _SECONDS = 900.0
+Tell = Callable[[str], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def jar_folder(cache: Path) -> Path:
+def jar_folder(cache: Path, pom: Path = POM) -> Path:
     """Where the jars of this version's `pom.xml` lie in a cache, fetched or not."""
-    return cache / f"jars-{sha256(POM.read_bytes()).hexdigest()[:12]}"
+    return cache / f"jars-{sha256(pom.read_bytes()).hexdigest()[:12]}"
 
 
-def fetch_jars(cache: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
+def fetch_jars(cache: Path, tell: Tell = lambda line: None, pom: Path = POM, what: str = "Hadoop (100 MB, once)") -> Path:
     """The folder of all jars; what is not there yet is fetched, by one process at a time.
 
     Args:
         cache: folder that keeps them.
         tell: told what happens, in one line.
+        pom: names them.
+        what: what they are called.
 
     Raises:
         UsageError: Maven is needed and not there.
         ShpError: the jars could not be fetched; nothing half-fetched stays.
     """
-    folder = jar_folder(cache)
+    folder = jar_folder(cache, pom)
     if folder.is_dir():
         return folder
     maven = _maven()
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(cache / "fetch.lock"):
         if not folder.is_dir():
-            tell("fetching Hadoop (100 MB, once)")
-            _fetch(maven, folder)
+            tell(f"fetching {what}")
+            _fetch(maven, folder, pom)
     return folder
 
 
@@ -61,11 +64,11 @@ def _maven() -> str:
     return found
 
 
-def _fetch(maven: str, folder: Path) -> None:
+def _fetch(maven: str, folder: Path, pom: Path) -> None:
     draft = folder.with_name(f"{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    shutil.copy(POM, draft / "pom.xml")
+    shutil.copy(pom, draft / "pom.xml")
     try:
         _run(maven, draft)
         (draft / "lib").rename(folder)

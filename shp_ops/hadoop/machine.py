@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from shp_core.codes import Code
 from shp_core.errors import ShpError, UsageError
-from shp_ops.hadoop import daemons
+from shp_ops.hadoop import daemons, hive
 from shp_ops.hadoop.configuration import PORTS, Place, write_configuration
-from shp_ops.hadoop.jars import fetch_jars, jar_folder
+from shp_ops.hadoop.jars import Tell, fetch_jars, jar_folder
 from shp_ops.hadoop.java import Java, find_java
 from shp_ops.supervisor.services import Service
 from shp_resources.hdfs.cluster import Cluster, this_user
@@ -21,7 +21,6 @@ from shp_resources.settings import Settings
 _FORMAT_SECONDS = 120.0
 _CLIENT_HEAP = 256
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
-Tell = Callable[[str], None]
 
 
 class HadoopMachine:
@@ -29,15 +28,16 @@ class HadoopMachine:
 
     Args:
         settings: the installation.
+        with_hive: whether a HiveServer2 belongs to it.
 
     Raises:
         UsageError: this machine cannot run it.
     """
 
-    port_names = PORTS
-
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, with_hive: bool = False) -> None:
         self._java: Java = find_java()
+        self.with_hive = with_hive
+        self.port_names = (*PORTS, hive.NAME) if with_hive else PORTS
         self._settings = settings
         self._place = Place(_plain(settings.home / "hadoop"), _plain(jar_folder(settings.hadoop_cache)))
         self._user = settings.hdfs_user or this_user()
@@ -55,12 +55,19 @@ class HadoopMachine:
         fetch_jars(self._settings.hadoop_cache, tell)
         daemons.make_folders(self._place)
         write_configuration(self._place, ports)
+        if self.with_hive:
+            fetch_jars(self._settings.hadoop_cache, tell, hive.POM, "Hive (280 MB, once)")
+            hive.write_configuration(self._place, ports[hive.NAME])
         if not self._formatted():
             self._format()
 
     def services(self, ports: Mapping[str, int]) -> list[Service]:
-        """The four daemons, in the order in which they are started; they end in the opposite order."""
-        return daemons.daemons(self._java, self._place, ports, self._user)
+        """The daemons, in the order in which they are started; they end in the opposite order."""
+        four = daemons.daemons(self._java, self._place, ports, self._user)
+        if not self.with_hive:
+            return four
+        jars = _plain(jar_folder(self._settings.hadoop_cache, hive.POM))
+        return [*four, hive.service(self._java, self._place, jars, ports[hive.NAME], self._user)]
 
     def environment(self, mark: Mapping[str, str]) -> dict[str, str]:
         """A daemon's whole environment: none of the installation's secrets.
@@ -82,6 +89,7 @@ class HadoopMachine:
             streaming=(*client, "org.apache.hadoop.streaming.HadoopStreaming"),
             environ=self._client_environment(),
             own=True,
+            hive_port=ports[hive.NAME] if self.with_hive else None,
         )
 
     def _client_environment(self) -> dict[str, str]:

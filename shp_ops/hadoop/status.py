@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shp_ops.hadoop import probes
+from shp_ops.hadoop import hive, probes
 from shp_ops.supervisor.state import ServiceState
 from shp_resources.hdfs.cluster import cluster_of, this_user
+from shp_resources.hive import hive_of
 from shp_resources.processes import LOOPBACK
 from shp_resources.settings import Settings
 
@@ -26,13 +27,18 @@ def look_at_external(settings: Settings) -> dict[str, dict[str, Any]]:
     """What the cluster of the settings says; empty when they name none."""
     cluster = cluster_of(settings)
     if cluster is None or cluster.own:
-        return {}
+        return _external_hive(settings)
     answers = [probes.namenode(url, cluster.user) for url in cluster.hdfs_urls]
     active = next((url for url, why in zip(cluster.hdfs_urls, answers, strict=True) if why is None), None)
     found = {"namenode": _fields(None, active or cluster.hdfs_urls[0], None if active else "; ".join(why for why in answers if why))}
     if cluster.yarn_url is not None:
         found["resourcemanager"] = _fields(None, cluster.yarn_url, probes.resourcemanager(cluster.yarn_url))
-    return found
+    return found | _external_hive(settings)
+
+
+def _external_hive(settings: Settings) -> dict[str, dict[str, Any]]:
+    server = hive_of(settings) if settings.hive_url else None
+    return {} if server is None else {hive.NAME: _fields(None, server.label, hive.why_not_ready(server.host, server.port, server.user))}
 
 
 def _own(settings: Settings, services: Mapping[str, ServiceState], name: str) -> dict[str, Any]:
@@ -42,7 +48,8 @@ def _own(settings: Settings, services: Mapping[str, ServiceState], name: str) ->
         why: str | None = "its process has died and will be started again" if service.process else "not started yet"
     else:
         why = _ask(name, urls, settings.hdfs_user or this_user())
-    return {**_fields(service.pid, urls[name], why), "restarts": service.restarts}
+    url = urls[name].replace("http://", "hive://") if name == hive.NAME else urls[name]
+    return {**_fields(service.pid, url, why), "restarts": service.restarts}
 
 
 def _ask(name: str, urls: Mapping[str, str], user: str) -> str | None:
@@ -52,6 +59,8 @@ def _ask(name: str, urls: Mapping[str, str], user: str) -> str | None:
         return probes.datanode(urls["namenode"], user)
     if name == "resourcemanager":
         return probes.resourcemanager(urls[name])
+    if name == hive.NAME:
+        return hive.why_not_ready(LOOPBACK, int(urls[name].rpartition(":")[2]), user)
     return probes.nodemanager(urls[name], urls["resourcemanager"])
 
 

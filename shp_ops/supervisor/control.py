@@ -18,13 +18,14 @@ from shp_resources.settings import Settings
 _START_SECONDS, _STOP_SECONDS = 600.0, 120.0
 
 
-def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool = False) -> PlatformState:
+def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool = False, hive: bool = False) -> PlatformState:
     """Start a supervisor in the background, unless one runs, and wait until its platform is ready.
 
     Args:
         settings: the installation.
         port: port of the UI.
         hadoop: with a Hadoop of its own.
+        hive: with a HiveServer2 over it.
 
     Returns:
         The state of the ready platform.
@@ -37,7 +38,8 @@ def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool 
         return _wait(settings, running.process, None)
     log = Layout(settings.home).log("supervisor")
     seen = log.stat().st_size if log.exists() else 0
-    child = _spawn(settings, [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else [])], log)
+    words = [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else []), *(["--hive"] if hive else [])]
+    child = _spawn(settings, words, log)
     try:
         return _wait(settings, ProcessId.of(child.pid), child)
     except BaseException as error:  # also Ctrl-C: who does not wait for it does not want it

@@ -13,7 +13,7 @@ from shp_resources.processes import ProcessId
 from shp_resources.settings import Settings
 
 SERVICES = ("postgres", "code", "runs", "web", "daemon")
-HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager")
+HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager", "hive")
 """Shown where they run, or where the settings name a cluster."""
 
 
@@ -128,7 +128,7 @@ def _hadoop(settings: Settings, state: PlatformState | None) -> dict[str, dict[s
     from shp_ops.hadoop.status import look_at_external, look_at_own
 
     own = {name: state.services[name] for name in HADOOP if state is not None and name in state.services}
-    return look_at_own(settings, own) if own else look_at_external(settings)
+    return look_at_external(settings) | look_at_own(settings, own)
 
 
 def _url(settings: Settings, name: str, service: ServiceState) -> str | None:

@@ -27,6 +27,7 @@ class Cluster:
         streaming: the command that submits a Hadoop Streaming job, without its options; empty: no jobs.
         environ: what that command needs in its environment.
         own: whether `shp up --hadoop` runs it.
+        hive_port: where the HiveServer2 of `shp up --hadoop --hive` listens, None: there is none.
     """
 
     hdfs_urls: tuple[str, ...]
@@ -36,6 +37,7 @@ class Cluster:
     streaming: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
+    hive_port: int | None = None
 
     @property
     def runs_jobs(self) -> bool:

@@ -24,7 +24,10 @@ MODULES = (
     "shp_core.reading",
     "shp_core.reading.textrow",
 )
-_MAIN = "from shp_core.lake.mapper import main\n\nmain()\n"
+INPUT_FILE = "mapreduce_map_input_file"
+"""The variable by which Hadoop Streaming tells a mapper which file it reads."""
+
+_MAIN = f"import os\n\nfrom shp_core.lake.mapper import main\n\nmain(os.environ.get({INPUT_FILE!r}, ''))\n"
 _AT = (1980, 1, 1, 0, 0, 0)  # the same modules make the same bytes
 
 

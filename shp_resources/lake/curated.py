@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +33,27 @@ from shp_resources.lake.strays import ATTEMPT
 from shp_resources.store import Validated
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A delivery whose clean rows are to be made.
+
+    Args:
+        partition: which partition, and on whose behalf.
+        lake: its text rows.
+        shipment: what the mapper must know of it.
+        summary: the delivery in numbers.
+    """
+
+    partition: Partition
+    lake: Manifest
+    shipment: Shipment
+    summary: Summary
+
+    def job(self, mode: str) -> MapJob:
+        """The pass of the mapper over it alone."""
+        return _job(self.partition, self.partition.curated if mode == CLEAN else self.partition.rejects, self.lake, self.shipment, mode)
+
+
 class Curator:
     """Publishes clean rows.
 
@@ -41,7 +63,7 @@ class Curator:
     """
 
     def __init__(self, place: Place, engine: Engine) -> None:
-        self._place, self._engine = place, engine
+        self.place, self.engine = place, engine
 
     def publish(self, partition: Partition, contract: Contract, artefacts: Validated, scratch: Path, *, again: bool = False) -> Published:
         """Make the lake hold a delivery's clean rows.
@@ -57,36 +79,62 @@ class Curator:
             Fault: the lake or the engine failed, the text rows are not there, or the output is not what the clean rows
                 are; what was published stays.
         """
-        found = standing(self._place, partition.curated)
+        found = self.standing_or_waiting(partition, contract, artefacts, again=again)
+        if isinstance(found, Published):
+            return found
+        made, written = self._clean_rows(found, scratch)
+        return self.accept(found, made, made.target, None, written, scratch)
+
+    def standing_or_waiting(
+        self, partition: Partition, contract: Contract, artefacts: Validated, *, again: bool = False
+    ) -> Published | Waiting:
+        """What stands already, or what is to be made; see `publish`.
+
+        Raises:
+            Fault: the lake failed, the text rows are not there, or a newer arrival is published.
+        """
+        found = standing(self.place, partition.curated)
         if found is not None and not again and self._stands(partition, contract, found):
             return Published(found, False)
         give_way(found, partition.fence, partition.curated)
-        lake = self._text_rows(partition)
-        shipment = shipment_of(contract, artefacts)
-        made, written = self._clean_rows(partition, lake, shipment, artefacts.summary, scratch)
-        left_out = lake.rows - written.rows - len(shipment.dropped)
-        rejects = self._rejects(partition, lake, shipment, left_out, scratch) if left_out else {}
-        self._place.move_folder(made.target, f"{partition.curated}/{partition.publication}")
-        manifest = _manifest(partition, contract, made, written, rejects)
-        make_current(self._place, partition.curated, manifest, scratch)
+        return Waiting(partition, self._text_rows(partition), shipment_of(contract, artefacts), artefacts.summary)
+
+    def accept(self, one: Waiting, made: MapResult, source: str, name: str | None, written: ReadBack, scratch: Path) -> Published:
+        """Publish output that was read back and found right.
+
+        Args:
+            one: whose clean rows they are.
+            made: what became of the job.
+            source: the job's directory, or one part of it.
+            name: what that part is called from now on; None for a directory.
+            written: what was read back.
+            scratch: a folder of this run's own.
+
+        Raises:
+            Fault: the lake failed, or the pass over the rejects; what was published stays.
+        """
+        partition = one.partition
+        left_out = one.lake.rows - written.rows - len(one.shipment.dropped)
+        rejects = self._rejects(partition, one.lake, one.shipment, left_out, scratch) if left_out else {}
+        self.place.move_folder(source, "/".join(filter(None, (partition.curated, partition.publication, name))))
+        manifest = _manifest(partition, one.shipment.contract, made, written, rejects)
+        make_current(self.place, partition.curated, manifest, scratch)
         return Published(manifest, True, made.counters)
 
     def _stands(self, partition: Partition, contract: Contract, found: Manifest) -> bool:
-        return _is_same(found, partition, contract) and is_whole(self._place, partition.curated, found)
+        return _is_same(found, partition, contract) and is_whole(self.place, partition.curated, found)
 
     def _text_rows(self, partition: Partition) -> Manifest:
-        lake = standing(self._place, partition.lake)
+        lake = standing(self.place, partition.lake)
         if lake is None or lake.delivery != partition.delivery:
             text = f"{partition.lake} does not hold delivery {partition.delivery[:12]}"
             raise Fault(Code.ARTEFACT_DAMAGED, f"{text}.", Evidence("lake", text=text), f"Materialize lake/{partition.feed} first.")
         return lake
 
-    def _clean_rows(
-        self, partition: Partition, lake: Manifest, shipment: Shipment, summary: Summary, scratch: Path
-    ) -> tuple[MapResult, ReadBack]:
-        made = self._engine.run(_job(partition, partition.curated, lake, shipment, CLEAN), scratch)
-        written = read_back(self._place, made.target, scratch)
-        found = (written.rows, written.hash)
+    def _clean_rows(self, one: Waiting, scratch: Path) -> tuple[MapResult, ReadBack]:
+        made = self.engine.run(one.job(CLEAN), scratch)
+        written = read_back(self.place, made.target, scratch)
+        found, summary = (written.rows, written.hash), one.summary
         if found != (summary.clean, summary.hash) or made.counters.get("rows", written.rows) != written.rows:
             text = f"{made.target} holds {found[0]} rows with hash {found[1]}; {summary.clean} with {summary.hash} are clean"
             raise Fault(Code.SINK_DISAGREES, f"{text} (made by {made.made_by}).", Evidence("lake", text=text))
@@ -94,17 +142,17 @@ class Curator:
 
     def _rejects(self, partition: Partition, lake: Manifest, shipment: Shipment, left_out: int, scratch: Path) -> dict[str, int]:
         """A second pass of the same mapper, for the rows that the first one left out; how many there are, by code."""
-        made = self._engine.run(_job(partition, partition.rejects, lake, shipment, REJECTS), scratch)
+        made = self.engine.run(_job(partition, partition.rejects, lake, shipment, REJECTS), scratch)
         target = f"{partition.rejects}/{partition.publication}"
         codes: Counter[str] = Counter()
         rows = 0
-        for line in part_lines(self._place, made.target, scratch):
+        for line in part_lines(self.place, made.target, scratch):
             rows += 1
             codes.update({reason.rpartition(":")[2] for reason in line.split("\t", 2)[1].split(",")})
         if rows != left_out:
             text = f"{made.target} holds {rows} rejects of {left_out}"
             raise Fault(Code.SINK_DISAGREES, f"{text}.", Evidence("lake", text=text))
-        self._place.move_folder(made.target, target)
+        self.place.move_folder(made.target, target)
         return dict(sorted(codes.items()))
 
 

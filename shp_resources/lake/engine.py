@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,8 +15,8 @@ from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
 from shp_core.lake.mapper import GROUP
 from shp_core.lake.place import Place
-from shp_core.lake.shipped import Shipment
-from shp_resources.lake.archive import write_archive
+from shp_core.lake.shipped import Shipment, to_cargo
+from shp_resources.lake.archive import INPUT_FILE, write_archive
 
 _COUNTER = f"reporter:counter:{GROUP},"
 ARCHIVE, SHIPMENT = "mapper.zip", "shipment.json"
@@ -32,6 +33,7 @@ class MapJob:
         target: the directory to write into, as a path of the lake; must not exist.
         shipment: what the mapper must know.
         mode: `clean` or `rejects`.
+        beside: further files, each with what the mapper must know of it; each file makes one part.
     """
 
     name: str
@@ -40,6 +42,12 @@ class MapJob:
     target: str
     shipment: Shipment
     mode: str
+    beside: tuple[tuple[str, Shipment], ...] = ()
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Shipment], ...]:
+        """All files, each with what the mapper must know of it."""
+        return ((self.source, self.shipment), *self.beside)
 
 
 @dataclass(frozen=True)
@@ -83,17 +91,22 @@ class LocalEngine:
     def run(self, job: MapJob, scratch: Path) -> MapResult:
         """Copy the lines here, map them, put the result into the lake."""
         write_cargo(job, scratch)
-        self._place.fetch(job.source, scratch / "lines")
-        said = self._map(job, scratch)
         self._place.remove(job.target)
-        self._place.put(scratch / "mapped", f"{job.target}/part-00000")
-        return MapResult("local process", job.target, counters_of(said))
+        counts: Counter[str] = Counter()
+        for number, (source, _) in enumerate(job.inputs):
+            self._place.fetch(source, scratch / "lines")
+            counts.update(counters_of(self._map(job, source, scratch)))
+            self._place.put(scratch / "mapped", f"{job.target}/part-{number:05}")
+        return MapResult("local process", job.target, dict(counts))
 
-    def _map(self, job: MapJob, scratch: Path) -> str:
+    def _map(self, job: MapJob, source: str, scratch: Path) -> str:
         command = [self._python, "-I", str(scratch / ARCHIVE), str(scratch / SHIPMENT), job.mode]
+        environ = {**os.environ, INPUT_FILE: source}
         try:
             with (scratch / "lines").open("rb") as lines, (scratch / "mapped").open("wb") as mapped:
-                done = subprocess.run(command, stdin=lines, stdout=mapped, stderr=subprocess.PIPE, timeout=self._seconds, check=False)
+                done = subprocess.run(
+                    command, stdin=lines, stdout=mapped, stderr=subprocess.PIPE, timeout=self._seconds, check=False, env=environ
+                )
         except subprocess.TimeoutExpired as error:
             text = f"the mapper was stopped after {self._seconds:g} s"
             raise Fault(Code.TRANSIENT, f"{job.name}: {text}.", Evidence("lake", text=text)) from error
@@ -107,7 +120,7 @@ class LocalEngine:
 def write_cargo(job: MapJob, scratch: Path) -> None:
     """Write what travels with a job: the mapper, and what it must know."""
     write_archive(scratch / ARCHIVE)
-    (scratch / SHIPMENT).write_text(job.shipment.to_json(), encoding="utf-8")
+    (scratch / SHIPMENT).write_text(to_cargo(job.inputs), encoding="utf-8")
 
 
 def counters_of(said: str) -> dict[str, int]:

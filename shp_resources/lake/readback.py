@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shp_core.lake.manifest import DataFile
 from shp_core.lake.place import Place
-from shp_core.publishing.dialect import MODULUS, hash_text, row_digest, row_text_of
+from shp_core.publishing.dialect import MODULUS, hash_text, row_digest
 
 
 @dataclass
@@ -30,6 +30,10 @@ class ReadBack:
         """The partition hash, 32 hexadecimal digits."""
         return hash_text(self.total)
 
+    def with_names(self, names: Sequence[str]) -> ReadBack:
+        """The same, whose parts were renamed."""
+        return replace(self, files=[replace(file, name=name) for file, name in zip(self.files, names, strict=True)])
+
 
 def read_back(place: Place, directory: str, scratch: Path, names: Sequence[str] | None = None) -> ReadBack:
     """Count and hash the clean rows of a directory.
@@ -43,14 +47,14 @@ def read_back(place: Place, directory: str, scratch: Path, names: Sequence[str] 
     found = ReadBack()
     for line in part_lines(place, directory, scratch, names, found.files):
         found.rows += 1
-        found.total = (found.total + int.from_bytes(row_digest(row_text_of(line.rpartition("\t")[0])), "big")) % MODULUS
+        found.total = (found.total + int.from_bytes(row_digest(line.rpartition("\t")[0]), "big")) % MODULUS
     return found
 
 
 def digests_by_row(place: Place, directory: str, scratch: Path, names: Sequence[str] | None = None) -> dict[int, bytes]:
     """The row hashes of a directory's clean rows, by sheet row; memory grows with the partition."""
     split = (line.rpartition("\t") for line in part_lines(place, directory, scratch, names))
-    return {int(row): row_digest(row_text_of(text)) for text, _, row in split}
+    return {int(row): row_digest(text) for text, _, row in split}
 
 
 def part_lines(

@@ -26,7 +26,8 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
         "mapreduce.job.name": job.target,  # who finds the job knows where it writes
         "mapreduce.job.tags": job.tag,
         "mapreduce.job.reduces": 0,
-        "mapreduce.job.maps": 1,  # a hint: a file below one block is one split, whatever the cluster's default
+        "mapreduce.job.maps": 1,  # a hint; with the next line each file is one split, and makes one part
+        "mapreduce.input.fileinputformat.split.minsize": 1 << 60,
         "mapreduce.map.maxattempts": 2,
         "mapreduce.map.speculative": "false",  # twins of a task would only slow a small cluster
         "mapreduce.task.timeout": int(seconds * 1000),
@@ -37,7 +38,8 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     }
     options = [word for name, value in properties.items() for word in ("-D", f"{name}={value}")]
     cargo = ",".join((scratch / name).absolute().as_uri() for name in (ARCHIVE, SHIPMENT))
-    places = ["-input", f"{cluster.root}/{job.source}", "-output", f"{cluster.root}/{job.target}"]
+    inputs = [word for source, _ in job.inputs for word in ("-input", f"{cluster.root}/{source}")]
+    places = [*inputs, "-output", f"{cluster.root}/{job.target}"]
     return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode}"]
 
 

@@ -27,13 +27,13 @@ class Daemons:
 
     Args:
         home: where they keep everything.
-        names: which of the four to run.
+        names: which to run, the four by default; `hive` too where it is named.
     """
 
     def __init__(self, home: Path, names: tuple[str, ...] = ("namenode", "datanode", "resourcemanager", "nodemanager")) -> None:
         variables = {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
         self.settings = Settings.load(variables, home=home)
-        self._machine = HadoopMachine(self.settings)
+        self._machine = HadoopMachine(self.settings, with_hive="hive" in names)
         self.mark = f"test-{os.getpid()}-{home.name}"
         self.ports: dict[str, int] = {}
         for name in self._machine.port_names:
