@@ -104,5 +104,5 @@ def test_a_port_that_lets_nobody_in_is_not_ready() -> None:
 def test_hive_belongs_to_hadoop(tmp_path: Path) -> None:
     """`shp up --hive` alone would start a platform without Hive and say nothing."""
     done = Place.make(tmp_path / "place").shp("up", "--hive", "--json")
-    assert done.returncode == 2
+    assert done.code == 2
     assert "--hadoop" in done.json["error"]["message"]

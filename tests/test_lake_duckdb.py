@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from shp_resources.lake.curated import Curator
 from shp_resources.lake.engine import LocalEngine
 from shp_resources.lake.local import LocalFolder
@@ -15,7 +13,6 @@ from shp_resources.lake.publish import publish_text
 from tests.support.contracts import Cell, contract_of, number, text
 from tests.support.lake import artefacts, partition
 
-duckdb = pytest.importorskip("duckdb")
 ROOT = Path(__file__).parent.parent
 WORDS = [
     "plain",
