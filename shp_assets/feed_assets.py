@@ -180,6 +180,7 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
                     "changed": outcome.changed,
                     "delivery": publication.delivery,
                     "hash": publication.hash,
+                    **({"reconciled": dg.JsonMetadataValue(outcome.reconciled.as_dict())} if outcome.reconciled else {}),
                 },
                 data_version=dg.DataVersion(f"{publication.delivery[:16]}-{publication.contract_version}"),
             )

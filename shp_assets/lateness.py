@@ -13,6 +13,7 @@ from datetime import datetime
 
 from shp_assets.arrive import place_of
 from shp_assets.kit import FeedKit
+from shp_assets.placeholders import keep_placeholders
 from shp_assets.proof import MOVED, WAIVED
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
@@ -61,10 +62,12 @@ def look_for_late(outside: Outside, kit: FeedKit) -> Late:
         turned = expectations.turn_late(kit.name, now, but=_lying(outside, kit)) if _any_due(known, due, now) else []
         if turned:
             _tell(outside, kit, Code.LATE, turned, _when(kit, due[turned[0]]))
+            outside.ledger.publications.note_placeholder(kit.name, turned[0], None, now)  # roll-ups miss it from now on
     if planned or back or turned:
         known = expectations.known(kit.name)
     _warn(outside, kit, known, due, now)
     _let_go(outside, kit, known)
+    keep_placeholders(outside, kit, known)
     return Late(planned, tuple((key, at) for key in turned if (at := due[key]) is not None))
 
 

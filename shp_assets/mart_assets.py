@@ -13,6 +13,7 @@ from shp_core.codes import Code
 from shp_core.feeds.marts import Mart
 from shp_core.states import State
 from shp_resources.ledger import PartitionRecord
+from shp_resources.ledger.expected import STANDS_IN
 from shp_resources.outside import Outside
 from shp_resources.warehouse.marts import MartOutcome
 
@@ -79,6 +80,7 @@ def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
         "partitions": len(known) - len(missing),
         "missing": [record.partition for record in missing],
         "expected": ahead,
+        "placeholders": {record.partition: record.flags[STANDS_IN] for record in missing if STANDS_IN in record.flags},
         "share_of_rows": clean / read if read else 1.0,
         "not_in_lake": sum(record.behind is not None for record in known),
     }
@@ -91,7 +93,12 @@ def _is_in_warehouse(record: PartitionRecord) -> bool:
 
 def _shown(label: dict[str, Any]) -> dict[str, Any]:
     missing = label["missing"]
-    return {**label, "missing": dg.JsonMetadataValue(missing[:_SHOWN]), "missing_count": len(missing)}
+    return {
+        **label,
+        "placeholders": dg.JsonMetadataValue(label["placeholders"]),
+        "missing": dg.JsonMetadataValue(missing[:_SHOWN]),
+        "missing_count": len(missing),
+    }
 
 
 def _counts(outcome: MartOutcome) -> dict[str, Any]:

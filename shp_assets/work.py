@@ -22,6 +22,7 @@ from shp_core.healing.decide import DAY, FaultSeen, History, Verdict, decide, tr
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State
 from shp_resources.ledger import ETL, LAKE, REDRIVE, STALE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
+from shp_resources.ledger.expected import STANDS_IN
 from shp_resources.ledger.lake import BEHIND
 from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
@@ -170,8 +171,14 @@ class Work:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
                 to, beside = (State.PARKED, held) if held else (state, {"cause": None})
                 self._move(
-                    lambda record: self._end_of_run(record, to, {"rows": rows, **_fresh(record), **self._judged(delivery), **beside})
+                    lambda record: self._end_of_run(record, to, {"rows": rows, **self._fresh(record), **self._judged(delivery), **beside})
                 )
+
+    def _fresh(self, record: PartitionRecord) -> dict[str, Any]:
+        """What a partition is no more once it is published."""
+        flags = {name: value for name, value in record.flags.items() if name not in (STALE, GAP, STANDS_IN)}
+        reconciled = {"reconciled_at": self.outside.clock.now().isoformat()} if STANDS_IN in record.flags else {}
+        return {"flags": {**flags, **reconciled}}
 
     def until_the_lake_follows(self, changed: bool) -> dict[str, Any]:
         """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none.
@@ -324,11 +331,6 @@ class Work:
                 if not left:
                     raise
         return None
-
-
-def _fresh(record: PartitionRecord) -> dict[str, Any]:
-    """What a partition is no more once it is published."""
-    return {"flags": {name: value for name, value in record.flags.items() if name not in (STALE, GAP)}}
 
 
 def row_counts(summary: Summary) -> dict[str, int]:

@@ -95,6 +95,7 @@ def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionR
             if ledger.partitions.get(feed, partition) is None and is_expected(model.partition, partition, SystemClock().now()):
                 ledger.expectations.plan(feed, {partition: due_of(model.partition, partition)})
             record = _waivable(ledger.partitions.get(feed, partition), feed, partition)
+            ledger.publications.note_placeholder(feed, partition, None, SystemClock().now())  # no roll-up misses it any more
             return _move(ledger, record, State.WAIVED, message=why, next_attempt_at=None)
 
 

@@ -27,6 +27,7 @@ class Mart(Strict):
     from_: str = Field(alias="from", description="The feed it is made from.")
     group_by: list[str | Month] = Field(min_length=1, description="Headers to group by; `{month: Order Date}` groups by month.")
     sum: list[str] = Field(default_factory=list, description="Headers of numeric columns to add up.")
+    placeholders: bool = Field(False, description="Read what stands in for late partitions too (`placeholder_days` of the feed).")
     on_incomplete: Literal["label", "hold"] = Field("label", description="With partitions missing: label the result, or keep the last one.")
 
     @field_validator("mart")
@@ -48,6 +49,8 @@ class Mart(Strict):
             return [f"from: there is no sound feed {self.from_!r} ({', '.join(feeds) or 'none at all'})."]
         if feed.sinks is not None and feed.sinks.warehouse is None:
             return [f"from: feed {self.from_!r} has no warehouse table; give it `sinks: {{warehouse: …}}`."]
+        if self.placeholders and feed.partition.placeholder_days is None:
+            return [f"placeholders: nothing stands in for late partitions of {self.from_!r}; give it `placeholder_days`, or remove this."]
         asked = [*self._groups_asked(), *(("sum", header, ("integer", "bigint", "decimal", "money")) for header in self.sum)]
         unfit = [problem for key, header, types in asked for problem in _header_problem(feed, key, header, types)]
         return unfit or list(self._twins(feed))

@@ -142,6 +142,10 @@ partition: {by: file, expects: [shop_1, shop_2], start: 2026-11-30, due: "18:00"
   `calendar` are not expected. A file for a day that nobody expects is taken all the same.
 * **Due** is a time of day in the feed's time zone. Where clocks are turned and it does not exist, or exists twice, the later
   reading counts: 02:30 in a night without it is 03:30.
+* **Placeholders.** With `placeholder_days: 2` the newest good partition before a late one stands in for it, if it is at most two
+  days older. No row is stored for that: the view `warehouse.<table>_filled` shows its rows under the late key, marked
+  `_is_placeholder`, and marts with `placeholders: true` read the view. The real delivery ends it in the transaction that
+  publishes it; `reconciled_at` is set, and the run tells the differences in rows and sums.
 """
 
 WHOLE = """\

@@ -75,6 +75,12 @@ class Partition(Strict):
     expects: list[str] = Field(
         default_factory=list, description="By file: the partitions that are expected: file names without their endings."
     )
+    placeholder_days: int | None = Field(
+        None,
+        ge=1,
+        le=366,
+        description="By period with `due`: how many days older the good partition may be that stands in for a late one.",
+    )
     many: Literal["newest"] | None = Field(None, description="By period: `newest` lets the newest of several files for one period win.")
 
     @field_validator("start", mode="before")
@@ -138,6 +144,8 @@ class Partition(Strict):
             yield f"`calendar` is for `by: day` and `by: hour`; remove it from this feed by {self.by}"
         if self.due_days is not None and (self.due is None or self.by == "hour"):
             yield "`due_days` is for `by: day`, `week` or `month` with a `due`; write `due` or remove it"
+        if self.placeholder_days is not None and self.due is None:
+            yield "`placeholder_days` stands in for what is late; write `due` too, or remove it"
         problem = pattern_problem(self.pattern)
         if problem:
             yield f"`from` {problem}"

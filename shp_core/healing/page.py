@@ -166,6 +166,11 @@ check `on_time` of `raw` is red for the partition. Where five files or more have
 (`unusually_late/<feed>`, for information): when nine of ten files used to be there a quarter of an hour ago, and the due time
 has not passed. Roll-ups miss what is late, not what is only expected.
 
+A feed may let the newest good partition stand in for a late one (`placeholder_days`): in the view `warehouse.<table>_filled` and
+in marts that ask for it, never in the table. It is named in the partition's flags (`placeholder_of`) and in the mart's label,
+stays while a late file is refused, and ends with the publication of the real one (`reconciled_at`), or when the partition is
+waived. Marts with `on_incomplete: hold` wait all the same.
+
 `shp waive FEED PARTITION --why TEXT` says that a file will never come: it is `waived`, leaves its incident, and no roll-up
 misses it; `--undo` takes that back. A day that the feed file does not expect any more (an edited calendar) is waived by itself,
 and expected again when that is taken back. A file that comes all the same is taken, whatever the state was.

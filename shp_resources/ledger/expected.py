@@ -20,6 +20,9 @@ from shp_resources.ledger.transactions import Transactions
 UNEXPECTED = "unexpected"
 """The flag of a partition that was waived because its feed file does not expect it any more."""
 
+STANDS_IN = "placeholder_of"
+"""The flag of a late partition, with the one that stands in for it; it goes with the real delivery, and leaves `reconciled_at`."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -115,6 +118,13 @@ class Expectations:
         said = {"code": None, "message": None, "flags": partitions.c.flags - UNEXPECTED}
         again = sa.and_(partitions.c.partition.in_(keys), partitions.c.flags.has_key(UNEXPECTED))
         self._move(feed, State.WAIVED, State.EXPECTED, again, said)
+
+    def stand_ins(self, feed: str) -> dict[str, str]:
+        """By partition, the one that stands in for it, as noted."""
+        noted = partitions.c.flags[STANDS_IN].astext
+        query = sa.select(partitions.c.partition, noted).where(partitions.c.feed == feed, partitions.c.flags.has_key(STANDS_IN))
+        with self._transactions.begin() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def leads(self, feed: str, limit: int) -> list[timedelta]:
         """First arrival minus due time of the partitions that were due last and came.

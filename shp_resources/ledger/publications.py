@@ -215,13 +215,33 @@ class Publications:
 
         Args:
             feed: only those of this feed.
-            sink: only those in this sink.
+            sink: only those in this sink; what stands in for late partitions is shown by the warehouse.
         """
-        asked = ((publications.c.feed, feed), (publications.c.sink, sink))
         query = sa.select(sa.func.coalesce(sa.func.max(publications.c.number), 0))
-        query = query.where(*[column == value for column, value in asked if value is not None])
+        if feed is not None:
+            query = query.where(publications.c.feed == feed)
+        if sink is not None:
+            query = query.where(publications.c.sink.in_([sink, *([PLACEHOLDER] if sink == "warehouse" else [])]))
         with self._transactions.begin() as connection:
             return int(connection.execute(query).scalar_one())
+
+    def note_placeholder(self, feed: str, partition: str, source: str | None, at: datetime) -> None:
+        """Draw a number for a partition without a delivery, so that marts are made anew: they show what stands in for it, and miss it.
+
+        Args:
+            feed: feed.
+            partition: a partition that turned late, was waived, or is stood in for.
+            source: the partition that stands in, None when none does.
+            at: now.
+        """
+        held = _current(feed, source or "", "warehouse")
+        same = [publications.c[name] for name in ("delivery", "contract_version", "converter_version", "rows", "hash")]
+        nothing = {"delivery": "", "contract_version": "", "converter_version": 0, "rows": 0, "hash": ""}
+        with self._transactions.begin() as connection:
+            row = connection.execute(held.with_only_columns(*same)).one_or_none()
+            about = row._asdict() if row is not None else nothing
+            values = {"feed": feed, "partition": partition, "sink": PLACEHOLDER, "arrival": 0, "attempt": 0, "at": at, **about}
+            connection.execute(insert(publications).values(values))
 
     def mart_watermark(self, mart: str) -> int:
         """How far a mart has read, 0 before its first run."""
@@ -244,6 +264,9 @@ class Publications:
 
 
 _KEY = ["feed", "partition", "sink"]
+PLACEHOLDER = "placeholder"
+"""The sink of records of what stands in for late partitions."""
+
 _SAME = sa.and_(partitions.c.feed == sinks.c.feed, partitions.c.partition == sinks.c.partition)
 _CONTENT = ("delivery", "contract_version", "converter_version", "rows", "hash")
 _LEAN = [partitions.c.partition, partitions.c.version, partitions.c.arrival, sinks.c.sink, *(publications.c[name] for name in _CONTENT)]

@@ -16,6 +16,7 @@ from shp_core.errors import Fault
 from shp_core.feeds.marts import Mart, Month
 from shp_core.feeds.names import MAX_IDENTIFIER_BYTES, clean_header
 from shp_core.healing.faults import Evidence
+from shp_resources.warehouse.placeholders import ensure_view
 from shp_resources.warehouse.tables import Columns, table_columns
 from shp_resources.warehouse.target import Target, sql_type
 
@@ -61,7 +62,7 @@ def refresh(cur: cursor, mart: Mart, target: Target) -> MartOutcome:
     columns = [*groups, *_sums(mart, target, source), _SOURCE_ROWS]
     _ensure(cur, mart, place, columns, existing)
     cur.execute(sql.SQL("DELETE FROM {}").format(place))
-    return _fill(cur, target, place, columns, len(groups)) if source else MartOutcome(0, 0, ())
+    return _fill(cur, mart, target, place, columns, len(groups)) if source else MartOutcome(0, 0, ())
 
 
 def _groups(mart: Mart, target: Target, source: Columns) -> list[_Column]:
@@ -112,8 +113,10 @@ def _drop(cur: cursor, mart: Mart, place: sql.Identifier) -> None:
         ) from error
 
 
-def _fill(cur: cursor, target: Target, place: sql.Identifier, columns: list[_Column], groups: int) -> MartOutcome:
+def _fill(cur: cursor, mart: Mart, target: Target, place: sql.Identifier, columns: list[_Column], groups: int) -> MartOutcome:
     """Rows and label in one statement, so that both are of one moment."""
+    if mart.placeholders:
+        ensure_view(cur, target)
     cur.execute(
         sql.SQL(
             "WITH filled AS (INSERT INTO {place} ({names}) SELECT {values} FROM {table} GROUP BY {groups} RETURNING source_rows)"
@@ -123,7 +126,7 @@ def _fill(cur: cursor, target: Target, place: sql.Identifier, columns: list[_Col
             place=place,
             names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
             values=sql.SQL(", ").join(column.value for column in columns),
-            table=target.loaded,
+            table=target.filled if mart.placeholders else target.loaded,
             groups=sql.SQL(", ").join(sql.SQL(str(number)) for number in range(1, groups + 1)),
             feed=sql.Literal(target.feed),
         )

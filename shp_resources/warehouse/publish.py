@@ -18,6 +18,7 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.healing.faults import Evidence
 from shp_resources.warehouse import keys, straight, transfer
+from shp_resources.warehouse.placeholders import Reconciled
 from shp_resources.warehouse.target import INCOMING, Target, names
 
 
@@ -46,12 +47,13 @@ class Publication:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What publishing did: whether anything changed, and the rows in each place."""
+    """What publishing did: whether anything changed, the rows in each place, and what stood in for it until then."""
 
     changed: bool
     loaded: int
     displaced: int
     rejected: int
+    reconciled: Reconciled | None = None
 
 
 def publish(

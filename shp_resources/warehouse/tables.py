@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS shp_pub.publications (
     columns text[] NOT NULL, rows_loaded bigint NOT NULL, rows_displaced bigint NOT NULL, rows_rejected bigint NOT NULL,
     hash text NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (feed, partition));
+CREATE TABLE IF NOT EXISTS shp_pub.placeholders (
+    feed text NOT NULL, partition text NOT NULL, source text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (feed, partition));
+COMMENT ON TABLE shp_pub.placeholders IS 'Which partition stands in for a late one in the view warehouse.<table>_filled';
 CREATE INDEX IF NOT EXISTS publications_delivery ON shp_pub.publications (feed, delivery);
 COMMENT ON TABLE shp_pub.publications IS 'What the warehouse holds of each partition';
 COMMENT ON COLUMN shp_pub.publications.rows_loaded IS 'Rows in the table when it was published; later publications may displace some';
@@ -44,7 +48,8 @@ COMMENT ON COLUMN shp_pub.publications.hash IS 'Partition hash of loaded and dis
 """
 
 _IN_PLACE = (
-    "SELECT to_regclass('shp_pub.publications') IS NOT NULL AND to_regclass('shp_pub.fences') IS NOT NULL"
+    "SELECT to_regclass('shp_pub.publications') IS NOT NULL AND to_regclass('shp_pub.placeholders') IS NOT NULL"
+    " AND to_regclass('shp_pub.fences') IS NOT NULL"
     " AND to_regnamespace('warehouse') IS NOT NULL AND to_regnamespace('quarantine') IS NOT NULL AND to_regnamespace('mart') IS NOT NULL"
 )
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
@@ -223,6 +228,7 @@ def _change(cur: cursor, target: Target, schema: str, table: str, existing: Colu
 
 
 def _widen(cur: cursor, target: Target, place: sql.Identifier, column: ContractColumn) -> None:
+    cur.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(target.filled))  # ours, made anew where it is read; it would be in the way
     try:
         cur.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {}").format(place, sql.Identifier(column.name), sql.SQL(sql_type(column))))
     except (errors.FeatureNotSupported, errors.DependentObjectsStillExist) as error:

@@ -63,6 +63,16 @@ class Target:
         return f"displaced_{self.table}"
 
     @property
+    def filled(self) -> sql.Composable:
+        """The view of the table in which late partitions are stood in for."""
+        return sql.Identifier("warehouse", self.filled_name)
+
+    @property
+    def filled_name(self) -> str:
+        """Name of that view in the schema `warehouse`."""
+        return f"{self.table}_filled"
+
+    @property
     def rejects(self) -> sql.Composable:
         """The rejected rows."""
         return sql.Identifier("quarantine", self.table)

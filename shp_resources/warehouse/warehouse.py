@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -19,6 +20,7 @@ from shp_core.healing.faults import Evidence
 from shp_resources.database import make_engine, translate
 from shp_resources.warehouse import marts
 from shp_resources.warehouse.counts import content_now
+from shp_resources.warehouse.placeholders import reconcile, set_placeholders
 from shp_resources.warehouse.publish import Outcome, Publication, publish, publish_beside, replace_rejects, take_fence
 from shp_resources.warehouse.readback import Held, read_back, row_digests
 from shp_resources.warehouse.straight import Closed
@@ -133,9 +135,21 @@ class Warehouse:
         """
         if target.contract.key and not afresh:
             with suppress(Closed), self._beside(target) as cur:
-                return publish_beside(cur, target, publication, clean, rejects)
+                outcome = publish_beside(cur, target, publication, clean, rejects)
+                return replace(outcome, reconciled=reconcile(cur, target, publication.partition))
         with self._feed(target) as cur:
-            return publish(cur, target, publication, clean, rejects, afresh=afresh)
+            outcome = publish(cur, target, publication, clean, rejects, afresh=afresh)
+            return replace(outcome, reconciled=reconcile(cur, target, publication.partition))
+
+    def set_placeholders(self, target: Target, wanted: Mapping[str, str]) -> None:
+        """Let these partitions stand in for late ones, and no others.
+
+        Args:
+            target: the feed's tables.
+            wanted: by late partition, the one that stands in.
+        """
+        with self._feed(target) as cur:
+            set_placeholders(cur, target, wanted)
 
     def publish_rejects(
         self, target: Target, partition: str, delivery: str, fence: tuple[int, int], rejects: Iterable[pa.RecordBatch]
