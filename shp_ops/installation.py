@@ -80,7 +80,7 @@ def opened(settings: Settings) -> Iterator[Outside]:
     Raises:
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
-    with _database(settings) as dsn:
+    with database_of(settings) as dsn:
         _bring_up_to_date(dsn)
         _write_dagster_home(settings)
         with _environ({**environment(settings, dsn), "SHP_DB_POOL": "1"}):  # this process is short-lived
@@ -101,14 +101,15 @@ def looked_at(settings: Settings) -> Iterator[Settings]:
     """
     if settings.embedded and not settings.dsn_file.parent.is_dir():
         raise _nothing_here(settings)
-    with _database(settings) as dsn:
+    with database_of(settings) as dsn:
         if not _has_ledger(dsn):
             raise _nothing_here(settings)
         _bring_up_to_date(dsn)
         yield settings
 
 
-def _database(settings: Settings) -> AbstractContextManager[str]:
+def database_of(settings: Settings) -> AbstractContextManager[str]:
+    """The address of the ledger's database, which is up while the block lasts if it is the embedded one."""
     if settings.pg_dsn is not None:
         return nullcontext(settings.pg_dsn)
     from shp_resources.embedded import EmbeddedServer

@@ -1,0 +1,80 @@
+"""The running platform: its services, its sensors, and the Hadoop beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from shp_core.errors import ShpError
+from shp_ops.doctor.check import Check, ok, told, wrong
+from shp_ops.doctor.machine import java
+from shp_ops.supervisor.layout import Layout
+from shp_ops.supervisor.state import PlatformState, status
+from shp_resources.database import make_engine, translate
+from shp_resources.hdfs.cluster import cluster_of
+from shp_resources.lake.settings import lake_of, try_lake, try_yarn
+from shp_resources.settings import Settings
+
+_STOPPED = sa.text("SELECT instigator_body FROM instigators WHERE instigator_type = 'SENSOR' AND status = 'STOPPED'")
+_HAS_SENSORS = sa.text("SELECT to_regclass('instigators') IS NOT NULL")
+
+
+def platform(settings: Settings) -> Iterator[Check]:
+    """The services, each asked how it is; one line where none runs."""
+    state = PlatformState.load(Layout(settings.home).state)
+    if state is None or state.process is None:
+        yield ok("platform", "It does not run now; shp up starts it.")
+        return
+    for name, service in status(settings)["services"].items():
+        if service["ready"]:
+            yield ok(f"service_{name}", f"{name} is ready.")
+        else:
+            yield wrong(f"service_{name}", f"{name}: {service['why']}", f"Read {Layout(settings.home).log(name)}; then: shp down && shp up")
+
+
+def sensors(dsn: str) -> Check:
+    """Whether somebody turned a sensor off: then nothing is taken up, or nothing heals.
+
+    Args:
+        dsn: address of Dagster's database.
+    """
+    try:
+        off = _stopped(dsn)
+    except ShpError as error:
+        return wrong("sensors", error.message, error.next_step)
+    if not off:
+        return ok("sensors", "No sensor is turned off.")
+    return wrong("sensors", f"Turned off: {', '.join(sorted(off))}.", "Turn them on in the UI: Automation, then the switch beside each.")
+
+
+def _stopped(dsn: str) -> set[str]:
+    with translate("ledger"), make_engine(dsn, pooled=False).connect() as connection:
+        if not connection.execute(_HAS_SENSORS).scalar_one():
+            return set()
+        bodies = connection.execute(_STOPPED).scalars()
+        return {str(json.loads(body)["origin"]["job_name"]) for body in bodies}
+
+
+def lake(settings: Settings) -> Iterator[Check]:
+    """The lake's place, and what runs its jobs, as the settings name them."""
+    place = lake_of(settings)
+    if cluster_of(settings) is None:
+        yield ok("lake", f"The lake is {place.label}.")
+        return
+    yield java()
+    yield told("lake", lambda: _tried(settings))
+    yield told("yarn", lambda: _asked(settings))
+
+
+def _tried(settings: Settings) -> str:
+    place = lake_of(settings)
+    try_lake(place)
+    return f"The lake is {place.label}, and can be written."
+
+
+def _asked(settings: Settings) -> str:
+    try_yarn(settings)
+    cluster = cluster_of(settings)
+    return "YARN answers." if cluster is not None and cluster.runs_jobs else "There is no YARN; a process of this machine maps rows."
