@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-slow test-hadoop simulate fuzz lint types imports docs bench clean
+.PHONY: help setup demo demo-hadoop up down status test test-slow test-hadoop simulate fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup  ## load sample workbooks through a whole platform, and prove it
 	$(BIN)/shp demo
+
+demo-hadoop: setup  ## the same on a real HDFS and YARN of this machine: needs Java 17, and Maven once (fetches 100 MB)
+	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/shp demo --hadoop
 
 up: setup  ## start the platform and keep it running (Ctrl-C stops it)
 	$(BIN)/shp up

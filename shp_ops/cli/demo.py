@@ -29,19 +29,21 @@ Example:  shp demo --home /tmp/shp-demo
 
 
 @click.command(cls=Taught, epilog=_HELP)
+@click.option("--hadoop", is_flag=True, help="With HDFS and YARN of its own, in ./var/demo-hadoop (needs Java 17; Maven once).")
 @with_output
-def demo(desk: Desk) -> int:
+def demo(desk: Desk, hadoop: bool) -> int:
     """Load sample workbooks through a platform of its own in ./var/demo, and prove what was loaded.
 
     Starts an embedded PostgreSQL, the code server, webserver and daemon, whatever is configured; drops the samples;
-    waits; compares the tables with what openpyxl reads in the workbooks; stops what it started. Takes a minute or two.
+    waits; compares tables and lake with what openpyxl reads in the workbooks; stops what it started. Takes a minute
+    or two.
     """
     from shp_ops.demo.home import demo_settings
     from shp_ops.demo.story import play
 
-    settings = demo_settings(desk.settings, desk.settings.home if _home_was_given() else None)
+    settings = demo_settings(desk.settings, desk.settings.home if _home_was_given() else None, hadoop=hadoop)
     with _watched(desk) as watched:
-        outcome = play(settings, watched.say, watched.on_sight, watched.on_files)
+        outcome = play(settings, watched.say, watched.on_sight, watched.on_files, hadoop=hadoop)
     desk.answer(_document(outcome))
     if not desk.json:
         _show(desk, outcome, settings.home)
@@ -152,7 +154,7 @@ def _show(desk: Desk, outcome: Outcome, home: Path) -> None:
     desk.say("")
     if not outcome.loaded_now:
         desk.say("Nothing was loaded: every workbook was published before, and nothing is loaded twice.")
-    desk.say(f"The lake is a {outcome.lake}.")
+    desk.say(f"The lake: {outcome.lake}.")
     for name, current in outcome.marts.items():
         desk.say(f"mart.{name} {'has read every publication' if current else 'is behind the publications'}.")
     desk.say("The proof holds: warehouse, lake and openpyxl agree." if outcome.proven else "THE PROOF DOES NOT HOLD, see above.")

@@ -13,15 +13,16 @@ _MARK = "this-is-the-demo.txt"
 _WORDS = "Made by `shp demo`: sample data, nothing of value. Stop what runs here (shp down --home …) and delete it when you like.\n"
 
 
-def demo_settings(settings: Settings, home: Path | None) -> Settings:
+def demo_settings(settings: Settings, home: Path | None, *, hadoop: bool = False) -> Settings:
     """Settings of the demo: a home of its own with its own embedded server, whatever is configured.
 
     Args:
         settings: the caller's settings.
         home: another place than `./var/demo`.
+        hadoop: whether it has a Hadoop of its own; such a demo has a home of its own, for a partition has one lake.
     """
-    place = home or _usual(settings)
-    return Settings(settings.base, place, bundled("feeds"), place / "landing", place / "store")
+    place = home or _usual(settings, hadoop)
+    return Settings(settings.base, place, bundled("feeds"), place / "landing", place / "store", hadoop_cache=settings.hadoop_cache)
 
 
 def claim(settings: Settings) -> None:
@@ -38,7 +39,7 @@ def claim(settings: Settings) -> None:
     if mark.exists():
         return
     try:
-        if home != _usual(settings) and home.exists() and any(home.iterdir()):
+        if home not in (_usual(settings), _usual(settings, True)) and home.exists() and any(home.iterdir()):
             raise UsageError(
                 f"{home} holds files that are not the demo's; sample data would be mixed with them.",
                 "Name an empty or a new folder with --home, or none: then it is ./var/demo.",
@@ -51,5 +52,5 @@ def claim(settings: Settings) -> None:
         ) from error
 
 
-def _usual(settings: Settings) -> Path:
-    return settings.base / "var" / "demo"
+def _usual(settings: Settings, hadoop: bool = False) -> Path:
+    return settings.base / "var" / ("demo-hadoop" if hadoop else "demo")

@@ -16,6 +16,7 @@ from shp_ops.bundle_files import bundled
 from shp_ops.demo.home import claim
 from shp_ops.demo.proof import Line, prove
 from shp_ops.demo.watch import Dropped, Sight, look, watch
+from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor.platform import Platform
 from shp_ops.views import displaced_rows
 from shp_resources.outside import Outside, outside_of
@@ -57,6 +58,8 @@ def play(
     say: Callable[[str], None],
     on_sight: Callable[[Mapping[Dropped, Sight]], None],
     on_files: Callable[[list[Dropped]], None],
+    *,
+    hadoop: bool = False,
 ) -> Outcome:
     """Play the story.
 
@@ -65,14 +68,20 @@ def play(
         say: takes a line for people.
         on_sight: told where the files are, twice a second.
         on_files: told the files before they are watched.
+        hadoop: whether HDFS and YARN run for it, instead of a local folder and a process.
+
+    Raises:
+        UsageError: the home is somebody's, or this machine cannot run a Hadoop.
+        ShpError: something did not start or end in time.
     """
     claim(settings)
+    machine = HadoopMachine(settings) if hadoop else None
     catalogue = load_catalogue(settings.feeds, settings.marts).require_sound()
     kits = build_kits(catalogue)
-    with Platform(settings, tell=say).running() as platform:
+    with Platform(settings, tell=say, hadoop=machine).running() as platform:
         say(f"The platform is up: {platform.ui_url}")
         outside = outside_of(settings, pooled=True)
-        files = list(_drop(settings, kits))
+        files = list(_drop(settings, _by_file(kits) if hadoop else kits))
         on_files(files)
         before = {file for file, sight in look(outside.ledger, files).items() if sight.published}
         sights = _as_they_are_now(settings, kits, watch(outside.ledger, files, PATIENCE_SECONDS, on_sight))
@@ -83,6 +92,11 @@ def play(
         outside.ledger.close()
         place = outside.lake.label
     return Outcome(sights, now, seconds, lines, marts, place)
+
+
+def _by_file(kits: Mapping[str, FeedKit]) -> dict[str, FeedKit]:
+    """Some of the feeds: on a cluster of one machine each partition costs a job of ten seconds."""
+    return {name: kit for name, kit in kits.items() if not kit.feed.partition.by_period}
 
 
 def _drop(settings: Settings, kits: Mapping[str, FeedKit]) -> Iterator[Dropped]:
