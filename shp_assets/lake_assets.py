@@ -7,7 +7,7 @@ import dagster as dg
 from shp_assets.feed_assets import common
 from shp_assets.guard import caught, guarded_lake
 from shp_assets.kit import SINKS_AGREE, FeedKit
-from shp_assets.lake_steps import compare, curate, difference, publish_lines, show_by_sql
+from shp_assets.lake_steps import compare, curate, difference, publish_lines, show_by_sql, sweep
 from shp_assets.lake_work import LakeWork
 from shp_assets.metadata import column_schema, text_schema
 from shp_resources.lake.agree import Agreement
@@ -84,6 +84,7 @@ def lake_checks(kit: FeedKit) -> dg.AssetChecksDefinition:
                 return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, metadata={"waits": words})
             if found.holds:
                 work.agreed()
+                sweep(work)
             else:
                 fault = difference(work, found)
                 work.failed(fault, fault.evidence)

@@ -20,6 +20,7 @@ from shp_resources.hive import HiveTables, hive_of
 from shp_resources.lake.agree import Agreement, sinks_agree
 from shp_resources.lake.curated import Curator
 from shp_resources.lake.publish import Partition, Published, publish_text
+from shp_resources.lake.strays import sweep_partition
 from shp_resources.ledger import LAKE, Publication
 
 _NAMED = 20
@@ -95,6 +96,20 @@ def difference(work: LakeWork, found: Agreement) -> Fault:
     there = f"{found.lake[0]} rows" if found.lake else "nothing"
     text = f"the warehouse holds {found.warehouse[0]} rows of {work.kit.name}/{work.partition}, the lake {there}; sheet rows that differ"
     return Fault(Code.SINKS_DIFFER, f"{text[0].upper()}{text[1:]}: {rows}{more}.", Evidence("lake", text=f"{text}: {rows}{more}"[:300]))
+
+
+def sweep(work: LakeWork) -> list[str]:
+    """Remove what nobody follows any more of a partition that both sinks hold: superseded publications, a day later, and strays.
+
+    Returns:
+        The names that were removed; what the lake refuses now is left for the next time.
+    """
+    partition, now = _partition(work), work.outside.clock.now().timestamp()
+    try:
+        folders = (partition.lake, partition.curated, partition.rejects)
+        return [name for folder in folders for name in sweep_partition(place_of(work), folder, now)]
+    except Fault:
+        return []
 
 
 def _partition(work: LakeWork) -> Partition:

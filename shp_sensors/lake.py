@@ -6,7 +6,7 @@ Partitions that were published before their feed declared the lake follow too, w
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from shp_assets.kit import SINKS_AGREE, FeedKit
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_resources.lake.settings import lake_systems
-from shp_resources.ledger import ELT, LAKE, REDRIVE, Attempt, Behind, Publication
+from shp_resources.ledger import ELT, LAKE, REDRIVE, Attempt, Behind, PartitionRecord, Publication
 from shp_resources.outside import Outside
 from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
 
@@ -110,12 +110,8 @@ class LakeRun:
             partition_key=self.behind.partition,
             asset_selection=self.selection,
             tags={
-                VIA_TAG: REDRIVE if again else "sensor",
-                "shp/feed": self.kit.name,
-                "shp/way": ELT,
+                **_tags(self.kit, self.name, REDRIVE if again else "sensor"),
                 "shp/cause": self.behind.sink.cause or "-",
-                LAKE_TAG: self.name,
-                "dagster/priority": _AFTER_ARRIVALS,
                 **{f"shp/{name}": value for name, value in tags.items()},
             },
         )
@@ -149,11 +145,35 @@ def asked(instance: dg.DagsterInstance, outside: Outside, found: list[LakeRun], 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: set[str]) -> Iterator[dg.RunRequest]:
     due = outside.ledger.lake.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
-    if not due:
+    refused = outside.ledger.lake.refused(kit.name, _LOOKED_AT)
+    if not due and not refused:
         return
     under_way = live(context.instance, LAKE_TAG, feed=kit.name)
     free = [run for run in lake_runs(kit, outside, due) if run.name not in under_way]
-    yield from islice(asked(context.instance, outside, free, kit.name), max(0, RUNS_AT_ONCE - len(under_way)))
+    texts = _ask_for_text(context.instance, kit, [record for record in refused if _text_name(record) not in under_way])
+    yield from islice(chain(asked(context.instance, outside, free, kit.name), texts), max(0, RUNS_AT_ONCE - len(under_way)))
+
+
+def _ask_for_text(instance: dg.DagsterInstance, kit: FeedKit, refused: list[PartitionRecord]) -> Iterator[dg.RunRequest]:
+    """The lake takes every row, also of a delivery that is refused; nothing waits for that run, and nothing is held by it."""
+    before = ended(instance, LAKE_TAG, [_text_name(record) for record in refused], feed=kit.name)
+    for record in refused:
+        runs = before[_text_name(record)]
+        if runs.may_ask_again and not runs.cancelled:
+            yield dg.RunRequest(
+                run_key=f"lake|{kit.name}|{record.partition}|{_text_name(record)}|{runs.count}",
+                partition_key=record.partition,
+                asset_selection=[kit.key("lake")],
+                tags=_tags(kit, _text_name(record), "sensor"),
+            )
+
+
+def _text_name(record: PartitionRecord) -> str:
+    return f"text.{record.arrival}"
+
+
+def _tags(kit: FeedKit, name: str, via: str) -> dict[str, str]:
+    return {VIA_TAG: via, "shp/feed": kit.name, "shp/way": ELT, LAKE_TAG: name, "dagster/priority": _AFTER_ARRIVALS}
 
 
 def _adopt(kit: FeedKit, outside: Outside) -> list[str]:

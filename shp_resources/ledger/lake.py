@@ -17,9 +17,10 @@ from sqlalchemy.dialects.postgresql import insert
 from shp_core.healing.cause import GUARDED
 from shp_core.states import PUBLISHED_STATES, State
 from shp_resources.ledger import partitions as states
+from shp_resources.ledger.attempts import ELT
 from shp_resources.ledger.partitions import COLUMNS, PartitionRecord, record_of
 from shp_resources.ledger.publications import SINKS, Publication, SinkRecord, intended_columns, sink_record
-from shp_resources.ledger.tables import partitions, publications, sinks
+from shp_resources.ledger.tables import attempts, partitions, publications, sinks
 from shp_resources.ledger.transactions import Transactions, lock_partition
 
 LAKE = "lake"
@@ -121,6 +122,20 @@ class LakeSinks:
         query = _BEHIND.where(sinks.c.feed == feed, sa.or_(sinks.c.next_attempt_at <= now, drained), free)
         return self._read(query.limit(limit))
 
+    def refused(self, feed: str, limit: int) -> list[PartitionRecord]:
+        """Partitions whose newest delivery was read and refused, and whose text rows no run has put into the lake, oldest arrival first.
+
+        Where the lake still lacks clean rows of an earlier delivery, those come first: they are made from its text rows.
+
+        Args:
+            feed: feed.
+            limit: at most so many.
+        """
+        held = (partitions.c.feed == feed, partitions.c.state == str(State.QUARANTINED), partitions.c.rows.has_key("read"))
+        query = sa.select(*COLUMNS).where(*held, ~_TEXT_RUN, ~_LACKING).order_by(partitions.c.arrival)
+        with self._transactions.begin() as connection:
+            return [record_of(row) for row in connection.execute(query.limit(limit))]
+
     def parked_behind(self, breaker: str, feeds: Collection[str]) -> Behind | None:
         """The oldest partition whose run to the lake waits for a breaker, None when there is none."""
         found = self._read(_BEHIND.where(sinks.c.cause == breaker, sinks.c.feed.in_(feeds)).limit(1))
@@ -200,6 +215,20 @@ _PLACE = sa.func.regexp_replace(sa.func.coalesce(sinks.c.cause, ""), "^transient
 _SYSTEM = sa.func.split_part(_PLACE, "/", 1)
 _INCOMPLETE = sa.or_(sinks.c.publication.is_(None), sinks.c.agreed_at.is_(None), *_differ())
 _BEHIND = SINKS.where(sinks.c.sink == LAKE, _INCOMPLETE).order_by(sinks.c.intended_arrival, sinks.c.partition)
+
+_TEXT_RUN = sa.exists().where(
+    attempts.c.feed == partitions.c.feed,
+    attempts.c.partition == partitions.c.partition,
+    attempts.c.arrival == partitions.c.arrival,
+    attempts.c.way == ELT,
+    sa.or_(attempts.c.ended_at.is_(None), attempts.c.outcome == "ended"),
+)
+_LACKING = (
+    sa.select(sinks.c.sink)
+    .outerjoin(publications, publications.c.number == sinks.c.publication)
+    .where(sinks.c.feed == partitions.c.feed, sinks.c.partition == partitions.c.partition, sinks.c.sink == LAKE, _INCOMPLETE)
+    .exists()
+)
 
 _WANTED = sa.alias(sinks)
 _HELD_HERE = sa.exists().where(
