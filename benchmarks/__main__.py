@@ -5,5 +5,5 @@ from __future__ import annotations
 from benchmarks import ingest, lake, reading, runs
 
 if __name__ == "__main__":
-    for benchmark in (reading, ingest, lake, runs):
+    for benchmark in (reading, ingest, runs, lake):
         benchmark.main([], standalone_mode=False)

@@ -168,6 +168,7 @@ def _etl(plan: Plan, paths: Sequence[Path], work: Path, rounds: int) -> list[Run
 def main(rows: int, files: int, rounds: int, with_hadoop: bool, etl: bool, work: Path, results: Path, name: str) -> None:
     """Measure the way into the lake and keep the result."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("hdfs").setLevel(logging.WARNING)
     work = work.absolute()
     machine, plan, folder = _machine(), Plan(rows=rows, files=files), emptied(work / "lake")
     paths = workbooks(plan, work)
