@@ -30,6 +30,7 @@ __all__ = [
     "Sinks",
     "Source",
     "Strict",
+    "Targets",
     "Transform",
     "WarehouseSink",
     "column_name",
@@ -72,6 +73,13 @@ class Rules(Strict):
         if self.volume == "quarantine" and self.volume_within is None:
             raise ValueError("`volume: quarantine` needs `volume_within`, such as 0.2")
         return self
+
+
+class Targets(Strict):
+    """What the feed is to reach over thirty days; `shp slo` tells how far it is."""
+
+    on_time: float = Field(0.95, gt=0, lt=1, description="Share of the partitions that were due whose first file came by then.")
+    success: float = Field(0.995, gt=0, lt=1, description="Share of the partitions that came and are published.")
 
 
 class WarehouseSink(Strict):
@@ -124,6 +132,7 @@ class Feed(Strict):
     calls: PolicyName | None = Field(
         None, description="How patiently a call that fails in passing is tried again; what `shp.yaml` says by default."
     )
+    targets: Targets = Field(default_factory=Targets, description="Service levels.")
     sinks: Sinks | None = Field(None, description="Where clean rows go; a warehouse table of the feed's name by default.")
 
     @field_validator("feed")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from shp_core.feeds import page
 from shp_core.feeds.column import ONLY_FOR, Column
 from shp_core.feeds.marts import Mart, Month
-from shp_core.feeds.model import Calendar, Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, WarehouseSink
+from shp_core.feeds.model import Calendar, Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, Targets, WarehouseSink
 from shp_core.feeds.platform import PlatformFile, Profile, limit_meanings
 from shp_core.limits import GIB, KIB, MIB, Limits
 
@@ -21,6 +21,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("partition.calendar", Calendar),
     ("numbers", Numbers),
     ("rules", Rules),
+    ("targets", Targets),
     ("sinks", Sinks),
     ("sinks.warehouse", WarehouseSink),
     ("sinks.lake", LakeSink),

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shp_core.states import State, check_transition
+from shp_core.states import PUBLISHED_STATES, State, check_transition
 from shp_resources.ledger.tables import arrivals, partitions, transitions
 from shp_resources.ledger.transactions import Transactions
 
@@ -125,6 +125,37 @@ class Expectations:
         query = sa.select(partitions.c.partition, noted).where(partitions.c.feed == feed, partitions.c.flags.has_key(STANDS_IN))
         with self._transactions.begin() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def on_time(self, feed: str, since: datetime, until: datetime) -> tuple[int, int]:
+        """Of the partitions that were due in a time and not waived: how many came by then, and how many there are.
+
+        Args:
+            feed: feed.
+            since: the first due time.
+            until: the last due time.
+        """
+        due = sa.and_(partitions.c.feed == feed, partitions.c.due_at > since, partitions.c.due_at <= until, partitions.c.state != "waived")
+        first = sa.select(sa.func.min(arrivals.c.at)).where(arrivals.c.feed == feed, arrivals.c.partition == partitions.c.partition)
+        came = first.correlate(partitions).scalar_subquery() <= partitions.c.due_at
+        query = sa.select(sa.func.count().filter(came), sa.func.count()).select_from(partitions).where(due)
+        with self._transactions.begin() as connection:
+            good, total = connection.execute(query).one()
+            return int(good), int(total)
+
+    def successes(self, feed: str, since: datetime) -> tuple[int, int]:
+        """Of the partitions whose newest arrival came since a time and that are not waived: how many are published, and how many there are.
+
+        Args:
+            feed: feed.
+            since: the time.
+        """
+        newest = sa.and_(arrivals.c.number == partitions.c.arrival, arrivals.c.at > since)
+        is_published = partitions.c.state.in_([str(state) for state in PUBLISHED_STATES])
+        query = sa.select(sa.func.count().filter(is_published), sa.func.count()).select_from(partitions.join(arrivals, newest))
+        settled = partitions.c.state.not_in([str(State.WAIVED), str(State.ARRIVED), str(State.RUNNING)])
+        with self._transactions.begin() as connection:
+            good, total = connection.execute(query.where(partitions.c.feed == feed, settled)).one()
+            return int(good), int(total)
 
     def leads(self, feed: str, limit: int) -> list[timedelta]:
         """First arrival minus due time of the partitions that were due last and came.
