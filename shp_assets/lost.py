@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 import psutil
+from dagster._core.launcher.base import WorkerStatus
 
 from shp_assets.guard import VIA_TAG, interruption, publishes, work_of
 from shp_assets.kit import FeedKit
@@ -20,6 +21,9 @@ from shp_resources.spool import Spooled
 
 PATIENCE_SECONDS = 60.0
 """How long a run may be started before it has begun to work; its process may be on another machine."""
+
+START_SECONDS = 25.0
+"""How long a launched run may have no worker: the fork server forks within seconds, also on a busy machine."""
 
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
@@ -37,6 +41,7 @@ def close_lost(instance: dg.DagsterInstance, kits: Mapping[str, FeedKit], outsid
             instance.report_run_failed(run, f"The worker (pid {attempt.pid}) is gone.")
         closed.append(attempt)
     _end_runs_that_never_began(instance, outside)
+    _end_runs_that_were_lost_at_their_start(instance)
     return closed
 
 
@@ -101,6 +106,16 @@ def _bytes_of(attempt: Attempt, outside: Outside) -> str | int:
     """The delivery that an attempt worked on, or its arrival when it did not come so far."""
     arrival = outside.ledger.arrivals.get(attempt.arrival)
     return arrival.delivery if arrival and arrival.delivery else attempt.arrival
+
+
+def _end_runs_that_were_lost_at_their_start(instance: dg.DagsterInstance) -> None:
+    """End launched runs whose worker died before it could say that it began: run monitoring alone waits for three minutes."""
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
+        if time.time() - record.update_timestamp.timestamp() < START_SECONDS:
+            continue
+        found = instance.run_launcher.check_run_worker_health(record.dagster_run)
+        if found.status in (WorkerStatus.FAILED, WorkerStatus.NOT_FOUND):
+            instance.report_run_failed(record.dagster_run, found.msg or "Its worker is gone.")
 
 
 def _end_runs_that_never_began(instance: dg.DagsterInstance, outside: Outside) -> None:

@@ -239,6 +239,23 @@ def test_a_run_without_a_process_number_is_never_process_zero(platform: Platform
     assert found.status is dg.DagsterRunStatus.STARTED
 
 
+def test_a_run_that_was_lost_at_its_start_is_asked_for_again_within_a_minute(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose worker met a database that was just killed would wait for three minutes."""
+    platform.drop("a.xlsx", [order(1)])
+    (asked,) = platform.tick().requests
+    run = platform.queue(asked)
+    event = dg.DagsterEvent(event_type_value=dg.DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+    platform.instance.report_dagster_event(event, run.run_id)
+    platform.tick("lost_runs")
+    assert platform.tick().partitions == [], "it may still be forked"
+    monkeypatch.setattr(lost, "START_SECONDS", 0.0)
+    platform.tick("lost_runs")
+    found = platform.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.FAILURE
+    assert platform.tick().partitions == ["a"]
+
+
 def test_a_run_that_took_over_from_a_dead_one_keeps_the_partition(platform: Platform, worker: Worker) -> None:
     """Its partition would be given back while it works, and be run once more for nothing."""
     platform.drop("a.xlsx", [order(1)])

@@ -30,8 +30,9 @@ Example:  shp demo --home /tmp/shp-demo
 
 @click.command(cls=Taught, epilog=_HELP)
 @click.option("--hadoop", is_flag=True, help="With HDFS and YARN of its own, in ./var/demo-hadoop (needs Java 17; Maven once).")
+@click.option("--faults", is_flag=True, help="Another story: real faults, and proof that they heal (in ./var/demo-faults).")
 @with_output
-def demo(desk: Desk, hadoop: bool) -> int:
+def demo(desk: Desk, hadoop: bool, faults: bool) -> int:
     """Load sample workbooks through a platform of its own in ./var/demo, and prove what was loaded.
 
     Starts an embedded PostgreSQL, the code server, webserver and daemon, whatever is configured; drops the samples;
@@ -41,7 +42,12 @@ def demo(desk: Desk, hadoop: bool) -> int:
     from shp_ops.demo.home import demo_settings
     from shp_ops.demo.story import play
 
-    settings = demo_settings(desk.settings, desk.settings.home if _home_was_given() else None, hadoop=hadoop)
+    given = desk.settings.home if _home_was_given() else None
+    if faults:
+        from shp_ops.cli.demo_faults import play_faults
+
+        return play_faults(desk, given)
+    settings = demo_settings(desk.settings, given, hadoop=hadoop)
     with _watched(desk) as watched:
         outcome = play(settings, watched.say, watched.on_sight, watched.on_files, hadoop=hadoop)
     desk.answer(_document(outcome))
