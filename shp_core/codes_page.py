@@ -14,7 +14,7 @@ _HEAD = """\
 
 Everything the platform can say is wrong has one of these codes, in the JSON of the command `shp`, in the tables of the
 schemas `quarantine` and `shp`, in checks and in messages. Codes are public: new ones may come, none disappears or changes its
-meaning. The fault kind says what the platform does about it by itself.
+meaning. The fault kind says what the platform does about it by itself; [the runbook](runbook.md) has a paragraph for each.
 """
 
 _SCOPES = {
