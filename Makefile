@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## load sample workbooks through a whole platform, and prove it
 	$(BIN)/shp demo
 
-demo-hadoop: setup  ## the same on a real HDFS and YARN of this machine: needs Java 17, and Maven once (fetches 100 MB)
+demo-hadoop: setup  ## the same on a real HDFS, YARN and Hive of this machine: needs Java 17, and Maven once (fetches 380 MB)
 	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/shp demo --hadoop
 
 up: setup  ## start the platform and keep it running (Ctrl-C stops it)
@@ -42,7 +42,7 @@ test: setup  ## all tests that need only Python
 test-slow: setup  ## the largest workbooks that the format allows
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 100 MB)
+test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 380 MB)
 	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/python -m pytest -m hadoop --timeout 600 $(PYTEST_ARGS)
 
 simulate: setup  ## ten thousand schedules of trouble under a clock that jumps: everything must heal

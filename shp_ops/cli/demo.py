@@ -29,7 +29,7 @@ Example:  shp demo --home /tmp/shp-demo
 
 
 @click.command(cls=Taught, epilog=_HELP)
-@click.option("--hadoop", is_flag=True, help="With HDFS and YARN of its own, in ./var/demo-hadoop (needs Java 17; Maven once).")
+@click.option("--hadoop", is_flag=True, help="With HDFS, YARN and Hive of its own, in ./var/demo-hadoop (needs Java 17; Maven once).")
 @click.option("--faults", is_flag=True, help="Another story: real faults, and proof that they heal (in ./var/demo-faults).")
 @with_output
 def demo(desk: Desk, hadoop: bool, faults: bool) -> int:

@@ -10,9 +10,10 @@ from psycopg2 import sql
 
 from shp_assets.kit import FeedKit
 from shp_core.feeds.model import column_name
-from shp_ops.demo.lake_proof import agreeing, lake_sums
+from shp_ops.demo.lake_proof import agreeing, hive_sums, lake_sums
 from shp_ops.demo.watch import Dropped, Sight
 from shp_ops.demo.witness import Reading, numeric_headers, read
+from shp_resources.hive import hive_of
 from shp_resources.ledger import LAKE
 from shp_resources.outside import Outside
 from shp_resources.warehouse.target import names
@@ -69,6 +70,11 @@ def _of_lake(outside: Outside, kit: FeedKit, partitions: list[str], reading: Rea
     yield Line(kit.name, f"rows in curated/{kit.lake}", rows, reading.chosen, LAKE)
     yield Line(kit.name, f"numbers in curated/{kit.lake}", total, sum(reading.sums.values(), Decimal(0)), LAKE)
     yield Line(kit.name, "partitions equal in both", agreeing(outside, kit, partitions), len(partitions), LAKE)
+    server = hive_of(outside.settings)
+    if server is not None and partitions:
+        rows, total = hive_sums(server, kit, partitions, numeric_headers(kit.feed))
+        yield Line(kit.name, f"rows in {server.database}.{kit.name} by Hive", rows, reading.chosen, "hive")
+        yield Line(kit.name, "numbers by Hive", total, sum(reading.sums.values(), Decimal(0)), "hive")
 
 
 def _clean_rows(outside: Outside, kit: FeedKit, delivery: str) -> set[int]:

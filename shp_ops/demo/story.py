@@ -68,14 +68,14 @@ def play(
         say: takes a line for people.
         on_sight: told where the files are, twice a second.
         on_files: told the files before they are watched.
-        hadoop: whether HDFS and YARN run for it, instead of a local folder and a process.
+        hadoop: whether HDFS, YARN and Hive run for it, instead of a local folder and a process.
 
     Raises:
         UsageError: the home is somebody's, or this machine cannot run a Hadoop.
         ShpError: something did not start or end in time.
     """
     claim(settings)
-    machine = HadoopMachine(settings) if hadoop else None
+    machine = HadoopMachine(settings, with_hive=True) if hadoop else None
     catalogue = load_catalogue(settings.feeds, settings.marts).require_sound()
     kits = build_kits(catalogue)
     with Platform(settings, tell=say, hadoop=machine).running() as platform:
