@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import ingest, lake, reading, runs
+from benchmarks import healing, ingest, lake, reading, runs
 
 if __name__ == "__main__":
-    for benchmark in (reading, ingest, runs, lake):
+    for benchmark in (reading, ingest, runs, healing, lake):
         benchmark.main([], standalone_mode=False)
