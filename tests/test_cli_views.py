@@ -308,7 +308,11 @@ def _commands() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize(
     "words",
-    [words for words in _commands() if words[0] in ("ingest", "feeds", "partitions", "history", "quarantine", "demo")],
+    [
+        words
+        for words in _commands()
+        if words[0] in ("ingest", "feeds", "partitions", "history", "quarantine", "demo", "waive", "backfill", "slo")
+    ],
     ids=" ".join,
 )
 def test_help_teaches(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:

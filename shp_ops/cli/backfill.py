@@ -10,12 +10,13 @@ from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
 _HELP = """
-Looked for is what was published and does not stand in a sink any more (rows are counted), and what is
-held and never reached its sinks. A started platform does the first by itself; this is for a person who
-wants it now, wants a part of it, or wants stale partitions done again after the contract was changed.
+Looked for is what was published and does not stand in a sink any more (rows are counted), and what
+is held and never reached its sinks. A started platform does the first by itself; this is for a person
+who wants it now, or a part of it, or stale partitions done again after the contract was changed.
 What was refused (quarantined) is not run: its file or its feed must change first.
 
-Exit code 0: done, or nothing to do.  2: a sink cannot be asked, or a backfill of the feed is under way.
+Exit code 0: done, or nothing to do.
+          2: a sink cannot be asked, or a backfill of the feed is under way.
 Examples: shp backfill visits --dry-run
           shp backfill visits --from 2026-11-01 --to 2026-11-30
           shp backfill visits --stale

@@ -12,7 +12,7 @@ from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
 _PARTITIONS_HELP = """
-Exit code 0: every partition is published, waived, or expected and not due yet (or none is known yet).
+Exit code 0: every partition is published, waived, or expected and not due yet (or none is known).
           1: some are not.
 Example:  shp partitions sales
 """

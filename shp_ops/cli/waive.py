@@ -9,8 +9,8 @@ from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
 _HELP = """
-For what is expected, late or held: nobody waits for it any more, roll-ups do not miss it, and it leaves
-its incident. A file that comes all the same is taken. What is published stays: there is nothing to waive.
+For what is expected, late or held: nobody waits for it any more, roll-ups do not miss it, and it
+leaves its incident. A file that comes all the same is taken. What is published stays.
 
 Exit code 0: done.  2: there is no such partition, or it is published or at work.
 Examples: shp waive counts 2026-12-25 --why "closed for the holidays"
