@@ -10,8 +10,8 @@ from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
 _HELP = """
-Looked for is what was published and does not stand in a sink any more (rows are counted), and what
-is held and never reached its sinks. A started platform does the first by itself; this is for a person
+Looked for is what was published and does not stand in a sink any more (rows are counted), and
+what is held and never reached its sinks. A started platform does the first by itself; this is for
 who wants it now, or a part of it, or stale partitions done again after the contract was changed.
 What was refused (quarantined) is not run: its file or its feed must change first.
 
