@@ -15,6 +15,7 @@ from dotenv import dotenv_values, find_dotenv
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
+from shp_resources.alerts.settings import AlertSettings, alert_settings, is_alert_variable
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
 
@@ -40,6 +41,7 @@ class Settings:
         hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
         hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
+        alerts: the mail server and the webhooks (`SMTP_SERVER` and its companions, `SHP_WEBHOOK_NAME`).
     """
 
     base: Path
@@ -58,6 +60,7 @@ class Settings:
     hadoop_home: Path | None = None
     hadoop_conf: Path | None = None
     hadoop_cache: Path = field(default=Path("cache/hadoop"))
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
@@ -96,6 +99,7 @@ class Settings:
             hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
             hadoop_conf=Path(values["HADOOP_CONF_DIR"]) if "HADOOP_CONF_DIR" in values else None,
             hadoop_cache=path("SHP_HADOOP_CACHE", place / "cache" / "hadoop"),
+            alerts=alert_settings(values, lambda name: _secret(values, name)),
         )
 
     @property
@@ -156,7 +160,11 @@ class Settings:
 
 
 def _known(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if (name.startswith("SHP_") or name in _HADOOPS_OWN) and value}
+    return {name: value for name, value in values.items() if value and _is_ours(name)}
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("SHP_") or name in _HADOOPS_OWN or is_alert_variable(name)
 
 
 def _addresses(text: str) -> tuple[str, ...]:

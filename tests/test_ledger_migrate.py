@@ -27,6 +27,8 @@ from tests.support.postgres import rows
 
 TABLES = {
     "ledger_version",
+    "alert_tellings",
+    "alerts",
     "arrivals",
     "attempts",
     "breakers",

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, create_model
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
+from shp_core.feeds.alerting import AlertsSection
 from shp_core.feeds.base import PolicyName, Strict
 from shp_core.feeds.parse import read_mapping, validated
 from shp_core.healing.backoff import POLICIES, Patience
@@ -81,6 +82,7 @@ class PlatformFile(Strict):
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
     calls: PolicyName = Field("standard", description=_CALLS)
     retention: RetentionSection = Field(default_factory=RetentionSection, description="How long artefacts are kept.")
+    alerts: AlertsSection = Field(default_factory=AlertsSection, description="Who is told of incidents (see docs/operations.md).")
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict, description="By name, what a profile sets differently.")
 
     def intake_limits(self, profile: ProfileName | None = None) -> Limits:

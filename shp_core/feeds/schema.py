@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shp_core.feeds import page
+from shp_core.feeds.alerting import AlertsSection, RouteSection
 from shp_core.feeds.column import ONLY_FOR, Column
 from shp_core.feeds.marts import Mart, Month
 from shp_core.feeds.model import Calendar, Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, Targets, WarehouseSink
@@ -55,6 +56,9 @@ def feeds_page() -> str:
         "## The platform file `shp.yaml`\n",
         page.PLATFORM,
         _table(PlatformFile),
+        "`alerts`, and a route of it:\n",
+        _table(AlertsSection),
+        _table(RouteSection),
         "A profile:\n",
         _table(Profile),
         "Limits of the intake:\n",

@@ -10,6 +10,7 @@
     lake          what keeps the lake from holding what it is to hold, and when its run is due
     breakers      switches before outside systems, shared by all processes
     incidents     what people are told, one for each cause
+    outbox        letters to people until they are delivered, and what they told
     kept          deliveries that came, and those that something still needs
     history       all of it for one partition, in order of time
 

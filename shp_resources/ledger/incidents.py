@@ -150,6 +150,14 @@ class Incidents:
         closed = sa.select(incidents).where(~_STILL_OPEN).order_by(incidents.c.closed_at.desc()).limit(limit)
         return [*self.open(), *self._read(closed)]
 
+    def where(self, condition: sa.ColumnElement[bool]) -> list[Incident]:
+        """Those of which something holds, oldest first.
+
+        Args:
+            condition: on the columns of `shp.incidents`.
+        """
+        return self._read(sa.select(incidents).where(condition).order_by(incidents.c.id))
+
     def any_open(self) -> bool:
         """Whether there is an open one."""
         with self._transactions.begin() as connection:

@@ -18,6 +18,7 @@ from shp_resources.ledger.incidents import Incidents
 from shp_resources.ledger.kept import Deliveries
 from shp_resources.ledger.lake import LakeSinks
 from shp_resources.ledger.leases import Leases
+from shp_resources.ledger.outbox import Outbox
 from shp_resources.ledger.partitions import Partitions
 from shp_resources.ledger.publications import Publications
 from shp_resources.ledger.transactions import Transactions
@@ -45,6 +46,7 @@ class Ledger:
         self.breakers = Breakers(self._transactions)
         self.waiting = Waiting(self._transactions)
         self.incidents = Incidents(self._transactions)
+        self.outbox = Outbox(self._transactions, self.incidents)
         self.deliveries = Deliveries(self._transactions)
         self.expectations = Expectations(self._transactions)
         self.lake = LakeSinks(self._transactions)

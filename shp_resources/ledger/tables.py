@@ -328,3 +328,33 @@ incident_members = sa.Table(
     sa.Index(None, "feed", "partition"),
     comment="The partitions that an incident is about.",
 )
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Counts letters."),
+    _text("destination", "Where to: mail:ADDRESS, webhook:NAME or log."),
+    _text("subject", "One line."),
+    _text("text", "What it says."),
+    _at("made_at", "When it was written."),
+    sa.Column("tries", sa.Integer, nullable=False, comment="How often its channel was asked to take it."),
+    _at("next_try_at", "From when on it may be tried again."),
+    _at("sent_at", "When it was delivered; null: not yet.", null=True),
+    _at("given_up_at", "When it was too old to help anybody.", null=True),
+    _text("error", "Why the last try failed.", null=True),
+    sa.Index("alerts_waiting_idx", "destination", "id", postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL")),
+    comment="Letters to people about incidents, until they are delivered and after.",
+)
+
+alert_tellings = sa.Table(
+    "alert_tellings",
+    metadata,
+    sa.Column("incident", sa.BigInteger, primary_key=True, autoincrement=False, comment="The incident."),
+    sa.Column("destination", sa.Text, primary_key=True, comment="Who was told."),
+    sa.Column("kind", sa.Text, primary_key=True, comment="What was told: opened, reminder or closed."),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="Counts reminders; 0 otherwise."),
+    _number("alert", "The letter that it stood in."),
+    _at("at", "When that was written."),
+    sa.Index("alert_tellings_at_idx", "at"),
+    comment="What was told of which incident to whom; nothing is told twice.",
+)
