@@ -41,7 +41,7 @@ class Settings:
         hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
         hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
-        alerts: the mail server and the webhooks (`SMTP_SERVER` and its companions, `SHP_WEBHOOK_NAME`).
+        alerts: the mail server and the webhooks (`SMTP_SERVER` and its companions, `SHP_WEBHOOK_<NAME>`).
     """
 
     base: Path

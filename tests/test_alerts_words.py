@@ -33,7 +33,7 @@ def test_a_message_says_all_that_a_reader_asks() -> None:
         "Partitions (25): " + ", ".join(f"sales/n{number}" for number in range(1, SHOWN + 1)) + " and 15 more",
         f"The platform: {doing(Code.SINK_UNREACHABLE)}",
         f"You: {can_do(Code.SINK_UNREACHABLE)}",
-        "More: shp incidents (number 7), docs/codes.md#platform (sink_unreachable)",
+        "More: shp incidents (number 7), docs/runbook.md#sink_unreachable",
     ]
 
 
@@ -81,4 +81,4 @@ def test_there_are_words_for_every_code(code: Code) -> None:
     """A new code would fail where it is told, and nobody would hear of it."""
     told = message([Notice(replace(AWAY, code=code), Kind.OPENED)], NOW)
     assert told.text.count("\n") == 5
-    assert broken_links(DOCS.parent / "README.md", f"[x]({explained(code).partition(' ')[0]})") == []
+    assert broken_links(DOCS.parent / "README.md", f"[x]({explained(code)})") == []

@@ -45,10 +45,11 @@ def test_the_committed_file_sets_nothing_and_its_examples_work(tmp_path: Path) -
     """What is commented out in shp.yaml can be commented in."""
     text = (ROOT / "shp.yaml").read_text(encoding="utf-8")
     assert load_platform(ROOT / "shp.yaml") == PlatformFile()
-    spelled = [line[2:] for line in text.splitlines() if line.startswith(("# limits", "# profile", "#  "))]
+    spelled = [line[2:] for line in text.splitlines() if line.startswith(("# limits", "# profile", "# alerts", "#  "))]
     file = platform(tmp_path, "\n".join(spelled))
     assert file.intake_limits() == Limits()
     assert file.intake_limits("dev").source_bytes == 64 * MIB
+    assert (file.alerts.owners, file.alerts.webhooks) == ("critical", {"ops": "slack"})
 
 
 def test_limits_are_set_one_by_one() -> None:

@@ -67,15 +67,7 @@ def message(notices: Sequence[Notice], now: datetime) -> Message:
 
 def explained(code: Code) -> str:
     """Where a code is explained."""
-    return f"docs/codes.md#{_PAGES[code.info.scope]} ({code})"
-
-
-_PAGES = {
-    Scope.ROW: "rows",
-    Scope.FILE: "files",
-    Scope.PLATFORM: "platform",
-    Scope.FEED: "feed-files-settings-and-commands",
-}
+    return f"docs/runbook.md#{code}"
 
 
 def _single(notice: Notice, now: datetime) -> Message:

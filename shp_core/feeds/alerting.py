@@ -43,7 +43,7 @@ class AlertsSection(Strict):
         default_factory=dict, description="Who an owner `team:NAME` is, spelled like `to`; `operators` where a team is left out."
     )
     webhooks: dict[str, Style] = Field(
-        default_factory=dict, description="By name: `slack`, `teams` or `plain`; the address is the variable `SHP_WEBHOOK_NAME`."
+        default_factory=dict, description="By name: `slack`, `teams` or `plain`; the address is the variable `SHP_WEBHOOK_<NAME>`."
     )
     routes: list[RouteSection] = Field(
         default_factory=_default_routes, description="Who else is told; by default `operators` from `warning` on, and `log` of all."
