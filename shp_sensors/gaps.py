@@ -12,6 +12,7 @@ import dagster as dg
 from shp_assets import backfill
 from shp_assets.gaps import find_gaps, note_gaps
 from shp_assets.kit import FeedKit
+from shp_assets.lake_gaps import note_lake_gaps
 from shp_core.errors import Fault
 from shp_core.gaps import in_turn
 from shp_resources.outside import Outside
@@ -74,6 +75,8 @@ def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
         yield item.partition
     if chosen:
         read[kit.name] = chosen[-1]
+    for partition in note_lake_gaps(outside, kit, chosen):
+        context.log.warning(f"{kit.name}/{partition} is missing in the lake, or was changed there; its run to the lake is due.")
 
 
 def _is_partition(kit: FeedKit, partition: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -172,6 +173,24 @@ def test_the_lake_takes_the_text_rows_of_a_refused_delivery(ward: Ward) -> None:
     assert _curated(ward) == [1, 3]
     assert _sinks(ward) == {"warehouse": True, "lake": True}
     assert ward.look() == []
+
+
+def test_what_somebody_removes_from_the_lake_is_seen_and_made_again(ward: Ward) -> None:
+    """A folder that is deleted by hand would stay away until the file is delivered again."""
+    platform = ward.platform
+    platform.drop("a.xlsx", ROWS)
+    ward.look()
+    ward.look("gaps")
+    assert platform.state("a") == ("published_with_rejects", None)
+    shutil.rmtree(platform.settings.home / "lake" / _folder("curated"))
+    ward.look("gaps")
+    assert platform.state("a") == ("parked", "sink_gap")
+    publications = platform.sql("select count(*) from shp.publications where sink = 'warehouse'")
+    ward.until(lambda: platform.record("a").state.is_published)
+    assert _curated(ward) == [1, 3]
+    assert platform.sql("select count(*) from shp.publications where sink = 'warehouse'") == publications
+    ward.look("recovery")
+    assert [(incident.cause, incident.closed_at is not None) for incident in ward.incidents()] == [("sink_gap/orders", True)]
 
 
 def test_superseded_publications_go_a_day_later(ward: Ward) -> None:
