@@ -68,8 +68,17 @@ def _show_partitions(desk: Desk, feed: str, records: list[dict[str, Any]]) -> No
         desk.say(f"No partition of {feed} is known yet: drop a workbook into {desk.settings.landing / feed}, or use shp ingest.")
         return
     partition_listing(records).show(desk.console)
+    _show_lake(desk, records)
     for record in records:
         if record["state"] == State.WAIVED:
             desk.say(f"{record['partition']}: waived: {record['message'] or ''}")
         elif record["code"]:
             desk.say(f"{record['partition']}: {record['code']}: {record['message'] or ''}")
+
+
+def _show_lake(desk: Desk, records: list[dict[str, Any]]) -> None:
+    """Where the lake is, and how much of the feed it lacks; nothing of a feed that is not there."""
+    known = [record["sinks"]["lake"] for record in records if "lake" in record["sinks"]]
+    if known:
+        behind = sum(sink["state"] == "behind" for sink in known)
+        desk.say(f"The lake: {known[0]['place']}; it lacks {behind:,} of {len(known):,} partitions.")

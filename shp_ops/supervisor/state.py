@@ -91,14 +91,21 @@ def status(settings: Settings) -> dict[str, Any]:
     """Ask every service how it is.
 
     Returns:
-        DESIGN's document: `ready`, `ui`, `services` (`pid`, `ready`, `url`, and `why` it is not ready), `feeds`.
+        DESIGN's document: `ready`, `ui`, `services` (`pid`, `ready`, `url`, and `why` it is not ready), `feeds`; beside it `lake`.
     """
     state = PlatformState.load(Layout(settings.home).state)
     running = state if state is not None and state.process is not None else None
     services = {name: _look(settings, running, name) for name in SERVICES} | _hadoop(settings, running)
     ready = running is not None and running.ready_at is not None and all(service["ready"] for service in services.values())
     feeds = [{"feed": feed, "landing": str(settings.landing / feed)} for feed in feed_names(settings)]
-    return {"ready": ready, "ui": running.ui if running else None, "services": services, "feeds": feeds}
+    return {"ready": ready, "ui": running.ui if running else None, "services": services, "feeds": feeds, "lake": _lake(settings)}
+
+
+def _lake(settings: Settings) -> str:
+    """What kind of place the lake is; a local folder that stands in for HDFS is called that."""
+    from shp_resources.lake.settings import lake_of
+
+    return lake_of(settings).label
 
 
 def _look(settings: Settings, state: PlatformState | None, name: str) -> dict[str, Any]:
