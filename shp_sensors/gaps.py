@@ -15,12 +15,16 @@ from shp_assets.kit import FeedKit
 from shp_assets.lake_gaps import note_lake_gaps
 from shp_core.errors import Fault
 from shp_core.gaps import in_turn
+from shp_resources.ledger.publications import Published
 from shp_resources.outside import Outside
 from shp_sensors.requests import add_keys
 
 INTERVAL_SECONDS = 60
 REREAD_A_TICK = 5
 """How many partitions of each feed have their rows read again at a look."""
+
+REREAD_ROWS = 20_000
+"""A larger partition is read so much less often that a look costs the same: a second of work a minute, not ten."""
 
 WHY = "gaps"
 _KEPT_BACK = "The warehouse is not asked until a probe gets through."
@@ -69,7 +73,8 @@ def _look(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
 def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, read: dict[str, str]) -> Iterator[str]:
     published = outside.ledger.publications.published(kit.name)
     chosen = in_turn(sorted(published), read.get(kit.name, ""), REREAD_A_TICK)
-    found = [item for item in find_gaps(outside, kit, published, set(chosen)) if _is_partition(kit, item.partition)]
+    reread = {key for key in chosen if outside.chance() * _rows(published[key]) < REREAD_ROWS}
+    found = [item for item in find_gaps(outside, kit, published, reread) if _is_partition(kit, item.partition)]
     for item in note_gaps(outside, kit, found[: backfill.MOST_AT_ONCE]):
         context.log.warning(f"{kit.name}/{item.partition} is filled: {item.why}.")
         yield item.partition
@@ -77,6 +82,10 @@ def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
         read[kit.name] = chosen[-1]
     for partition in note_lake_gaps(outside, kit, chosen):
         context.log.warning(f"{kit.name}/{partition} is missing in the lake, or was changed there; its run to the lake is due.")
+
+
+def _rows(known: Published) -> int:
+    return max((content.rows for content in known.sinks.values()), default=0)
 
 
 def _is_partition(kit: FeedKit, partition: str) -> bool:

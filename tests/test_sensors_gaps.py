@@ -191,6 +191,16 @@ def test_rows_are_read_again_round_and_round(ward: Ward, monkeypatch: pytest.Mon
     assert asked_for == [0, 0, 1]
 
 
+def test_a_large_partition_is_read_less_often(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed of a million rows a day would be read from end to end every minute."""
+    ward.platform.sql("update warehouse.orders set amount = 99 where _partition = 'a'")
+    drawn = iter([0.9, 0.9, 0.9, 0.1, 0.1, 0.1])
+    ward.platform.change(chance=lambda: next(drawn))
+    monkeypatch.setattr(gaps, "REREAD_ROWS", 0.5)  # a partition has one row
+    assert ward.tick("gaps").requests == []
+    assert asked(ward.tick("gaps"), ward.platform) == ["a"]
+
+
 def _evaluate(platform: Platform, cursor: str | None) -> dg.SensorResult:
     definition = next(found for found in platform.definitions.sensors or () if found.name == "gaps")
     resources: dict[str, Any] = {"outside": platform.outside}
