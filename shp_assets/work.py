@@ -18,7 +18,7 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary
 from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.healing.cause import breaker_names
-from shp_core.healing.decide import DAY, FaultSeen, History, Verdict, decide, treatment_of
+from shp_core.healing.decide import DAY, READER_ENDS, FaultSeen, History, Verdict, decide, treatment_of
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State
 from shp_resources.ledger import ETL, LAKE, REDRIVE, STALE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
@@ -205,13 +205,20 @@ class Work:
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
         """Note why the run did not publish the partition, and what was decided about it; the first verdict stands."""
         with self.outside.ledger.transaction():
-            verdict = self._decide(error.code, evidence)
+            verdict = self._decide(error.code, evidence, self._ends_of_the_reader(error.code))
             if not self._end(error, evidence, verdict) or not self.publishes:
                 return
             if isinstance(error, NotMadeYet) or error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
                 self._step_back()
             else:
                 self._hold(error, verdict, lambda record: self._blame(record, error, summary))
+
+    def _ends_of_the_reader(self, code: Code) -> int:
+        """How often the reading process ended so on this arrival before."""
+        if code not in READER_ENDS:
+            return 0
+        earlier = self.outside.ledger.attempts.of_partition(*self.key)
+        return sum(other.code == code and other.arrival == self.arrival.number and other.run_id != self.run_id for other in earlier)
 
     def lost(self, fault: Fault, *, deaths: int) -> None:
         """Note that this run's worker died; the partition is given back, or held when that happened before.

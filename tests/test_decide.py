@@ -15,6 +15,7 @@ from shp_core.healing.decide import (
     DAY,
     DEATHS,
     PAUSES,
+    READER_ENDS,
     REDRIVES_A_DAY,
     TABLE,
     Action,
@@ -81,7 +82,7 @@ def test_no_cause_costs_more_than_its_budget(code: Code, evidence: Evidence | No
     assert verdict.action is not Action.REDRIVE
 
 
-@pytest.mark.parametrize("code", DETERMINISTIC)
+@pytest.mark.parametrize("code", [code for code in DETERMINISTIC if code not in READER_ENDS])
 def test_what_the_bytes_decide_is_never_tried_again_by_itself(code: Code) -> None:
     """A missing column would be retried like a timeout."""
     verdict = decided(code)
@@ -144,9 +145,10 @@ def test_a_system_without_a_breaker_is_come_back_to() -> None:
     assert verdict.due is not None
 
 
-def test_a_second_death_on_the_same_bytes_is_poison() -> None:
-    """A file that kills its worker would kill workers for ever."""
-    first, last = decided(Code.WORKER_LOST), decided(Code.WORKER_LOST, history=History(deaths=DEATHS - 1))
+@pytest.mark.parametrize("code", [Code.WORKER_LOST, *sorted(READER_ENDS)])
+def test_a_second_death_on_the_same_bytes_is_poison(code: Code) -> None:
+    """A file that kills its worker, or whoever reads it, would do so for ever; or a good one be held for what the machine did."""
+    first, last = decided(code), decided(code, history=History(deaths=DEATHS - 1))
     assert (first.state, first.severity) == (State.ARRIVED, None)
     assert (last.state, last.severity) == (State.QUARANTINED, Severity.WARNING)
 

@@ -134,7 +134,13 @@ TABLE: dict[FaultKind, Treatment] = {
 }
 """By fault kind: what is done."""
 
+READER_ENDS = frozenset({Code.READER_CRASHED, Code.READER_TIMEOUT})
+"""Ends of the reading process that the machine may be to blame for, and not the bytes: it is tried once more."""
+
+_READER_END = Treatment(Action.AT_ONCE, State.ARRIVED, _ALWAYS | {Arming.CONVERTER, Arming.LIMITS}, telling=Telling.AT_LAST)
+
 BY_CODE: dict[Code, Treatment] = {
+    **dict.fromkeys(sorted(READER_ENDS), _READER_END),
     Code.STILL_MOVING: _SOURCE,
     Code.TERMINATED: Treatment(Action.EXHAUSTED, State.EXHAUSTED, _ALWAYS),
     Code.SINKS_DIFFER: Treatment(
@@ -178,7 +184,7 @@ class History:
 
     Args:
         redrives: re-drives within `DAY` that ended in the same cause, on the newest arrival, since a person last released it.
-        deaths: earlier workers lost in the same step on the same bytes.
+        deaths: earlier workers lost in the same step on the same bytes, or earlier ends of their reader.
     """
 
     redrives: int = 0
@@ -224,7 +230,7 @@ def decide(fault: FaultSeen, history: History, waits_for: str | None, clock: Clo
     if treatment.budgeted and history.redrives >= REDRIVES_A_DAY:
         due = now + DAY if Arming.DAY in treatment.armed_by else None
         return Verdict(Action.EXHAUSTED, State.EXHAUSTED, fault.cause, due, treatment.severity)
-    if fault.code is Code.WORKER_LOST and history.deaths + 1 >= DEATHS:
+    if fault.code in {Code.WORKER_LOST, *READER_ENDS} and history.deaths + 1 >= DEATHS:
         return Verdict(Action.QUARANTINE, State.QUARANTINED, fault.cause, None, treatment.severity)
     if waits_for is not None and treatment.breaker is not Effect.NONE:
         return Verdict(Action.PARK, State.PARKED, waits_for, None, Severity.CRITICAL)

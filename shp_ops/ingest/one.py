@@ -22,7 +22,9 @@ from shp_assets.steps import SINK
 from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
+from shp_core.healing.decide import READER_ENDS
 from shp_core.healing.faults import Evidence
+from shp_core.states import State
 from shp_ops.ingest.before import has_worker, is_done
 from shp_ops.ingest.files import plainly
 from shp_ops.ingest.results import FileResult, from_record
@@ -138,8 +140,14 @@ class Ingestion:
                 failure = do(work)
             finally:
                 self._give_back(work)
-            if failure is None or not _is_in_other_hands(work, failure) or time.monotonic() > until:
+            again = failure is not None and (_is_in_other_hands(work, failure) or self._is_given_back(work, failure))
+            if not again or time.monotonic() > until:
                 return failure
+
+    def _is_given_back(self, work: Work, failure: ShpError) -> bool:
+        """Whether the verdict is to try at once again: the reading process was ended, which the machine may be to blame for."""
+        record = self.outside.ledger.partitions.get(*work.key)
+        return failure.code in READER_ENDS and record is not None and record.state is State.ARRIVED
 
     def _do(self, work: Work) -> ShpError | None:
         try:
