@@ -14,6 +14,7 @@ import pytest
 from shp_ops.hadoop import probes
 from shp_ops.supervisor.state import HADOOP
 from shp_resources.hdfs import cluster_of
+from shp_resources.hive import hive_of
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
 
@@ -25,7 +26,7 @@ KEPT = "/tmp/kept"
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A platform with Hadoop in the background; whatever the tests did to it, nothing of it is left afterwards."""
     made = Home.make(tmp_path_factory.mktemp("platform"), **_cache())
-    done = made.shp("up", "--hadoop", "--detach", "--json")
+    done = made.shp("up", "--hadoop", "--hive", "--detach", "--json")
     assert done.returncode == 0, done.stderr
     yield made
     made.shp("down")
@@ -52,22 +53,32 @@ def read(home: Home) -> bytes:
     return probes._send(probes._webhdfs(services(home)["namenode"]["url"], KEPT, "OPEN", "root", noredirect="true")["Location"])
 
 
-def test_four_daemons_are_ready_and_say_where(shared: Home) -> None:
-    """A user would not know whether HDFS and YARN can be used, or how to reach their pages."""
+def ask(home: Home, statement: str) -> list[Any]:
+    """What Hive answers."""
+    server = hive_of(home.settings)
+    assert server is not None
+    with server.session() as session:
+        return session.rows(statement) if statement.startswith("SHOW") else [session.run(statement)]
+
+
+def test_the_daemons_are_ready_and_say_where(shared: Home) -> None:
+    """A user would not know whether HDFS, YARN and Hive can be used, or how to reach them."""
     found = services(shared)
     assert {name: service["ready"] for name, service in found.items()} == dict.fromkeys(HADOOP, True)
-    assert all(service["url"].startswith("http://127.0.0.1:") for service in found.values())
-    assert len({service["pid"] for service in found.values()}) == 4
+    schemes = {name: service["url"].partition("127.0.0.1:")[0] for name, service in found.items()}
+    assert schemes == {**dict.fromkeys(HADOOP, "http://"), "hive": "hive://"}
+    assert len({service["pid"] for service in found.values()}) == len(HADOOP)
     cluster = cluster_of(shared.settings)
     assert cluster is not None and cluster.own and cluster.runs_jobs
     assert cluster.hdfs_urls == (found["namenode"]["url"],)
+    assert found["hive"]["url"] == f"hive://127.0.0.1:{cluster.hive_port}"
 
 
 def test_they_listen_on_the_loopback_address_but_for_one_port(shared: Home) -> None:
     """Anybody on the network could read and delete the lake; the one port that says otherwise is documented."""
     pids = {service["pid"] for service in services(shared).values()}
     listening = [c.laddr for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
-    assert len(listening) >= 14
+    assert len(listening) >= 15
     ports = json.loads((shared.path / "run" / "ports.json").read_text())
     assert {place.port for place in listening if place.ip != "127.0.0.1"} <= {ports["nodemanager_shuffle"]}
 
@@ -81,12 +92,14 @@ def test_daemons_know_no_secret(shared: Home) -> None:
 def test_each_comes_back_after_kill_9_and_files_are_kept(shared: Home) -> None:
     """One killed daemon would stop the lake until somebody looks, or lose what lies there."""
     write(shared, b"kept")
+    ask(shared, "CREATE DATABASE kept")
     before = services(shared)
     for service in before.values():
         os.kill(service["pid"], signal.SIGKILL)
     assert wait_until(lambda: _ready_anew(shared, before), 90, 0.3), services(shared)
-    assert [service["restarts"] for service in services(shared).values()] == [1, 1, 1, 1]
+    assert [service["restarts"] for service in services(shared).values()] == [1] * len(HADOOP)
     assert read(shared) == b"kept"
+    assert ("kept",) in ask(shared, "SHOW DATABASES")
 
 
 def _ready_anew(home: Home, before: dict[str, dict[str, Any]]) -> bool:
@@ -106,7 +119,7 @@ def test_a_dead_daemon_is_told_as_one(shared: Home) -> None:
 
 
 def test_nothing_is_left_of_a_killed_supervisor(shared: Home) -> None:
-    """Four Java processes would stay, with the ports that the next start needs."""
+    """Five Java processes would stay, with the ports that the next start needs."""
     state = json.loads((shared.path / "run" / "platform.json").read_text())
     os.kill(int(state["supervisor"].partition("@")[0]), signal.SIGKILL)
     assert wait_until(lambda: shared.processes() == [], 40, 0.3), shared.processes()
@@ -115,8 +128,9 @@ def test_nothing_is_left_of_a_killed_supervisor(shared: Home) -> None:
 def test_the_next_start_has_the_files_and_the_ports(shared: Home) -> None:
     """A restart would begin with an empty HDFS, or under other addresses."""
     known = json.loads((shared.path / "run" / "ports.json").read_text())
-    assert shared.shp("up", "--hadoop", "--detach").returncode == 0
+    assert shared.shp("up", "--hadoop", "--hive", "--detach").returncode == 0
     assert read(shared) == b"kept"
+    assert ("kept",) in ask(shared, "SHOW DATABASES")
     assert json.loads((shared.path / "run" / "ports.json").read_text()) == known
 
 
