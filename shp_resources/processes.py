@@ -74,6 +74,12 @@ class ProcessId:
         return wait_until(lambda: not self.alive(), seconds)
 
 
+def is_halted(pid: int) -> bool:
+    """Whether a process was halted (SIGSTOP, a debugger): it lives, and does nothing."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] in "Tt"
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
     """Poll until the condition holds.
 

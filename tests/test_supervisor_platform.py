@@ -7,20 +7,25 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from shp_ops.supervisor.platform import Platform
+from shp_ops.supervisor.state import WATCHED
+from shp_ops.watchdog.metrics import GAUGES
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
 from tests.support.workbooks import written
 
 pytestmark = pytest.mark.platform
-SERVICES = ("postgres", "code", "runs", "web", "daemon")
+SERVICES = ("postgres", "code", "runs", "web", "daemon", "watchdog")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,42 @@ def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
     listening = [c.laddr.ip for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
     assert len(listening) >= 3
     assert set(listening) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", ["daemon", "code", "postgres"])
+def test_the_watchdog_sees_within_15_seconds_what_does_nothing_any_more(shared: Home, name: str) -> None:
+    """Monitoring would show green over a service that lives and does nothing."""
+    url = str(shared.status()["services"]["watchdog"]["url"])
+    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5)
+    pid = shared.pids()[name]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: name in unready(url), 15.0, 0.2), unready(url)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5), unready(url)
+
+
+def test_monitoring_reads_every_metric(shared: Home) -> None:
+    """A dashboard would be empty, or a value that nobody explains would be on it."""
+    url = str(shared.status()["services"]["watchdog"]["url"])
+    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+        found = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    assert set(found) == {gauge.name for gauge in GAUGES}
+    assert {sample.labels["service"]: sample.value for sample in found["shp_service_ready"].samples} == dict.fromkeys(WATCHED, 1.0)
+    assert {sample.labels["daemon"] for sample in found["shp_daemon_heartbeat_age_seconds"].samples} >= {"sensor", "backfill"}
+    assert [sample.value for sample in found["shp_ledger_readable"].samples] == [1.0]
+
+
+def unready(url: str) -> dict[str, str]:
+    """What the watchdog says is not ready, by service."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+            document = json.load(answer)
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        document = json.load(error)
+    return {name: why for name, why in document["services"].items() if why}
 
 
 def test_the_password_is_never_shown(shared: Home) -> None:

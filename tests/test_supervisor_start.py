@@ -15,7 +15,7 @@ from shp_ops.supervisor import control, prepare, services
 from shp_ops.supervisor.layout import Layout, python
 from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.services import Service
-from shp_ops.supervisor.state import PlatformState, status
+from shp_ops.supervisor.state import SERVICES, PlatformState, status
 from shp_resources.processes import free_port, wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
@@ -108,7 +108,7 @@ def test_status_where_nothing_runs_is_1_and_complete(home: Home) -> None:
     done = home.shp("status", "--json")
     document = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (document["ready"], document["ui"], set(document["services"])) == (False, None, {"postgres", "code", "runs", "web", "daemon"})
+    assert (document["ready"], document["ui"], set(document["services"])) == (False, None, set(SERVICES))
     assert all(not service["ready"] and service["pid"] is None for service in document["services"].values())
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--hive", is_flag=True, help="With --hadoop: SQL over the lake too, by HiveServer2 (Maven once, to fetch 280 MB).")
 @with_output
 def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool) -> int:
-    """Start the platform: PostgreSQL, code server, webserver and daemon.
+    """Start the platform: PostgreSQL, code server, webserver, daemon and watchdog.
 
     In the foreground it runs until Ctrl-C, which stops everything in order.
     With --hadoop a NameNode, a DataNode, a ResourceManager and a NodeManager run beside it, on this machine alone;

@@ -144,6 +144,7 @@ class Platform:
             self._add(services.fork_server(self._layout)),
             self._add(services.webserver(self._layout, self._ports["web"])),
             self._add(services.daemon(self._layout, self.dsn)),
+            self._add(services.watchdog(self._ports["watchdog"]), self._watchdogs_environment),
         ]
         for part in (*others, *hadoop):
             self._await(part)
@@ -186,6 +187,7 @@ class Platform:
             raise UsageError(f"Port {self._wanted_port} is in use.", "Choose another one with --port, or none: a free one is found.")
         self._ports["web"] = self._wanted_port or free_port(known.get("web"))
         self._ports["code"] = free_port(known.get("code"), taken=[self._ports["web"]])
+        self._ports["watchdog"] = free_port(known.get("watchdog"), taken=self._ports.values())
         for name in self._hadoop.port_names if self._hadoop is not None else ():
             self._ports[name] = free_port(known.get(name), taken=self._ports.values())
         self._layout.remember_ports(known | self._ports)
@@ -245,6 +247,10 @@ class Platform:
         ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5"}
         return inherited | python_path() | environment(self._settings, self.dsn) | ours
 
+    def _watchdogs_environment(self) -> Mapping[str, str]:
+        """It alone is told the passwords of mail and webhooks."""
+        return {**self._environment(), **self._settings.alerts.as_environment()}
+
     # keeping up
 
     def _watch(self) -> None:
@@ -257,11 +263,11 @@ class Platform:
                 self._follow_feed_files()
 
     def _follow_feed_files(self) -> None:
-        """The code server loads them when it starts; UI and daemon see that it is another one, the fork server looks itself."""
+        """Code server and watchdog load them when they start; UI and daemon see that it is another one, the fork server looks itself."""
         self._tell("feed files were changed; starting code again")
         make_landing_folders(self._settings)
         for tended in self._parts:
-            if tended.part.name == "code":
+            if tended.part.name in ("code", "watchdog"):
                 tended.renew()
         self._try_to_save()
 
@@ -292,7 +298,7 @@ class Platform:
     def _stop(self) -> None:
         if self._lock is None:
             return
-        for name in ("daemon", "web", "runs", "code", *reversed(HADOOP)):
+        for name in ("watchdog", "daemon", "web", "runs", "code", *reversed(HADOOP)):
             self._stop_part(name)
         forget_cluster(self._settings)
         sweep(self._mark)  # workers whose code server died before

@@ -25,8 +25,8 @@ def postgres(dsn: str | None) -> str | None:
     if dsn is None:
         return "not running"
     try:
-        _query(dsn, "select 1")
-    except _database_error() as error:
+        query(dsn, "select 1")
+    except database_error() as error:
         return _first_line(error)
     return None
 
@@ -85,10 +85,29 @@ def daemon(dsn: str | None, since: float) -> str | None:
     if dsn is None:
         return "its database is not running"
     try:
-        rows = _query(dsn, "select body from daemon_heartbeats")
-    except _database_error() as error:
+        beats = heartbeats(dsn)
+    except database_error() as error:
         return _first_line(error)
-    return _why_no_heartbeat([json.loads(body) for (body,) in rows], max(since, time.time() - HEARTBEAT_SECONDS))
+    return _why_no_heartbeat(beats, max(since, time.time() - HEARTBEAT_SECONDS))
+
+
+def heartbeats(dsn: str) -> dict[str, float]:
+    """By daemon, when it last gave a sign of life, in seconds since 1970.
+
+    Raises:
+        psycopg2.Error: the database does not answer (see `database_error`).
+    """
+    beats = [json.loads(body) for (body,) in query(dsn, "select body from daemon_heartbeats")]
+    return {beat["daemon_type"]: beat["timestamp"] for beat in beats}
+
+
+def watchdog(port: int) -> str | None:
+    """Whether the watchdog does its work."""
+    try:
+        urllib.request.urlopen(f"http://{LOOPBACK}:{port}/livez", timeout=_SECONDS).close()
+    except OSError as error:
+        return f"does not answer ({_first_line(error)})"
+    return None
 
 
 def graphql(url: str, query: str) -> dict[str, Any]:
@@ -116,14 +135,19 @@ def _why_not_loaded(entry: dict[str, Any]) -> str | None:
     return None
 
 
-def _why_no_heartbeat(beats: list[dict[str, Any]], after: float) -> str | None:
+def _why_no_heartbeat(beats: dict[str, float], after: float) -> str | None:
     # A beat's own `errors` stay for five minutes after whatever they tell of: they are for the UI, not for readiness.
-    fresh = {beat["daemon_type"] for beat in beats if beat["timestamp"] >= after}
+    fresh = {name for name, at in beats.items() if at >= after}
     missing = sorted(REQUIRED_DAEMONS - fresh)
     return f"no heartbeat of {', '.join(missing).lower()}" if missing else None
 
 
-def _query(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+def query(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+    """Ask the database something that takes no time.
+
+    Raises:
+        psycopg2.Error: it does not answer within seconds (see `database_error`).
+    """
     import psycopg2
 
     with closing(psycopg2.connect(dsn.replace("+psycopg2", "", 1), connect_timeout=int(_SECONDS))) as connection:
@@ -134,7 +158,8 @@ def _query(dsn: str, statement: str) -> list[tuple[Any, ...]]:
             return list(cursor.fetchall())
 
 
-def _database_error() -> type[Exception]:
+def database_error() -> type[Exception]:
+    """What `query` raises; named late, for the driver is imported with the first question."""
     import psycopg2
 
     return psycopg2.Error

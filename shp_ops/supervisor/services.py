@@ -51,6 +51,12 @@ def webserver(layout: Layout, port: int) -> Service:
     return Service("web", python("dagster_webserver", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port)
 
 
+def watchdog(port: int) -> Service:
+    """The process that watches the others, tells people and answers monitoring."""
+    command = python("shp_ops.watchdog", "--port", str(port))
+    return Service("watchdog", command, lambda since: probes.watchdog(port), port)
+
+
 def daemon(layout: Layout, dsn: str) -> Service:
     """The process that evaluates sensors, launches queued runs and works off backfills."""
     command = python("shp_ops.daemon", "run", "--workspace", str(layout.workspace))

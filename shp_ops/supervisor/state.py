@@ -9,10 +9,13 @@ from typing import Any
 
 from shp_ops.supervisor import probes
 from shp_ops.supervisor.layout import Layout, feed_names
-from shp_resources.processes import ProcessId
+from shp_resources.processes import ProcessId, is_halted
 from shp_resources.settings import Settings
 
-SERVICES = ("postgres", "code", "runs", "web", "daemon")
+WATCHED = ("postgres", "code", "runs", "web", "daemon")
+"""What the watchdog watches."""
+
+SERVICES = (*WATCHED, "watchdog")
 HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager", "hive")
 """Shown where they run, or where the settings name a cluster."""
 
@@ -108,6 +111,17 @@ def _lake(settings: Settings) -> str:
     return lake_of(settings).label
 
 
+def ask(settings: Settings, name: str) -> str | None:
+    """Why a service is not ready, None when it is.
+
+    Args:
+        settings: the installation.
+        name: one of `SERVICES`.
+    """
+    state = PlatformState.load(Layout(settings.home).state)
+    return _ask(settings, name, state.services.get(name, ServiceState()) if state else ServiceState())
+
+
 def _look(settings: Settings, state: PlatformState | None, name: str) -> dict[str, Any]:
     if state is None and (name != "postgres" or settings.ledger_dsn() is None):
         return {"pid": None, "ready": False, "url": None, "why": "not running"}
@@ -123,6 +137,10 @@ def _ask(settings: Settings, name: str, service: ServiceState) -> str | None:
         return probes.postgres(dsn)
     if service.pid is None:
         return "its process has died and will be started again" if service.process else "not started yet"
+    if is_halted(service.pid):
+        return "its process was halted by a signal; kill -CONT lets it go on"
+    if name == "watchdog":
+        return probes.watchdog(service.port or 0)
     if name == "daemon":
         return probes.daemon(dsn, service.since)
     if name == "runs":
@@ -141,7 +159,7 @@ def _hadoop(settings: Settings, state: PlatformState | None) -> dict[str, dict[s
 def _url(settings: Settings, name: str, service: ServiceState) -> str | None:
     if name == "postgres":
         return _without_password(settings.ledger_dsn())
-    scheme = {"code": "grpc", "web": "http"}.get(name)
+    scheme = {"code": "grpc", "web": "http", "watchdog": "http"}.get(name)
     return f"{scheme}://127.0.0.1:{service.port}" if scheme and service.port else None
 
 

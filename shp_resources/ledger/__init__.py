@@ -11,6 +11,7 @@
     breakers      switches before outside systems, shared by all processes
     incidents     what people are told, one for each cause
     outbox        letters to people until they are delivered, and what they told
+    gauges        counts for monitoring
     kept          deliveries that came, and those that something still needs
     history       all of it for one partition, in order of time
 

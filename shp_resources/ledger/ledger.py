@@ -13,6 +13,7 @@ from shp_resources.ledger.arrivals import Arrivals
 from shp_resources.ledger.attempts import Attempts
 from shp_resources.ledger.breakers import Breakers
 from shp_resources.ledger.expected import Expectations
+from shp_resources.ledger.gauges import Gauges
 from shp_resources.ledger.history import history
 from shp_resources.ledger.incidents import Incidents
 from shp_resources.ledger.kept import Deliveries
@@ -47,6 +48,7 @@ class Ledger:
         self.waiting = Waiting(self._transactions)
         self.incidents = Incidents(self._transactions)
         self.outbox = Outbox(self._transactions, self.incidents)
+        self.gauges = Gauges(self._transactions)
         self.deliveries = Deliveries(self._transactions)
         self.expectations = Expectations(self._transactions)
         self.lake = LakeSinks(self._transactions)

@@ -1,0 +1,58 @@
+"""`python -m shp_ops.watchdog --port PORT`: the watchdog's process, started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from functools import partial
+
+from shp_ops.supervisor.layout import feed_names
+from shp_ops.supervisor.state import WATCHED, ask
+from shp_ops.watchdog.metrics import Sources, render
+from shp_ops.watchdog.readings import disk_free, read_database, read_ledger
+from shp_ops.watchdog.server import Answers, server
+from shp_ops.watchdog.telling import Telling, teller_of
+from shp_ops.watchdog.watch import Watch
+from shp_resources.ledger import Ledger
+from shp_resources.settings import Settings
+
+_LOOK_SECONDS = 0.5
+
+
+def main(port: int) -> int:
+    """Watch, tell and answer until told to end.
+
+    Args:
+        port: where monitoring asks.
+
+    Returns:
+        The exit code: 1 when a part of it died, so that the supervisor starts all of it again.
+    """
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    settings = Settings.load()
+    ledger = Ledger(settings.ledger_dsn)
+    watch = Watch({name: partial(ask, settings, name) for name in WATCHED})
+    telling = Telling(teller_of(settings, ledger))
+    disk, feeds = partial(disk_free, settings), partial(feed_names, settings)
+    sources = Sources(watch.why_not_ready, partial(read_ledger, ledger), partial(read_database, settings), disk, feeds)
+    answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, partial(render, sources)))
+    for part in (watch, telling):
+        part.start()
+    threading.Thread(target=answering.serve_forever, name="answering", daemon=True).start()
+    while not ending.wait(_LOOK_SECONDS):
+        if not (watch.alive and telling.alive):
+            return 1
+    answering.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    options = argparse.ArgumentParser(prog="python -m shp_ops.watchdog")
+    options.add_argument("--port", type=int, required=True)
+    sys.exit(main(options.parse_args().port))
