@@ -70,11 +70,12 @@ def test_a_service_that_hangs_hides_no_other() -> None:
     hold.set()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_probe_that_breaks_is_noticed() -> None:
     """A slip in a probe would leave its service at its last answer for ever."""
 
     def broken() -> str | None:
-        raise SystemExit  # ends the thread without a traceback in the test's output
+        raise ValueError("a slip")
 
     watch = Watch({"web": broken}, 0.01)
     watch.start()
@@ -148,11 +149,8 @@ def test_the_numbers_are_those_of_the_ledger(platform: Platform) -> None:
 def test_letters_that_wait_are_counted_without_their_addresses(platform: Platform) -> None:
     """Nobody would see that nobody was told; or a monitoring system would know people's addresses."""
     now = datetime.now(UTC) - timedelta(minutes=5)
-    rows(
-        platform.dsn,
-        "insert into shp.alerts (destination, subject, text, made_at, tries, next_try_at) values ('mail:anna@example.com', 's', 't', %s, 3, %s)",
-        *(now, now),
-    )
+    columns = "insert into shp.alerts (destination, subject, text, made_at, tries, next_try_at)"
+    rows(platform.dsn, f"{columns} values ('mail:anna@example.com', 's', 't', %s, 3, %s)", now, now)
     text = render(sources(platform))
     assert scrape(text)["shp_alerts_waiting", ("mail",)] == 1
     assert b"anna" not in text
@@ -162,13 +160,8 @@ def test_without_a_database_the_rest_is_still_told(home: Home) -> None:
     """When the database is away the scrape would fail, and the dashboard show nothing at all."""
     settings = Settings.load({"SHP_PG_DSN": "postgresql://shp@127.0.0.1:1/nobody"}, home=home.path)
     ledger = Ledger(settings.ledger_dsn)
-    known = Sources(
-        lambda: {"postgres": "away"},
-        lambda: read_ledger(ledger),
-        lambda: read_database(settings),
-        lambda: disk_free(settings),
-        lambda: ["a"],
-    )
+    services, disk = {"postgres": "away"}, disk_free(settings)
+    known = Sources(lambda: services, lambda: read_ledger(ledger), lambda: read_database(settings), lambda: disk, lambda: ["a"])
     found = scrape(render(known))
     assert (found["shp_service_ready", ("postgres",)], found["shp_ledger_readable", ()]) == (0, 0)
     assert {name for name, _ in found} == {"shp_service_ready", "shp_ledger_readable", "shp_disk_free_bytes"}
