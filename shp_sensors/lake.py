@@ -23,6 +23,7 @@ RUNS_AT_ONCE = 10
 """How many runs of a feed to the lake are queued or under way at most."""
 
 LAKE_TAG = "shp/lake"
+_PARTITION_TAG = "dagster/partition"
 _AFTER_ARRIVALS = "-1"
 _LOOKED_AT = 50
 
@@ -144,13 +145,13 @@ def asked(instance: dg.DagsterInstance, outside: Outside, found: list[LakeRun], 
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: set[str]) -> Iterator[dg.RunRequest]:
+    under_way = live(context.instance, _PARTITION_TAG, feed=kit.name, way=ELT)  # first: a run ends after the ledger says so
     due = outside.ledger.lake.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
     refused = outside.ledger.lake.refused(kit.name, _LOOKED_AT)
     if not due and not refused:
         return
-    under_way = live(context.instance, LAKE_TAG, feed=kit.name)
-    free = [run for run in lake_runs(kit, outside, due) if run.name not in under_way]
-    texts = _ask_for_text(context.instance, kit, [record for record in refused if _text_name(record) not in under_way])
+    free = lake_runs(kit, outside, [behind for behind in due if behind.partition not in under_way])
+    texts = _ask_for_text(context.instance, kit, [record for record in refused if record.partition not in under_way])
     yield from islice(chain(asked(context.instance, outside, free, kit.name), texts), max(0, RUNS_AT_ONCE - len(under_way)))
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shp_core.errors import Fault
 from shp_ops.advice import advice
 from shp_ops.views import partition_view
+from shp_resources.ledger import Behind
+from shp_resources.ledger.lake import LakeSinks
 from shp_resources.rehearsal import parse
+from shp_sensors import lake
 from tests.support.healing import Ward
 from tests.support.lake import current
 from tests.support.platforms import FEED, IN_LAKE, Platform, order
@@ -42,6 +46,35 @@ def test_the_lake_follows_the_warehouse_by_a_run_of_its_own(ward: Ward) -> None:
     assert [line.split("\t")[:2] for line in current(platform.outside.lake, _folder("curated"))] == [["1", "AT"], ["3", "DE"]]
     assert len(current(platform.outside.lake, _folder("lake"))) == 3
     assert ward.look("arrivals", "redrives", "lake") == []
+
+
+def test_a_run_that_ends_while_the_sensor_looks_is_not_asked_for_again(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every partition could get a second run to the lake, which finds nothing to do, whenever a look met the end of the first."""
+    platform = ward.platform
+    platform.drop("a.xlsx", [order(1)])
+    ward.look("arrivals")
+    under_way, results = ward.tick("lake"), []
+    real_due = LakeSinks.due
+
+    def run_to_its_end() -> None:
+        if not results:
+            results.extend(platform.fulfil(under_way, "lake"))
+
+    def live(*asked: Any, **tags: str) -> set[str]:
+        found = set() if results else {"a"}
+        run_to_its_end()
+        return found
+
+    def due(self: LakeSinks, *asked: Any) -> list[Behind]:
+        found = real_due(self, *asked)
+        run_to_its_end()
+        return found
+
+    monkeypatch.setattr(lake, "live", live)
+    monkeypatch.setattr(LakeSinks, "due", due)
+    assert ward.tick("lake").requests == []
+    assert [result.success for result in results] == [True]
+    assert platform.state("a") == ("published", None)
 
 
 def test_commands_show_both_sinks_and_what_the_lake_is(ward: Ward) -> None:
