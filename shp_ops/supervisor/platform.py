@@ -148,8 +148,6 @@ class Platform:
         ]
         for part in (*others, *hadoop):
             self._await(part)
-        if self._hadoop is not None:
-            tell_cluster(self._settings, self._hadoop.cluster(self._ports))
         self._save(ready_at=time.time())
 
     def _take_lock(self) -> None:
@@ -206,6 +204,8 @@ class Platform:
             return []
         machine = self._hadoop
         machine.prepare(self._ports, self._tell)
+        # Told before it is ready: a run that is early is refused and comes again; it must not take a local folder for the lake.
+        tell_cluster(self._settings, machine.cluster(self._ports))
         return [self._add(service, lambda: machine.environment({MARK: self._mark})) for service in machine.services(self._ports)]
 
     def _start_database(self) -> None:
