@@ -42,7 +42,7 @@ def test_an_end_says_what_proves_it() -> None:
     over = replace(AWAY, closed_at=NOW, held=(), members=MANY, proof="25 partitions were read again.")
     told = message([Notice(over, Kind.CLOSED)], NOW)
     assert told.subject.startswith("[SHP] over: warehouse")
-    assert "From 2026-11-21 12:00 UTC to 2026-11-21 15:00 UTC." in told.text
+    assert "It lasted from 2026-11-21 12:00 UTC to 2026-11-21 15:00 UTC." in told.text
     assert "Proof: 25 partitions were read again." in told.text
 
 

@@ -2,6 +2,7 @@
 
     concern   an incident, as far as people are told of it
     plan      what is due to be told to one destination: once when it opens, reminders, once when it is over; storms folded
+    outage    when people are told that the platform itself is not ready
     routing   to whom: owners of the feeds concerned, routes by severity
     words     the messages: what, since when, which partitions, what the platform does, what the reader can do
 

@@ -35,6 +35,8 @@ DOING: dict[FaultKind, str] = {
     FaultKind.CODE_BUG: "It holds the partition and does not run it again by itself; other partitions go on.",
 }
 _DOING_OF = {
+    Code.LEDGER_UNREACHABLE: "It keeps the verdicts of runs under way, decides nothing until the ledger is back, and then goes on.",
+    Code.SERVICE_FAILED: "It starts the process again, after a pause that grows up to half a minute.",
     Code.SINK_GAP: "It fills the sink again from what it keeps; nobody has to send anything.",
     Code.SINKS_DIFFER: "It makes both sinks hold the delivery again, and compares them.",
     Code.STILL_HELD: "It goes on holding them; nothing changes by itself.",
@@ -73,7 +75,7 @@ def explained(code: Code) -> str:
 def _single(notice: Notice, now: datetime) -> Message:
     concern = notice.concern
     if notice.kind is Kind.CLOSED:
-        span = f"From {_at(concern.opened_at)} to {_at(concern.closed_at)}."
+        span = f"It lasted from {_at(concern.opened_at)} to {_at(concern.closed_at)}."
         proof = f"Proof: {concern.proof}" if concern.proof else ""
         return _written(notice, f"What it was: {_what(concern)}", span, _partitions(concern.members), proof, "There is nothing left to do.")
     since = f"Since {_at(concern.opened_at)}, for {age(now - concern.opened_at)}."
@@ -91,7 +93,8 @@ def _storm(notices: Sequence[Notice]) -> Message:
 
 
 def _written(notice: Notice, *lines: str) -> Message:
-    more = f"More: shp incidents (number {notice.concern.id}), {explained(notice.concern.code)}"
+    look = f"shp incidents (number {notice.concern.id})" if notice.concern.id else "shp status"
+    more = f"More: {look}, {explained(notice.concern.code)}"
     return Message(f"[SHP] {_line(notice)}", "\n".join([*(line for line in lines if line), more]))
 
 
@@ -99,7 +102,8 @@ def _line(notice: Notice) -> str:
     concern = notice.concern
     head = {Kind.OPENED: str(concern.severity), Kind.REMINDER: f"still {concern.severity}", Kind.CLOSED: "over"}[notice.kind]
     count = len(concern.members if notice.kind is Kind.CLOSED else concern.held)
-    return f"{head}: {concern.cause} ({concern.code}), {count} {'partition' if count == 1 else 'partitions'}"
+    partitions = f", {count} {'partition' if count == 1 else 'partitions'}" if concern.members or concern.held else ""
+    return f"{head}: {concern.cause} ({concern.code}){partitions}"
 
 
 def doing(code: Code) -> str:

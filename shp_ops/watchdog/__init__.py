@@ -5,7 +5,8 @@
     metrics    the readings as Prometheus reads them
     server     `/livez`, `/readyz` and `/metrics` on the loopback address
     telling    sends due alerts every few seconds
+    emergency  tells that the platform itself is not ready, past the ledger
 
-It depends on neither daemon nor webserver, and imports no Dagster: it must stay small. It changes nothing but the outbox.
+It depends on neither daemon nor webserver, and imports no Dagster: it must stay small. It changes nothing but the outbox and its own file.
 Must not live here: starting anything again (`shp_ops.supervisor`), and what is told (`shp_core.alerts`).
 """

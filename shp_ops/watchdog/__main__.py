@@ -11,6 +11,7 @@ from functools import partial
 
 from shp_ops.supervisor.layout import feed_names
 from shp_ops.supervisor.state import WATCHED, ask
+from shp_ops.watchdog.emergency import Emergency
 from shp_ops.watchdog.metrics import Sources, render
 from shp_ops.watchdog.readings import disk_free, read_database, read_ledger
 from shp_ops.watchdog.server import Answers, server
@@ -37,7 +38,8 @@ def main(port: int) -> int:
     settings = Settings.load()
     ledger = Ledger(settings.ledger_dsn)
     watch = Watch({name: partial(ask, settings, name) for name in WATCHED})
-    telling = Telling(teller_of(settings, ledger))
+    teller = teller_of(settings, ledger)
+    telling = Telling(teller, Emergency(watch.why_not_ready, teller, settings.home / "run" / "told.json").look)
     disk, feeds = partial(disk_free, settings), partial(feed_names, settings)
     sources = Sources(watch.why_not_ready, partial(read_ledger, ledger), partial(read_database, settings), disk, feeds)
     answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, partial(render, sources)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from shp_core.errors import Fault, UsageError
 from shp_core.feeds.alerting import AlertsSection
@@ -24,11 +24,12 @@ class Telling:
 
     Args:
         teller: looks and delivers.
+        emergency: looks first, and asks no ledger.
         pause: seconds between two looks.
     """
 
-    def __init__(self, teller: Teller, pause: float = TELL_SECONDS) -> None:
-        self._teller, self._pause = teller, pause
+    def __init__(self, teller: Teller, emergency: Callable[[], None] = lambda: None, pause: float = TELL_SECONDS) -> None:
+        self._teller, self._emergency, self._pause = teller, emergency, pause
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telling", daemon=True)
         self._away = False
@@ -51,6 +52,7 @@ class Telling:
             self._look()
 
     def _look(self) -> None:
+        self._emergency()
         try:
             self._teller.look()
             self._teller.deliver()
