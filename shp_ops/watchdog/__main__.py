@@ -12,7 +12,6 @@ from functools import partial
 from shp_ops.supervisor.layout import feed_names
 from shp_ops.supervisor.state import WATCHED, ask
 from shp_ops.watchdog.emergency import Emergency
-from shp_ops.watchdog.metrics import Sources, render
 from shp_ops.watchdog.readings import disk_free, read_database, read_ledger
 from shp_ops.watchdog.server import Answers, server
 from shp_ops.watchdog.telling import Telling, teller_of
@@ -40,9 +39,8 @@ def main(port: int) -> int:
     watch = Watch({name: partial(ask, settings, name) for name in WATCHED})
     teller = teller_of(settings, ledger)
     telling = Telling(teller, Emergency(watch.why_not_ready, teller, settings.home / "run" / "told.json").look)
-    disk, feeds = partial(disk_free, settings), partial(feed_names, settings)
-    sources = Sources(watch.why_not_ready, partial(read_ledger, ledger), partial(read_database, settings), disk, feeds)
-    answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, partial(render, sources)))
+    scrape = partial(_scrape, settings, ledger, watch)
+    answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, scrape))
     for part in (watch, telling):
         part.start()
     threading.Thread(target=answering.serve_forever, name="answering", daemon=True).start()
@@ -51,6 +49,13 @@ def main(port: int) -> int:
             return 1
     answering.shutdown()
     return 0
+
+
+def _scrape(settings: Settings, ledger: Ledger, watch: Watch) -> bytes:
+    from shp_ops.watchdog.metrics import Sources, render  # who scrapes nothing does not carry Prometheus' library
+
+    disk, feeds = partial(disk_free, settings), partial(feed_names, settings)
+    return render(Sources(watch.why_not_ready, partial(read_ledger, ledger), partial(read_database, settings), disk, feeds))
 
 
 if __name__ == "__main__":
