@@ -21,6 +21,7 @@ from shp_resources.processes import LOOPBACK, free_port
 from shp_resources.settings import Settings
 from tests.support.mailbox import PASSWORD, SENDER, certificate, hook_server, mail_server, silent_server
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # a server without TLS is what two tests are about
 LETTER = Letter(5, "[SHP] critical: warehouse\nBcc: x@example.com", "What: it is <away> [now](http://x)\nYou: wait", datetime.now(UTC))
 READER = "night@example.com"
 
