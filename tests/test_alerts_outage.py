@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ def test_a_begin_and_an_end_come_in_turn(looks: list[tuple[float, bool]]) -> Non
     turns = [kind for _, kind in found if kind is not Kind.REMINDER]
     assert turns == [(Kind.OPENED, Kind.CLOSED)[place % 2] for place in range(len(turns))]
     assert not found or found[0][1] is Kind.OPENED
-    gaps = [later[0] - earlier[0] for earlier, later in zip(found, found[1:], strict=False) if later[1] is Kind.REMINDER]
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(found) if later[1] is Kind.REMINDER]
     assert all(gap >= REMIND for gap in gaps)
 
 
