@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from shp_core.codes import TABLE, Code, Scope
 from shp_core.healing.decide import DEATHS, REDRIVES_A_DAY, Action, Arming, Telling, Treatment, treatment_of
+from shp_core.runbook_words import PERSON, PLATFORM
 from shp_ops.advice import advice
-from shp_ops.runbook_words import PERSON, PLATFORM
 
 _HEAD = f"""\
 <!-- Written by `python -m shp_ops.pages` from shp_ops/runbook.py; edits here are lost. -->

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from shp_core.codes import Code, Scope
+from shp_core.runbook_words import PERSON, PLATFORM
 from shp_ops.cli.main import COMMANDS
 from shp_ops.runbook import runbook_page
-from shp_ops.runbook_words import PERSON, PLATFORM
 
 PAGE = runbook_page()
 ENTRIES = {part.partition("\n")[0]: part for part in PAGE.split("\n### ")[1:]}

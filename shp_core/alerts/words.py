@@ -14,6 +14,7 @@ from shp_core.alerts.plan import Kind, Notice
 from shp_core.codes import Code, Scope
 from shp_core.healing.faults import FaultKind
 from shp_core.healing.inventory import age
+from shp_core.runbook_words import PERSON
 
 SHOWN = 10
 """So many partitions, or incidents of a storm, are named; the rest is counted."""
@@ -112,14 +113,10 @@ def doing(code: Code) -> str:
 
 
 def can_do(code: Code) -> str:
-    """What the reader can do."""
-    if code.info.scope in (Scope.ROW, Scope.FILE):
+    """What the reader can do: the runbook's own words."""
+    if code.info.scope in (Scope.ROW, Scope.FILE) and code not in PERSON:
         return f"Tell the sender: {code.info.sender} See the file with: shp quarantine list"
-    if code is Code.CODE_BUG:
-        return "Read the run's log in the UI and report it; shp quarantine release runs the partition once more."
-    if code.info.scope is Scope.FEED:
-        return "Look at what is named above: shp partitions FEED, shp history FEED PARTITION."
-    return "Look at the system that is named, and mend it; nothing else has to be started."
+    return PERSON.get(code, "Look at the system that is named, and mend it; nothing else has to be started.")
 
 
 def _what(concern: Concern) -> str:

@@ -1,4 +1,4 @@
-"""What the runbook says of codes that the table of verdicts does not say all about.
+"""What the runbook, and messages to people, say of codes that the table of verdicts does not say all about.
 
 Must not live here: anything that follows from a table.
 """
