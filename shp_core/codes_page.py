@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from shp_core.codes import TABLE, Code, Scope
+from shp_core.code_table import TABLE
+from shp_core.codes import Code, Scope
 
 _HEAD = """\
 # Reason codes

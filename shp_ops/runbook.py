@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shp_core.codes import TABLE, Code, Scope
+from shp_core.code_table import TABLE
+from shp_core.codes import Code, Scope
 from shp_core.healing.decide import DEATHS, REDRIVES_A_DAY, Action, Arming, Telling, Treatment, treatment_of
 from shp_core.runbook_words import PERSON, PLATFORM
 from shp_ops.advice import advice

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from shp_core.codes import TABLE, Code
+from shp_core.code_table import TABLE
+from shp_core.codes import Code
 from shp_core.codes_page import codes_page
 from tests.support.generated import MEANINGS, ROOT, meanings
 

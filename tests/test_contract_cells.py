@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shp_core.codes import TABLE, Code, Scope
+from shp_core.code_table import TABLE
+from shp_core.codes import Code, Scope
 from shp_core.contract import reasons
 from shp_core.contract.cells import Judged
 from shp_core.publishing.dialect import NULL, unescape

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shp_core.codes import TABLE, Scope
+from shp_core.code_table import TABLE
+from shp_core.codes import Scope
 from shp_core.healing import breaker
 from shp_core.healing.decide import BY_CODE, DEATHS, REDRIVES_A_DAY, Arming, Telling
 from shp_core.healing.decide import TABLE as DECISIONS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shp_core.codes import TABLE as CODES
+from shp_core.code_table import TABLE as CODES
 from shp_core.codes import Code, Scope
 from shp_core.healing import breaker
 from shp_core.healing.backoff import POLICIES
