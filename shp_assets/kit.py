@@ -53,6 +53,10 @@ class FeedKit:
         spec = self.feed.partition
         return _windows(spec) if spec.by_period else dg.DynamicPartitionsDefinition(name=self.dynamic_name)
 
+    def has_partition(self, key: str) -> bool:
+        """Whether Dagster has, or can be given, a partition of this key: by period only those of its windows."""
+        return not self.feed.partition.by_period or self.partitions.has_partition_key(key)
+
     @property
     def dynamic_name(self) -> str:
         """Name under which Dagster keeps the keys of a feed by file."""

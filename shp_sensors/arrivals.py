@@ -6,6 +6,7 @@ The ledger remembers, not a cursor: a file that `shp ingest` took up is not take
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import dagster as dg
@@ -19,7 +20,7 @@ from shp_core.states import State
 from shp_resources.landing import Seen, look, readable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
 from shp_resources.outside import Outside
-from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
+from shp_sensors.requests import Ended, in_turn, live, new_keys, paced, waiting_and_live
 
 INTERVAL_SECONDS = 5
 FILES_A_TICK = 200
@@ -126,11 +127,11 @@ def _has_place(kit: FeedKit, file: Seen) -> bool:
 
 def _due(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> Iterator[dg.RunRequest]:
     """A run for each partition that waits for one and has none: what came just now, then what had lain there; oldest arrival first."""
-    waiting = outside.ledger.partitions.list(kit.name, {State.ARRIVED})
+    look = partial(outside.ledger.partitions.list, kit.name, {State.ARRIVED})
+    waiting, under_way = waiting_and_live(context.instance, look, ARRIVAL_TAG, feed=kit.name)
     if not waiting:
         return
-    under_way = live(context.instance, ARRIVAL_TAG, feed=kit.name)
-    free = [record for record in waiting if str(record.arrival) not in under_way and _is_partition(kit, record.partition)]
+    free = [record for record in waiting if str(record.arrival) not in under_way and kit.has_partition(record.partition)]
     lay = outside.ledger.arrivals.that_lay([record.arrival or 0 for record in free], HISTORY_AFTER)
     catching_up = live(context.instance, ARRIVAL_TAG, feed=kit.name, history=HISTORY)
     new = [record for record in free if record.arrival not in lay]
@@ -153,13 +154,15 @@ def _after_live(request: dg.RunRequest) -> dg.RunRequest:
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> Iterator[dg.RunRequest]:
-    before = ended(context.instance, ARRIVAL_TAG, [str(record.arrival) for record in records], feed=kit.name, via="sensor")
-    for record in records:
-        runs = before[str(record.arrival)]
-        if runs.cancelled:
-            _hold_terminated(kit, outside, record)
-        elif runs.may_ask_again:
-            yield _request(kit, record, runs)
+    return paced(
+        context.instance,
+        ARRIVAL_TAG,
+        {str(record.arrival): record for record in records},
+        partial(_request, kit),
+        partial(_hold_terminated, kit, outside),
+        feed=kit.name,
+        via="sensor",
+    )
 
 
 def _hold_terminated(kit: FeedKit, outside: Outside, record: PartitionRecord) -> None:
@@ -171,10 +174,6 @@ def _hold_terminated(kit: FeedKit, outside: Outside, record: PartitionRecord) ->
 def _move(outside: Outside, record: PartitionRecord, to: State, code: str | None = None, message: str | None = None) -> None:
     with suppress(StaleState):  # somebody else moved it: the next tick looks again
         outside.ledger.partitions.move(record.feed, record.partition, to, expect_version=record.version, code=code, message=message)
-
-
-def _is_partition(kit: FeedKit, partition: str) -> bool:
-    return kit.feed.partition.by == "file" or kit.partitions.has_partition_key(partition)
 
 
 def _request(kit: FeedKit, record: PartitionRecord, before: Ended) -> dg.RunRequest:

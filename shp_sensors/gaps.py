@@ -74,7 +74,7 @@ def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
     published = outside.ledger.publications.published(kit.name)
     chosen = in_turn(sorted(published), read.get(kit.name, ""), REREAD_A_TICK)
     reread = {key for key in chosen if outside.chance() * _rows(published[key]) < REREAD_ROWS}
-    found = [item for item in find_gaps(outside, kit, published, reread) if _is_partition(kit, item.partition)]
+    found = [item for item in find_gaps(outside, kit, published, reread) if kit.has_partition(item.partition)]
     for item in note_gaps(outside, kit, found[: backfill.MOST_AT_ONCE]):
         context.log.warning(f"{kit.name}/{item.partition} is filled: {item.why}.")
         yield item.partition
@@ -86,7 +86,3 @@ def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
 
 def _rows(known: Published) -> int:
     return max((content.rows for content in known.sinks.values()), default=0)
-
-
-def _is_partition(kit: FeedKit, partition: str) -> bool:
-    return not kit.feed.partition.by_period or kit.partitions.has_partition_key(partition)

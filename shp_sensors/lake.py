@@ -6,6 +6,7 @@ Partitions that were published before their feed declared the lake follow too, w
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 
 import dagster as dg
@@ -17,7 +18,7 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_resources.lake.settings import lake_systems
 from shp_resources.ledger import ELT, LAKE, REDRIVE, Attempt, Behind, PartitionRecord, Publication
 from shp_resources.outside import Outside
-from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
+from shp_sensors.requests import Ended, in_turn, new_keys, paced, waiting_and_live
 
 RUNS_AT_ONCE = 10
 """How many runs of a feed to the lake are queued or under way at most."""
@@ -120,7 +121,7 @@ class LakeRun:
 
 def lake_runs(kit: FeedKit, outside: Outside, behind: list[Behind]) -> list[LakeRun]:
     """Partitions of a feed that the lake lacks, with their last attempts on this way."""
-    known = [one for one in behind if not kit.feed.partition.by_period or kit.partitions.has_partition_key(one.partition)]
+    known = [one for one in behind if kit.has_partition(one.partition)]
     last = outside.ledger.attempts.newest(kit.name, [one.partition for one in known], ELT) if known else {}
     return [LakeRun(kit, one, last.get(one.partition)) for one in known]
 
@@ -135,38 +136,45 @@ def asked(instance: dg.DagsterInstance, outside: Outside, found: list[LakeRun], 
         feed: its name.
         **tags: further tags, `shp/` left out.
     """
-    before = ended(instance, LAKE_TAG, [run.name for run in found], feed=feed)
-    for run in found:
-        runs = before[run.name]
-        if runs.cancelled:
-            _hold_terminated(outside, run.behind)
-        elif runs.may_ask_again:
-            yield run.request(runs, **tags)
+    wanted = {run.name: run for run in found}
+    return paced(
+        instance,
+        LAKE_TAG,
+        wanted,
+        lambda run, before: run.request(before, **tags),
+        lambda run: _hold_terminated(outside, run.behind),
+        feed=feed,
+    )
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: set[str]) -> Iterator[dg.RunRequest]:
-    under_way = live(context.instance, _PARTITION_TAG, feed=kit.name, way=ELT)  # first: a run ends after the ledger says so
-    due = outside.ledger.lake.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
-    refused = outside.ledger.lake.refused(kit.name, _LOOKED_AT)
-    if not due and not refused:
-        return
-    free = lake_runs(kit, outside, [behind for behind in due if behind.partition not in under_way])
-    texts = _ask_for_text(context.instance, kit, [record for record in refused if record.partition not in under_way])
-    yield from islice(chain(asked(context.instance, outside, free, kit.name), texts), max(0, RUNS_AT_ONCE - len(under_way)))
+    look = partial(_waiting, kit, outside, kept_back)
+    waiting, under_way = waiting_and_live(context.instance, look, _PARTITION_TAG, feed=kit.name, way=ELT)
+    free = [one for one in waiting if one.partition not in under_way]
+    runs = lake_runs(kit, outside, [one for one in free if isinstance(one, Behind)])
+    texts = _ask_for_text(context.instance, kit, [one for one in free if isinstance(one, PartitionRecord)])
+    yield from islice(chain(asked(context.instance, outside, runs, kit.name), texts), max(0, RUNS_AT_ONCE - len(under_way)))
+
+
+def _waiting(kit: FeedKit, outside: Outside, kept_back: set[str]) -> list[Behind | PartitionRecord]:
+    """What the lake lacks, and deliveries that are refused and whose text it is to have."""
+    behind = outside.ledger.lake.due(kit.name, outside.clock.now(), kept_back, _LOOKED_AT)
+    return [*behind, *outside.ledger.lake.refused(kit.name, _LOOKED_AT)]
 
 
 def _ask_for_text(instance: dg.DagsterInstance, kit: FeedKit, refused: list[PartitionRecord]) -> Iterator[dg.RunRequest]:
     """The lake takes every row, also of a delivery that is refused; nothing waits for that run, and nothing is held by it."""
-    before = ended(instance, LAKE_TAG, [_text_name(record) for record in refused], feed=kit.name)
-    for record in refused:
-        runs = before[_text_name(record)]
-        if runs.may_ask_again and not runs.cancelled:
-            yield dg.RunRequest(
-                run_key=f"lake|{kit.name}|{record.partition}|{_text_name(record)}|{runs.count}",
-                partition_key=record.partition,
-                asset_selection=[kit.key("lake")],
-                tags=_tags(kit, _text_name(record), "sensor"),
-            )
+    wanted = {_text_name(record): record for record in refused}
+    return paced(instance, LAKE_TAG, wanted, partial(_text_request, kit), lambda record: None, feed=kit.name)
+
+
+def _text_request(kit: FeedKit, record: PartitionRecord, before: Ended) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"lake|{kit.name}|{record.partition}|{_text_name(record)}|{before.count}",
+        partition_key=record.partition,
+        asset_selection=[kit.key("lake")],
+        tags=_tags(kit, _text_name(record), "sensor"),
+    )
 
 
 def _text_name(record: PartitionRecord) -> str:

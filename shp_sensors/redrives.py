@@ -8,6 +8,7 @@ Runs of new arrivals go first; each feed has its oldest arrivals first and only 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import dagster as dg
@@ -20,7 +21,7 @@ from shp_core.healing.decide import Arming, codes_armed_by
 from shp_core.states import State
 from shp_resources.ledger import REDRIVE, Attempt, PartitionRecord, StaleState
 from shp_resources.outside import Outside
-from shp_sensors.requests import Ended, ended, in_turn, live, new_keys
+from shp_sensors.requests import Ended, in_turn, new_keys, paced, waiting_and_live
 
 REDRIVES_AT_ONCE = 10
 """How many re-drives of a feed are queued or under way at most: what was dammed up does not come down at once."""
@@ -137,7 +138,7 @@ class Redrive:
 
 def redrives_of(kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> list[Redrive]:
     """Held partitions with their last attempts; without those that no source ever came for, or that Dagster has no partition for."""
-    known = [record for record in records if record.arrival is not None and _is_partition(kit, record.partition)]
+    known = [record for record in records if record.arrival is not None and kit.has_partition(record.partition)]
     last = outside.ledger.attempts.newest(kit.name, [record.partition for record in known]) if known else {}
     return [Redrive(kit, record, last.get(record.partition)) for record in known]
 
@@ -152,21 +153,20 @@ def requested(instance: dg.DagsterInstance, outside: Outside, found: list[Redriv
         feed: its name.
         **tags: further tags, `shp/` left out.
     """
-    before = ended(instance, REDRIVE_TAG, [redrive.name for redrive in found], feed=feed)
-    for redrive in found:
-        runs = before[redrive.name]
-        if runs.cancelled:
-            _hold_terminated(outside, redrive.record)
-        elif runs.may_ask_again:
-            yield redrive.request(runs, **tags)
+    wanted = {redrive.name: redrive for redrive in found}
+    return paced(
+        instance,
+        REDRIVE_TAG,
+        wanted,
+        lambda redrive, before: redrive.request(before, **tags),
+        lambda redrive: _hold_terminated(outside, redrive.record),
+        feed=feed,
+    )
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, kept_back: list[str]) -> Iterator[dg.RunRequest]:
     """Requests for what is due of a feed, oldest arrival first, as many as may be under way."""
-    due = _due(kit, outside, kept_back)
-    if not due:
-        return
-    under_way = live(context.instance, REDRIVE_TAG, feed=kit.name)
+    due, under_way = waiting_and_live(context.instance, partial(_due, kit, outside, kept_back), REDRIVE_TAG, feed=kit.name)
     free = [redrive for redrive in redrives_of(kit, outside, due) if redrive.name not in under_way]
     asked = requested(context.instance, outside, free, kit.name)
     yield from islice(asked, max(0, REDRIVES_AT_ONCE - len(under_way)))
@@ -179,10 +179,6 @@ def _due(kit: FeedKit, outside: Outside, kept_back: list[str]) -> list[Partition
     changed = waiting.judged_otherwise(kit.name, contract, converter, (outside.limits.version, _BY_LIMITS), _LOOKED_AT)
     by_key = {record.partition: record for record in [*in_time, *changed]}
     return sorted(by_key.values(), key=lambda record: record.arrival or 0)
-
-
-def _is_partition(kit: FeedKit, partition: str) -> bool:
-    return kit.feed.partition.by == "file" or kit.partitions.has_partition_key(partition)
 
 
 def _hold_terminated(outside: Outside, record: PartitionRecord) -> None:

@@ -7,13 +7,16 @@ it is asked for again, at once at first, then less and less often. The runs them
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
+from typing import TypeVar
 
 import dagster as dg
 
 from shp_assets.kit import FeedKit
+
+T = TypeVar("T")
 
 LIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -68,6 +71,24 @@ def live(instance: dg.DagsterInstance, tag: str, **tags: str) -> set[str]:
     return {record.dagster_run.tags[tag] for record in found if tag in record.dagster_run.tags}
 
 
+def waiting_and_live(instance: dg.DagsterInstance, look: Callable[[], list[T]], tag: str, **tags: str) -> tuple[list[T], set[str]]:
+    """What waits for a run, and the runs under way, so read that no run that ends meanwhile is asked for again.
+
+    A run ends after the ledger has what it did, so the runs are read first and the ledger after them; at rest, when
+    nothing waits, Dagster is not asked at all.
+
+    Args:
+        instance: which knows the runs.
+        look: reads what waits from the ledger.
+        tag: the tag by which runs name what they are for.
+        **tags: what the runs must carry, `shp/` left out.
+    """
+    if not look():
+        return [], set()
+    under_way = live(instance, tag, **tags)
+    return look(), under_way
+
+
 def ended(instance: dg.DagsterInstance, tag: str, values: Iterable[str], **tags: str) -> dict[str, Ended]:
     """The runs that have ended, by the value of a tag.
 
@@ -84,6 +105,32 @@ def ended(instance: dg.DagsterInstance, tag: str, values: Iterable[str], **tags:
             if record.dagster_run.is_finished:
                 counts[record.dagster_run.tags[tag]].note(record)
     return counts
+
+
+def paced(
+    instance: dg.DagsterInstance,
+    tag: str,
+    wanted: Mapping[str, T],
+    ask: Callable[[T, Ended], dg.RunRequest],
+    cancelled: Callable[[T], object],
+    **tags: str,
+) -> Iterator[dg.RunRequest]:
+    """A run for each decision, at longer and longer intervals where runs for it ended without their work.
+
+    Args:
+        instance: which knows the runs.
+        tag: the tag by which runs name their decision, such as `shp/arrival`.
+        wanted: what is to run, by the name of the decision.
+        ask: makes the request, given the runs that ended before.
+        cancelled: what is done instead where a person cancelled the last run before it began.
+        **tags: what else the runs carry, `shp/` left out.
+    """
+    before = ended(instance, tag, wanted, **tags)
+    for name, one in wanted.items():
+        if before[name].cancelled:
+            cancelled(one)
+        elif before[name].may_ask_again:
+            yield ask(one, before[name])
 
 
 def in_turn(feeds: Sequence[Iterator[dg.RunRequest]], limit: int) -> list[dg.RunRequest]:

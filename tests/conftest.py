@@ -12,6 +12,7 @@ import pytest
 from shp_resources import landing
 from tests.support import platforms
 from tests.support.hadoop import Daemons, daemons
+from tests.support.healing import Ward
 from tests.support.homes import Home
 from tests.support.postgres import fresh_database, session_server
 
@@ -47,6 +48,19 @@ def platform(postgres_server: str, platform_template: str, tmp_path: Path, monke
     monkeypatch.setattr(landing, "QUIET_SECONDS", 0.0)
     with fresh_database(postgres_server, platform_template) as dsn, platforms.opened(tmp_path, dsn) as platform:
         yield platform
+
+
+@pytest.fixture
+def ward(platform: platforms.Platform) -> Ward:
+    """A platform under a clock."""
+    return Ward(platform)
+
+
+@pytest.fixture
+def lake_ward(ward: Ward) -> Ward:
+    """The same; its feed by file declares the lake."""
+    ward.platform.feed_file(platforms.FEED, platforms.IN_LAKE)
+    return ward
 
 
 @pytest.fixture

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shp_core.errors import Fault
 from shp_ops.advice import advice
 from shp_ops.views import partition_view
-from shp_resources.ledger import Behind
-from shp_resources.ledger.lake import LakeSinks
 from shp_resources.rehearsal import parse
-from shp_sensors import lake
 from tests.support.healing import Ward
-from tests.support.lake import current
-from tests.support.platforms import FEED, IN_LAKE, Platform, order
+from tests.support.lake import current, folder
+from tests.support.platforms import FEED, order
 
 
 @pytest.fixture
-def ward(platform: Platform) -> Ward:
-    """A platform whose feed by file declares the lake, under a clock."""
-    platform.feed_file(FEED, IN_LAKE)
-    return Ward(platform)
-
-
-def _folder(layer: str, partition: str = "a") -> str:
-    return f"{layer}/orders/partition={partition}"
+def ward(lake_ward: Ward) -> Ward:
+    """Its feed by file declares the lake."""
+    return lake_ward
 
 
 def test_the_lake_follows_the_warehouse_by_a_run_of_its_own(ward: Ward) -> None:
@@ -43,38 +34,9 @@ def test_the_lake_follows_the_warehouse_by_a_run_of_its_own(ward: Ward) -> None:
     assert platform.reached(result) == ["lake", "curated"]
     assert platform.checks(result)["sinks_agree"].passed
     assert platform.state("a") == ("published_with_rejects", None)
-    assert [line.split("\t")[:2] for line in current(platform.outside.lake, _folder("curated"))] == [["1", "AT"], ["3", "DE"]]
-    assert len(current(platform.outside.lake, _folder("lake"))) == 3
+    assert [line.split("\t")[:2] for line in current(platform.outside.lake, folder("curated"))] == [["1", "AT"], ["3", "DE"]]
+    assert len(current(platform.outside.lake, folder("lake"))) == 3
     assert ward.look("arrivals", "redrives", "lake") == []
-
-
-def test_a_run_that_ends_while_the_sensor_looks_is_not_asked_for_again(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every partition could get a second run to the lake, which finds nothing to do, whenever a look met the end of the first."""
-    platform = ward.platform
-    platform.drop("a.xlsx", [order(1)])
-    ward.look("arrivals")
-    under_way, results = ward.tick("lake"), []
-    real_due = LakeSinks.due
-
-    def run_to_its_end() -> None:
-        if not results:
-            results.extend(platform.fulfil(under_way, "lake"))
-
-    def live(*asked: Any, **tags: str) -> set[str]:
-        found = set() if results else {"a"}
-        run_to_its_end()
-        return found
-
-    def due(self: LakeSinks, *asked: Any) -> list[Behind]:
-        found = real_due(self, *asked)
-        run_to_its_end()
-        return found
-
-    monkeypatch.setattr(lake, "live", live)
-    monkeypatch.setattr(LakeSinks, "due", due)
-    assert ward.tick("lake").requests == []
-    assert [result.success for result in results] == [True]
-    assert platform.state("a") == ("published", None)
 
 
 def test_commands_show_both_sinks_and_what_the_lake_is(ward: Ward) -> None:

@@ -15,30 +15,25 @@ from shp_core.states import State
 from shp_resources.lake.manifests import standing
 from shp_resources.ledger import Holder
 from tests.support.healing import Ward
-from tests.support.lake import current
-from tests.support.platforms import FEED, IN_LAKE, NOBODY, ORDERS, Platform, order
+from tests.support.lake import current, folder
+from tests.support.platforms import FEED, IN_LAKE, NOBODY, ORDERS, order
 
 LAYERS = ("raw", "text", "validated", "quarantine", "warehouse")
 ROWS = [order(1), order(2, "xx"), order(3, "de")]
 
 
 @pytest.fixture
-def ward(platform: Platform) -> Ward:
-    """A platform whose feed by file declares the lake, under a clock."""
-    platform.feed_file(FEED, IN_LAKE)
-    return Ward(platform)
-
-
-def _folder(layer: str, partition: str = "a") -> str:
-    return f"{layer}/orders/partition={partition}"
+def ward(lake_ward: Ward) -> Ward:
+    """Its feed by file declares the lake."""
+    return lake_ward
 
 
 def _curated(ward: Ward, partition: str = "a") -> list[int]:
     """The keys of a partition's clean rows in the lake, as its readers find them; none when nothing is published."""
     place = ward.platform.outside.lake
-    if standing(place, _folder("curated", partition)) is None:
+    if standing(place, folder("curated", partition)) is None:
         return []
-    return [int(line.split("\t")[0]) for line in current(place, _folder("curated", partition))]
+    return [int(line.split("\t")[0]) for line in current(place, folder("curated", partition))]
 
 
 def _sinks(ward: Ward, partition: str = "a") -> dict[str, bool]:
@@ -126,9 +121,9 @@ def test_a_tampered_line_is_found_named_and_made_anew(ward: Ward) -> None:
     platform.drop("a.xlsx", ROWS)
     ward.look()
     place = platform.outside.lake
-    manifest = standing(place, _folder("curated"))
+    manifest = standing(place, folder("curated"))
     assert manifest is not None
-    part = platform.settings.home / "lake" / _folder("curated") / manifest.directory / manifest.files[0].name
+    part = platform.settings.home / "lake" / folder("curated") / manifest.directory / manifest.files[0].name
     part.write_text(part.read_text().replace("10.50", "99.50", 1))
     result = platform.run("a", ["lake", "curated"])
     check = platform.checks(result)["sinks_agree"]
@@ -139,7 +134,7 @@ def test_a_tampered_line_is_found_named_and_made_anew(ward: Ward) -> None:
     assert platform.mart().success
     assert platform.sql("select to_regclass('mart.amounts')") == [(None,)], "nothing is summed up while the sinks differ"
     ward.until(lambda: platform.record("a").state.is_published)
-    assert "99.50" not in "".join(current(place, _folder("curated")))
+    assert "99.50" not in "".join(current(place, folder("curated")))
     ward.look("recovery")
     assert [(incident.cause, incident.closed_at is not None) for incident in ward.incidents()] == [("sinks_differ/orders", True)]
 
@@ -169,7 +164,7 @@ def test_the_lake_takes_the_text_rows_of_a_refused_delivery(ward: Ward) -> None:
     platform.drop("a.xlsx", [order("x"), order("y"), order("z"), order(4)])
     ward.look()
     assert platform.state("a") == ("quarantined", "too_many_rejects")
-    assert len(current(platform.outside.lake, _folder("lake"))) == 4
+    assert len(current(platform.outside.lake, folder("lake"))) == 4
     assert _curated(ward) == [1, 3]
     assert _sinks(ward) == {"warehouse": True, "lake": True}
     assert ward.look() == []
@@ -182,7 +177,7 @@ def test_what_somebody_removes_from_the_lake_is_seen_and_made_again(ward: Ward) 
     ward.look()
     ward.look("gaps")
     assert platform.state("a") == ("published_with_rejects", None)
-    shutil.rmtree(platform.settings.home / "lake" / _folder("curated"))
+    shutil.rmtree(platform.settings.home / "lake" / folder("curated"))
     ward.look("gaps")
     assert platform.state("a") == ("parked", "sink_gap")
     publications = platform.sql("select count(*) from shp.publications where sink = 'warehouse'")
@@ -199,12 +194,12 @@ def test_superseded_publications_go_a_day_later(ward: Ward) -> None:
     for number in (1, 2):
         platform.drop("a.xlsx", [order(number)])
         ward.look()
-    folder = platform.settings.home / "lake" / _folder("curated")
-    assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
+    kept = platform.settings.home / "lake" / folder("curated")
+    assert len([path for path in kept.iterdir() if path.is_dir()]) == 2
     ward.later(25 * 3600)
     platform.drop("a.xlsx", [order(3)])
     ward.look()
-    assert [path.name for path in folder.iterdir() if path.is_dir()] == [standing(platform.outside.lake, _folder("curated")).directory]
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == [standing(platform.outside.lake, folder("curated")).directory]
     assert _curated(ward) == [3]
 
 

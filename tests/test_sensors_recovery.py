@@ -17,19 +17,13 @@ from shp_core.states import State
 from shp_resources.ledger import Kept
 from shp_sensors.redrives import REDRIVES_AT_ONCE
 from tests.support.healing import Ward, calls_counted
-from tests.support.platforms import FEED, NOBODY, Platform
+from tests.support.platforms import FEED, NOBODY
 
 RESET = Fault(Code.TRANSIENT, "reset", Evidence("warehouse", sqlstate="08006"))
 AWAY = Fault(Code.SINK_UNREACHABLE, "away", Evidence("warehouse", sqlstate="08001"))
 
 WAYS = ("shp_resources.warehouse.warehouse.publish", "shp_resources.warehouse.warehouse.publish_beside")
 """What publishes rows."""
-
-
-@pytest.fixture
-def ward(platform: Platform) -> Ward:
-    """A platform under a clock."""
-    return Ward(platform)
 
 
 @pytest.fixture

@@ -18,15 +18,9 @@ from shp_core.healing.faults import Evidence
 from shp_core.states import State
 from shp_sensors import redrives
 from tests.support.healing import Ward
-from tests.support.platforms import FEED, ORDERS, Platform, Tick, order
+from tests.support.platforms import FEED, ORDERS, Tick, order
 
 RESET = Evidence("warehouse", sqlstate="08006", text="reset")
-
-
-@pytest.fixture
-def ward(platform: Platform) -> Ward:
-    """A platform under a clock."""
-    return Ward(platform)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, times: int, error: Callable[[], Exception], partition: str | None = None) -> list[str]:

@@ -60,6 +60,11 @@ def partition(rows: Sequence[Sequence[Cell]], fence: tuple[int, int] = (1, 1), k
     return Partition("sales", "sales", key, delivery_of(rows), fence)
 
 
+def folder(layer: str, partition: str = "a") -> str:
+    """Where a layer of the feed by file keeps a partition."""
+    return f"{layer}/orders/partition={partition}"
+
+
 def current(place: Place, folder: str) -> list[str]:
     """The lines that a reader finds who follows the manifest."""
     manifest = standing(place, folder)
