@@ -199,7 +199,7 @@ def test_superseded_publications_go_a_day_later(ward: Ward) -> None:
     ward.later(25 * 3600)
     platform.drop("a.xlsx", [order(3)])
     ward.look()
-    assert [path.name for path in folder.iterdir() if path.is_dir()] == [standing(platform.outside.lake, folder("curated")).directory]
+    assert [path.name for path in kept.iterdir() if path.is_dir()] == [standing(platform.outside.lake, folder("curated")).directory]
     assert _curated(ward) == [3]
 
 
