@@ -70,11 +70,6 @@ class Nursery:
             self.stop()
         return None
 
-    def start(self) -> None:
-        """Start the warm process before it is needed; it has imported by then what reading needs."""
-        if self._process is None:
-            self._running((os.getpid(), threading.get_ident()))
-
     def _running(self, me: tuple[int, int]) -> socket.socket:
         if self._channel is None:
             self._owner = me

@@ -106,11 +106,6 @@ class WorkbookReader:
         self._kernels = {"folder": str(kernels.absolute()) if kernels else None} if scan else None
         self._nursery = Nursery(reader_environment()) if warm else None
 
-    def warm_up(self) -> None:
-        """Start the process that reading processes are forked from, if there is to be one; the first workbook then waits less."""
-        if self._nursery is not None:
-            self._nursery.start()
-
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:
         """Start reading a table; the process ends with the context at the latest.

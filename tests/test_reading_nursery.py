@@ -221,15 +221,6 @@ def test_a_fork_of_the_parent(reader: WorkbookReader, book: Path) -> None:
     assert warm_pid(reader) == before
 
 
-def test_it_may_start_before_it_is_needed(reader: WorkbookReader, book: Path) -> None:
-    """The first workbook of every command would wait for Python and Arrow to start."""
-    reader.warm_up()
-    started = warm_pid(reader)
-    assert count(reader, book) == ROWS
-    assert warm_pid(reader) == started
-    WorkbookReader(Limits()).warm_up()  # nothing to start, nothing to fail
-
-
 def test_it_ends_when_nobody_asks(book: Path, tmp_path: Path) -> None:
     """A platform that has nothing to read would keep the memory for reading."""
     reader = WorkbookReader(Limits(), warm=True)

@@ -203,9 +203,7 @@ def _take_files(order: Order, pipe: Connection, stop: StopSignal) -> None:
         with suppress(BrokenPipeError):  # the command is gone: what is under way is given back all the same
             pipe.send(Event(index, step, rows, result))
 
-    outside = replace(order.outside, progress=lambda feed, partition, step, rows: tell(step, rows))
-    outside.reader.warm_up()
-    take = order.make_take(outside)
+    take = order.make_take(replace(order.outside, progress=lambda feed, partition, step, rows: tell(step, rows)))
     with suppress(EOFError):  # there is nothing left to take
         while True:
             index = pipe.recv()
