@@ -9,7 +9,6 @@ machine does beside them meets both; the ratio is taken within each pair.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from uuid import uuid4
 
 import click
 
+from benchmarks import report
 from benchmarks.database import fresh_database, server
 from benchmarks.ingest import RESULTS, machine, workbooks
 from benchmarks.make_workbooks import Plan
@@ -138,9 +138,7 @@ def markdown(outcome: dict[str, Any]) -> str:
 
 def write(outcome: dict[str, Any], folder: Path) -> None:
     """Keep a result as `healing.json` and `healing.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "healing.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    (folder / "healing.md").write_text(markdown(outcome), encoding="utf-8")
+    report.keep(outcome, folder, "healing", markdown(outcome))
 
 
 @click.command()

@@ -9,7 +9,6 @@ machine does beside them meets all of them. No number is kept before the table w
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 import platform
@@ -156,9 +155,7 @@ def _check_table(contender: Contender, database: str, plan: Plan, files: int) ->
 
 def write(outcome: dict[str, Any], folder: Path, name: str) -> None:
     """Keep a result as `<name>.json` and `<name>.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    (folder / f"{name}.md").write_text(report.markdown(outcome), encoding="utf-8")
+    report.keep(outcome, folder, name, report.markdown(outcome))
 
 
 @click.command()

@@ -9,7 +9,6 @@ Must not live here: what is timed (`lake_parts`).
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -22,6 +21,7 @@ from typing import Any
 import click
 import psutil
 
+from benchmarks import report
 from benchmarks.contenders import SHP
 from benchmarks.database import server
 from benchmarks.hadoop import hadoop
@@ -191,9 +191,7 @@ def main(rows: int, files: int, rounds: int, with_hadoop: bool, etl: bool, work:
         "notes": list(NOTES),
         "runs": runs,
     }
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    (results / f"{name}.md").write_text(markdown(outcome), encoding="utf-8")
+    report.keep(outcome, results, name, markdown(outcome))
     click.echo(markdown(outcome))
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import click
 import psutil
 
+from benchmarks import report
 from benchmarks.cells import Strings
 from benchmarks.contenders import ROOT
 from benchmarks.ingest import RESULTS, WrongResultError, workbooks
@@ -177,9 +178,7 @@ def main(rows: int, files: int, slow_files: int, rounds: int, large: int, work: 
         "memory": memory(weighed),
         "runs": runs,
     }
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    (results / f"{name}.md").write_text(markdown(outcome), encoding="utf-8")
+    report.keep(outcome, results, name, markdown(outcome))
     click.echo(markdown(outcome))
 
 

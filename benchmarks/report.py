@@ -1,4 +1,4 @@
-"""From single runs to medians, ratios and a small table.
+"""From single runs to medians, ratios, a small table and the files that are kept.
 
 Must not live here: running anything.
 """
@@ -6,8 +6,10 @@ Must not live here: running anything.
 from __future__ import annotations
 
 import itertools
+import json
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Run = Mapping[str, Any]
@@ -47,6 +49,20 @@ def markdown(result: Mapping[str, Any]) -> str:
     lines += ["", "| times as fast | median | round by round |", "|---|---|---|"]
     lines += [f"| {name} | {row['median']} | {', '.join(map(str, row['pairs']))} |" for name, row in result["ratios"].items()]
     return "\n".join([*lines, "", *(f"* {note}" for note in result["notes"]), ""])
+
+
+def keep(outcome: Mapping[str, Any], folder: Path, name: str, text: str) -> None:
+    """Write a result for programs and for people.
+
+    Args:
+        outcome: the numbers.
+        folder: where results lie; made when it is missing.
+        name: of both files, without an ending.
+        text: the same as Markdown.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

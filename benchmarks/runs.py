@@ -8,7 +8,6 @@ measured the other's processes are frozen. A run that does not end in SUCCESS en
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import statistics
@@ -25,7 +24,7 @@ import dagster as dg
 import openpyxl
 import psycopg2
 
-from benchmarks import run_phases
+from benchmarks import report, run_phases
 from benchmarks.database import server
 from benchmarks.ingest import RESULTS, WrongResultError, machine
 from benchmarks.run_homes import NOOP, WAYS, RunHome, alone, homes
@@ -312,9 +311,7 @@ def main(runs: int, queued: int, drops: int, many: int, dsn: str | None, work: P
 
 def write(outcome: dict[str, Any], folder: Path, name: str) -> None:
     """Keep a result as `<name>.json` and `<name>.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    (folder / f"{name}.md").write_text(markdown(outcome), encoding="utf-8")
+    report.keep(outcome, folder, name, markdown(outcome))
 
 
 if __name__ == "__main__":
