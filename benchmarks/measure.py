@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import launch
+from shp_resources.processes import proportional_size
 
 _SAMPLE_SECONDS = 0.05
 _MIB = 1024 * 1024
@@ -81,15 +82,6 @@ class _Sampler(threading.Thread):
         self._done.set()
         self.join()
         return self._peak
-
-
-def proportional_size(pid: int) -> int:
-    """A process's proportional set size in bytes, 0 if it is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _children(process: psutil.Process) -> set[psutil.Process]:

@@ -14,6 +14,7 @@ from shp_core.feeds.schema import feeds_page
 from shp_core.healing.page import Numbers, healing_page
 from shp_core.limits_page import limits_page
 from shp_ops.runbook import runbook_page
+from shp_ops.watchdog.gauges import metrics_page
 from shp_resources.ledger.leases import RENEW_SECONDS, TTL_SECONDS
 from shp_sensors.redrives import REDRIVES_AT_ONCE
 
@@ -30,6 +31,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/codes.md": codes_page,
     "docs/healing.md": _healing,
     "docs/limits.md": limits_page,
+    "docs/metrics.md": metrics_page,
     "docs/runbook.md": runbook_page,
 }
 """Every generated page, below the checkout, with the function that makes its text."""

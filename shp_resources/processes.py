@@ -80,6 +80,20 @@ def is_halted(pid: int) -> bool:
     return fields is not None and fields[0] in "Tt"
 
 
+def proportional_size(pid: int) -> int:
+    """Memory of a process in bytes, pages that it shares with others counted in part (PSS); 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def memory_of_tree(pid: int) -> int:
+    """Memory of a process and of all that it started, in bytes; see `proportional_size`."""
+    return proportional_size(pid) + sum(memory_of_tree(child) for child in _children(pid))
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
     """Poll until the condition holds.
 
@@ -231,6 +245,14 @@ def _stat(pid: int) -> list[str] | None:
     except OSError:
         return None
     return text[text.rindex(")") + 2 :].split()
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it is gone, or one of its threads is
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found.extend(map(int, (task / "children").read_text(encoding="ascii").split()))
+    return found
 
 
 def _boot() -> str:

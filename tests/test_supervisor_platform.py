@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.state import WATCHED
-from shp_ops.watchdog.metrics import GAUGES
+from shp_ops.watchdog.gauges import GAUGES
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows

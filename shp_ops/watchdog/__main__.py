@@ -12,7 +12,8 @@ from functools import partial
 from shp_ops.supervisor.layout import feed_names
 from shp_ops.supervisor.state import WATCHED, ask
 from shp_ops.watchdog.emergency import Emergency
-from shp_ops.watchdog.readings import disk_free, read_database, read_ledger
+from shp_ops.watchdog.gauges import PERIOD
+from shp_ops.watchdog.readings import read_database, read_ledger, read_machine
 from shp_ops.watchdog.server import Answers, server
 from shp_ops.watchdog.telling import Telling, teller_of
 from shp_ops.watchdog.watch import Watch
@@ -54,8 +55,9 @@ def main(port: int) -> int:
 def _scrape(settings: Settings, ledger: Ledger, watch: Watch) -> bytes:
     from shp_ops.watchdog.metrics import Sources, render  # who scrapes nothing does not carry Prometheus' library
 
-    disk, feeds = partial(disk_free, settings), partial(feed_names, settings)
-    return render(Sources(watch.why_not_ready, partial(read_ledger, ledger), partial(read_database, settings), disk, feeds))
+    feeds, machine = partial(feed_names, settings), partial(read_machine, settings)
+    known = partial(read_ledger, ledger, feeds(), PERIOD)
+    return render(Sources(watch.why_not_ready, known, partial(read_database, settings), machine, feeds))
 
 
 if __name__ == "__main__":

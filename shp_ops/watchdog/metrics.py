@@ -1,10 +1,14 @@
-"""The readings as Prometheus reads them. Every name here stands in docs/operations.md with its meaning and unit."""
+"""The readings as Prometheus reads them.
+
+Must not live here: names and meanings of metrics (`gauges`), and reading.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -13,44 +17,13 @@ from prometheus_client.registry import Collector
 
 from shp_core.healing.decide import Severity
 from shp_core.states import HELD_STATES, State
-from shp_ops.watchdog.readings import DatabaseReading, LedgerReading
+from shp_ops.watchdog import gauges
+from shp_ops.watchdog.gauges import Gauge
+from shp_ops.watchdog.readings import DatabaseReading, LedgerReading, MachineReading
+from shp_resources.ledger.gauges import Quarantined
 
-
-@dataclass(frozen=True)
-class Gauge:
-    """A metric.
-
-    Args:
-        name: with its unit at the end.
-        help: what it means.
-        labels: what its values are told apart by.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
-
-
-SERVICE_READY = Gauge("shp_service_ready", "1 when the service answers as it should, else 0.", ("service",))
-LEDGER_READABLE = Gauge("shp_ledger_readable", "1 when the ledger could be read for this answer; else what comes from it is left out.")
-HEARTBEAT = Gauge("shp_daemon_heartbeat_age_seconds", "Seconds since each of Dagster's daemons last gave a sign of life.", ("daemon",))
-QUEUED = Gauge("shp_oldest_queued_run_age_seconds", "Seconds that the oldest queued run waits; 0 when none is queued.")
-BREAKER = Gauge("shp_breaker_open", "1 while an outside system is not asked for, 0 when it is again.", ("breaker",))
-INCIDENTS = Gauge("shp_open_incidents", "Incidents that are open.", ("severity",))
-PARTITIONS = Gauge("shp_partitions", "Partitions by the state they are in.", ("feed", "state"))
-QUARANTINED = Gauge("shp_quarantined_partitions", "Partitions whose file is held for what is in it.", ("feed",))
-HELD = Gauge("shp_held_partitions", "Partitions that wait or are held, for whatever reason.", ("feed",))
-PUBLISHED = Gauge("shp_last_published_timestamp_seconds", "When something of the feed was last published, seconds since 1970.", ("feed",))
-DISK = Gauge("shp_disk_free_bytes", "Bytes that are free where the home, the store and the drop folders lie.", ("place",))
-CONNECTIONS = Gauge("shp_postgres_connections", "Connections to the ledger's PostgreSQL.")
-CONNECTIONS_LIMIT = Gauge("shp_postgres_connections_limit", "Connections that the ledger's PostgreSQL allows.")
-ALERTS = Gauge("shp_alerts_waiting", "Alerts that are written and not delivered yet.", ("channel",))
-
-GAUGES = (
-    *(SERVICE_READY, LEDGER_READABLE, HEARTBEAT, QUEUED, BREAKER, INCIDENTS, PARTITIONS),
-    *(QUARANTINED, HELD, PUBLISHED, DISK, CONNECTIONS, CONNECTIONS_LIMIT, ALERTS),
-)
 Values = Iterable[tuple[tuple[str, ...], float]]
+_NONE = Quarantined(0, None)
 
 
 @dataclass(frozen=True)
@@ -61,14 +34,14 @@ class Sources:
         services: by name, why it is not ready.
         ledger: what the ledger says.
         database: what the database says.
-        disk: bytes that are free, by place.
+        machine: what the machine and the supervisor say.
         feeds: names of all feeds; one of which nothing is held is told as 0.
     """
 
     services: Callable[[], Mapping[str, str | None]]
     ledger: Callable[[], LedgerReading | None]
     database: Callable[[], DatabaseReading | None]
-    disk: Callable[[], Mapping[str, int]]
+    machine: Callable[[], MachineReading]
     feeds: Callable[[], Iterable[str]]
 
 
@@ -78,12 +51,13 @@ class _Readings(Collector):
 
     def collect(self) -> Iterator[Metric]:
         sources = self._sources
-        yield _family(SERVICE_READY, [((name,), why is None) for name, why in sources.services().items()])
-        yield _family(DISK, [((place,), free) for place, free in sources.disk().items()])
+        yield _family(gauges.SERVICE_READY, [((name,), why is None) for name, why in sources.services().items()])
+        yield from _of_machine(sources.machine())
         ledger, database = sources.ledger(), sources.database()
-        yield _family(LEDGER_READABLE, [((), ledger is not None)])
+        yield _family(gauges.LEDGER_READABLE, [((), ledger is not None)])
         if ledger is not None:
-            yield from _of_ledger(ledger, list(sources.feeds()))
+            yield from _of_ledger(ledger)
+            yield from _of_feeds(ledger, sorted({*sources.feeds(), *(feed for feed, _ in ledger.partitions)}))
         if database is not None:
             yield from _of_database(database)
 
@@ -99,30 +73,61 @@ def render(sources: Sources) -> bytes:
     return generate_latest(registry)
 
 
-def _of_ledger(reading: LedgerReading, feeds: list[str]) -> Iterator[Metric]:
-    yield _family(BREAKER, [((breaker.name,), breaker.is_open) for breaker in reading.breakers])
+def _of_machine(reading: MachineReading) -> Iterator[Metric]:
+    yield _family(gauges.SERVICE_RESTARTS, _by_name(reading.restarts))
+    yield _family(gauges.SERVICE_MEMORY, _by_name(reading.memory))
+    yield _family(gauges.MEMORY, [((), reading.memory_available)])
+    yield _family(gauges.DISK, _by_name(reading.disk))
+
+
+def _of_ledger(reading: LedgerReading) -> Iterator[Metric]:
+    yield _family(gauges.BREAKER, [((breaker.name,), breaker.is_open) for breaker in reading.breakers])
     severities = Counter(incident.severity for incident in reading.incidents)
-    yield _family(INCIDENTS, [((str(severity),), severities[severity]) for severity in Severity])
-    yield _family(PARTITIONS, [((feed, str(state)), count) for (feed, state), count in sorted(reading.partitions.items())])
-    yield _family(QUARANTINED, _by_feed(reading, feeds, {State.QUARANTINED}))
-    yield _family(HELD, _by_feed(reading, feeds, HELD_STATES))
-    yield _family(PUBLISHED, [((feed,), at.timestamp()) for feed, at in sorted(reading.published.items())])
+    yield _family(gauges.INCIDENTS, [((str(severity),), severities[severity]) for severity in Severity])
+    yield _family(gauges.PARTITIONS, [((feed, str(state)), count) for (feed, state), count in sorted(reading.partitions.items())])
+    yield _family(gauges.PUBLISHED, [((feed,), at.timestamp()) for feed, at in sorted(reading.published.items())])
     waiting = Counter[str]()
     for letters in reading.letters:
         waiting[letters.destination.partition(":")[0]] += letters.letters  # addresses are not for a monitoring system
-    yield _family(ALERTS, [((channel,), waiting[channel]) for channel in ("log", "mail", "webhook")])
+    yield _family(gauges.ALERTS, [((channel,), waiting[channel]) for channel in ("log", "mail", "webhook")])
+
+
+def _of_feeds(reading: LedgerReading, feeds: list[str]) -> Iterator[Metric]:
+    yield _family(gauges.QUARANTINED, _counted(reading, feeds, {State.QUARANTINED}))
+    yield _family(gauges.HELD, _counted(reading, feeds, HELD_STATES))
+    quarantined = {feed: reading.quarantined.get(feed, _NONE) for feed in feeds}
+    yield _family(gauges.REJECTED, [((feed,), held.rows) for feed, held in quarantined.items()])
+    yield _family(gauges.QUARANTINE_AGE, [((feed,), _age(held.oldest)) for feed, held in quarantined.items()])
+    yield _family(gauges.SUCCESS, [((feed,), good / total) for feed, (good, total) in sorted(reading.successes.items()) if total])
+    worked, healed = sorted(reading.worked.items()), sorted(reading.healed.items())
+    yield _family(gauges.RETRY, [((feed,), one.redrives / one.runs) for feed, one in worked])
+    yield _family(gauges.DETECT, [((feed,), one.detect_seconds) for feed, one in worked if one.detect_seconds is not None])
+    yield _family(gauges.HEALS, [((feed,), reading.healed[feed].count if feed in reading.healed else 0) for feed in feeds])
+    yield _family(gauges.HEAL, [((feed,), one.seconds) for feed, one in healed])
 
 
 def _of_database(reading: DatabaseReading) -> Iterator[Metric]:
-    yield _family(HEARTBEAT, [((name,), age) for name, age in sorted(reading.heartbeats.items())])
-    yield _family(QUEUED, [((), reading.queued_seconds)])
-    yield _family(CONNECTIONS, [((), reading.connections)])
-    yield _family(CONNECTIONS_LIMIT, [((), reading.connections_limit)])
+    yield _family(gauges.HEARTBEAT, _by_name(reading.heartbeats))
+    yield _family(gauges.SENSOR_AGE, [((name,), sensor.age) for name, sensor in sorted(reading.sensors.items())])
+    yield _family(gauges.SENSOR_FAILING, [((name,), sensor.failed) for name, sensor in sorted(reading.sensors.items())])
+    yield _family(gauges.QUEUED, [((), reading.queued_seconds)])
+    yield _family(gauges.QUIET, [((), reading.quiet_seconds)])
+    yield _family(gauges.EVENT_LOG, [((), reading.event_log_bytes)])
+    yield _family(gauges.DATABASE, [((), reading.bytes)])
+    yield _family(gauges.CONNECTIONS, [((), reading.connections)])
+    yield _family(gauges.CONNECTIONS_LIMIT, [((), reading.connections_limit)])
 
 
-def _by_feed(reading: LedgerReading, feeds: list[str], states: Iterable[State]) -> Values:
-    known = {*feeds, *(feed for feed, _ in reading.partitions)}
-    return [((feed,), sum(reading.partitions.get((feed, state), 0) for state in states)) for feed in sorted(known)]
+def _counted(reading: LedgerReading, feeds: list[str], states: Iterable[State]) -> Values:
+    return [((feed,), sum(reading.partitions.get((feed, state), 0) for state in states)) for feed in feeds]
+
+
+def _by_name(found: Mapping[str, float]) -> Values:
+    return [((name,), value) for name, value in sorted(found.items())]
+
+
+def _age(since: datetime | None) -> float:
+    return 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
 
 
 def _family(gauge: Gauge, values: Values) -> Metric:
