@@ -46,8 +46,9 @@ def test_a_story_of_faults_and_healing_in_numbers(ward: Ward) -> None:
     platform.process(platform.drop("good.xlsx", [order(1), order(2)]))
     platform.process(platform.drop("some.xlsx", [*(order(number) for number in range(100, 200)), order("x")]))
     platform.process(platform.drop("bad.xlsx", [order("x"), order("y"), order("z")]))
-    platform.change(faults=Rehearsal((Rule("warehouse", "down", count=1),)))
+    platform.change(faults=Rehearsal((Rule("warehouse", "down"),)))
     platform.process(platform.drop("held.xlsx", [order(3)]))
+    platform.change(faults=Rehearsal())
     ward.later(120)
     platform.fulfil(platform.tick("recovery"), "recovery")
     assert ward.states()["held"] == "published"
