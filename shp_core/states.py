@@ -73,7 +73,7 @@ TRANSITIONS: tuple[Moves, ...] = (
     _moves("The due time was moved.", {State.LATE}, {State.EXPECTED}),
     _moves(
         "A person says that it will never come, never be mended, or must be empty.",
-        {State.EXPECTED, State.LATE, *HELD_STATES, *PUBLISHED_STATES},
+        {State.EXPECTED, State.LATE, State.ARRIVED, *HELD_STATES, *PUBLISHED_STATES},
         {State.WAIVED},
     ),
     _moves("A person takes the waiver back.", {State.WAIVED}, {State.EXPECTED}),

@@ -117,7 +117,15 @@ def take_waiver_back(settings: Settings, feed: str, partition: str) -> Partition
             record = ledger.partitions.get(feed, partition)
             if record is None or record.state is not State.WAIVED:
                 raise UsageError(f"{feed}/{partition} is not waived.", f"See where it stands: shp partitions {feed}")
+            if _was_emptied(ledger, record):
+                raise UsageError(f"{feed}/{partition} was emptied: {record.message}", f"shp rewind {feed} {partition} --to DELIVERY")
             return _move(ledger, record, State.EXPECTED if record.arrival is None else State.ARRIVED)
+
+
+def _was_emptied(ledger: Ledger, record: PartitionRecord) -> bool:
+    """Whether its newest arrival is a person's who brought nothing."""
+    newest = ledger.arrivals.current(record.feed, record.partition)
+    return newest is not None and newest.source is None and newest.delivery is None
 
 
 def _waivable(record: PartitionRecord | None, feed: str, partition: str) -> PartitionRecord:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from shp_core.errors import UsageError
 from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
+from shp_core.states import State
 from shp_ops.installation import catalogue_of, looked_at, opened, require_feed
-from shp_resources.ledger import Arrival, Ledger
+from shp_resources.ledger import NOTHING, Arrival, Ledger, PartitionRecord
 from shp_resources.settings import Settings
 from shp_resources.store import Store
 
@@ -56,12 +57,14 @@ class Plan:
     Args:
         feed: the feed.
         steps: what is rewound.
-        newer: partitions of which nothing was published then; they stay as they are.
+        newer: partitions of which nothing was published then, and that hold or await something now; they stay as they are.
+        to: what it goes back to, as it was asked.
     """
 
     feed: Feed
     steps: list[Step]
     newer: list[str]
+    to: str
 
 
 def plan(settings: Settings, feed: str, partition: str | None, to: str) -> Plan:
@@ -79,33 +82,53 @@ def plan(settings: Settings, feed: str, partition: str | None, to: str) -> Plan:
     model = require_feed(settings, catalogue_of(settings), feed)
     with looked_at(settings):
         ledger = Ledger(settings.ledger_dsn)
-        known = [record.partition for record in ledger.partitions.list(feed)]
-        if partition is not None and partition not in known:
+        records = {record.partition: record for record in ledger.partitions.list(feed)}
+        if partition is not None and partition not in records:
             raise UsageError(f"Nothing is known of {feed}/{partition}.", f"See which partitions there are: shp partitions {feed}")
-        wanted = known if partition is None else [partition]
+        wanted = list(records) if partition is None else [partition]
         moment = _moment(to)
         if partition is None and moment is None:
             raise UsageError("A whole feed can be rewound to a time only.", "Write it as 2026-11-20T08:00, in UTC.")
         target = _as_of(ledger, feed, moment) if moment else {partition: _named(ledger, feed, str(partition), to)}
-        newer = [name for name in wanted if name not in target]
-        if partition is not None and newer:
+        newer = [name for name in wanted if name not in target and _has_something(ledger, records[name])]
+        if partition is not None and partition not in target:
             raise UsageError(f"Nothing of {feed}/{partition} was published at {to} yet.", f"See what was: shp history {feed} {partition}")
-        return Plan(model, list(_steps(settings, ledger, feed, {name: target[name] for name in wanted if name in target})), newer)
+        steps = _steps(settings, ledger, feed, {name: target[name] for name in wanted if name in target})
+        return Plan(model, list(steps), newer, to)
 
 
-def carry_out(settings: Settings, found: Plan) -> list[FileResult]:
+def carry_out(settings: Settings, found: Plan, *, drop_newer: bool = False) -> list[FileResult]:
     """Make the arrivals and publish them, one after the other; safe beside a running platform.
 
     Args:
         settings: the installation.
         found: of `plan`.
+        drop_newer: empty the partitions of which nothing was published then.
 
     Returns:
-        What became of each partition.
+        What became of each partition that is published again.
     """
     with opened(settings) as outside:
         arrivals = [_arrive(outside.ledger, found.feed.feed, step) for step in found.steps]
+        if drop_newer:
+            _drop(outside, found)
         return [_processed(found.feed, outside, arrival) for arrival in arrivals]
+
+
+def _drop(outside: Outside, found: Plan) -> None:
+    from shp_assets.emptied import empty
+    from shp_assets.kit import FeedKit
+
+    kit = FeedKit(found.feed)
+    for partition in found.newer:
+        empty(outside, kit, partition, REWIND, f"Emptied by {_who()}: nothing of it was published at {found.to}.")
+
+
+def _has_something(ledger: Ledger, record: PartitionRecord) -> bool:
+    """Whether a sink holds rows of it, or a delivery of it waits for something."""
+    if record.state not in (State.EXPECTED, State.LATE, State.WAIVED):
+        return True
+    return any(sink.held not in (None, NOTHING) for sink in ledger.publications.sinks(record.feed, record.partition).values())
 
 
 def _moment(to: str) -> datetime | None:

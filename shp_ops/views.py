@@ -152,7 +152,7 @@ def _sink(sink: SinkRecord, lake: str) -> dict[str, Any]:
     return {
         "state": "held" if sink.agrees else "behind",
         **in_lake,
-        "delivery": sink.held.delivery if sink.held else None,
+        "delivery": (sink.held.delivery or None) if sink.held else None,
         "rows": sink.rows,
         "hash": sink.hash,
         "at": sink.at,

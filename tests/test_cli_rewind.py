@@ -41,7 +41,7 @@ def test_an_earlier_delivery_comes_back_and_stays(place: Place) -> None:
     assert (done.code, done.json["results"][0]["delivery"], done.json["results"][0]["changed"]) == (0, first, True)
     assert loaded(place) == [1, 2]
     again = place.shp("rewind", "visits", "a", "--to", between)
-    assert (again.code, "nothing to do" in again.err) == (0, True)
+    assert (again.code, "nothing to publish again" in again.err) == (0, True)
     back = place.shp("rewind", "visits", "a", "--to", second[:8])
     assert (back.code, loaded(place)) == (0, [3]), "undoing it is another rewind"
     events = place.shp("history", "visits", "a", "--json").json["events"]
@@ -62,6 +62,9 @@ def test_a_whole_feed_goes_back_to_a_time(place: Place) -> None:
     assert loaded(place) == [1, 2, 3]
     assert delivered(place, "a.xlsx", 12)
     assert loaded(place) == [2, 3, 12], "the next real arrival decides"
+    dropped = place.shp("rewind", "visits", "--all", "--to", moment, "--drop-newer", "--json")
+    assert (dropped.code, dropped.json["newer"], dropped.json["dropped"]) == (0, [], ["c"])
+    assert loaded(place) == [1, 2]
 
 
 REFUSED = {
@@ -71,6 +74,7 @@ REFUSED = {
     ("nowhere", "--to", "ffffffff"): "Nothing is known of visits/nowhere",
     ("--to", "ffffffff"): "Name one PARTITION, or give --all",
     ("--all", "--to", "ffffffff"): "to a time only",
+    ("a", "--to", "ffffffff", "--drop-newer"): "Only a whole feed",
 }
 
 

@@ -113,6 +113,16 @@ def follow_partition(table: str, key: str, location: str) -> tuple[str, str]:
     )
 
 
+def leave_partition(table: str, key: str) -> str:
+    """The statement after which a table shows nothing of a partition; an external one leaves its files.
+
+    Args:
+        table: the table's quoted name.
+        key: partition key.
+    """
+    return f"ALTER TABLE {table} DROP IF EXISTS PARTITION ({_quoted(PARTITION)}={_text(key)})"
+
+
 def _type(column: ContractColumn) -> str:
     if column.type == "boolean":
         return _FLAG

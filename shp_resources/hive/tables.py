@@ -50,6 +50,16 @@ class HiveTables:
                     session.run(statement)
         return sql_table.view_name(self._server.database, contract.feed).replace("`", "")
 
+    def leave(self, contract: Contract, partition: str) -> None:
+        """Let SQL readers see nothing of a partition any more.
+
+        Raises:
+            Fault: Hive failed.
+        """
+        with self._server.session() as session:
+            if self._columns(session, contract.feed):
+                session.run(sql_table.leave_partition(sql_table.table_name(self._server.database, contract.feed), partition))
+
     def _prepare(self, session: Session, table: str, contract: Contract, path: str) -> list[Manifest]:
         """Make sure that the table is there with these columns; which other partitions a new one must follow."""
         wanted = sql_table.columns(contract)

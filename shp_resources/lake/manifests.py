@@ -54,3 +54,8 @@ def make_current(place: Place, folder: str, manifest: Manifest, scratch: Path) -
     draft = scratch / MANIFEST
     draft.write_text(manifest.to_json(), encoding="utf-8")
     place.put(draft, f"{folder}/{MANIFEST}")
+
+
+def withdraw(place: Place, folder: str) -> None:
+    """Let readers follow nothing in a folder; its files stay for who is reading them."""
+    place.remove(f"{folder}/{MANIFEST}")

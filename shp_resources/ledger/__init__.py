@@ -29,13 +29,14 @@ from shp_resources.ledger.lake import LAKE, Behind
 from shp_resources.ledger.ledger import Ledger
 from shp_resources.ledger.migrate import migrate
 from shp_resources.ledger.partitions import PartitionRecord
-from shp_resources.ledger.publications import Publication, SinkRecord
+from shp_resources.ledger.publications import NOTHING, Publication, SinkRecord
 from shp_resources.ledger.waiting import STALE
 
 __all__ = [
     "ELT",
     "ETL",
     "LAKE",
+    "NOTHING",
     "REDRIVE",
     "STALE",
     "Arrival",

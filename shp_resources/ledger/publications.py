@@ -35,6 +35,10 @@ class Publication:
     converter_version: int
 
 
+NOTHING = Publication("", "", 0)
+"""What a sink is to hold of a partition that was emptied."""
+
+
 @dataclass(frozen=True)
 class SinkRecord:
     """What the ledger knows of a partition in one sink.
@@ -197,7 +201,7 @@ class Publications:
         return found
 
     def as_of(self, feed: str, sink: str, moment: datetime) -> dict[str, str]:
-        """The delivery of each partition that a sink held then, by partition; without those of which it held nothing yet.
+        """The delivery of each partition that a sink held then, by partition; without those of which it held nothing.
 
         Args:
             feed: feed.
@@ -208,7 +212,7 @@ class Publications:
         query = sa.select(publications.c.partition, publications.c.delivery).where(*then).distinct(publications.c.partition)
         with self._transactions.begin() as connection:
             found = connection.execute(query.order_by(publications.c.partition, publications.c.number.desc()))
-            return {row.partition: row.delivery for row in found}
+            return {row.partition: row.delivery for row in found if row.delivery != NOTHING.delivery}
 
     def newest(self, feed: str | None = None, sink: str | None = None) -> int:
         """Number of the newest publication, 0 before the first; never goes back.

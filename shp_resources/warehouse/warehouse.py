@@ -26,6 +26,7 @@ from shp_resources.warehouse.readback import Held, read_back, row_digests
 from shp_resources.warehouse.straight import Closed
 from shp_resources.warehouse.tables import ensure_schemas, ensure_tables, tables_stand
 from shp_resources.warehouse.target import Target
+from shp_resources.warehouse.withdraw import withdraw
 
 
 class Warehouse:
@@ -158,6 +159,20 @@ class Warehouse:
         with self._feed(target) as cur:
             take_fence(cur, target, partition, fence)
             return replace_rejects(cur, target, partition, delivery, rejects)
+
+    def withdraw(self, target: Target, partition: str, fence: tuple[int, int]) -> None:
+        """Hold nothing of a partition any more, in one transaction.
+
+        Args:
+            target: the feed's tables.
+            partition: partition key.
+            fence: (arrival, attempt) on whose behalf.
+
+        Raises:
+            Fault: the database failed, or a newer arrival was published (`superseded`).
+        """
+        with self._feed(target) as cur:
+            withdraw(cur, target, partition, fence)
 
     def read_back(self, target: Target, partition: str) -> Held:
         """What stands in the tables of a partition, with the hash computed from the rows."""
