@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from shp_assets.feed_assets import feed_assets
+from shp_assets.feed_file import feed_file, sound_check
 from shp_assets.kit import FeedKit
 from shp_assets.lake_assets import lake_assets, lake_checks
 from shp_assets.mart_assets import mart_asset
@@ -27,8 +28,8 @@ def build_assets(catalogue: Catalogue, kits: Mapping[str, FeedKit], outside: Out
     in_lake = [asset for kit in with_lake for asset in lake_assets(kit)]
     marts = [mart_asset(mart, kits[mart.from_]) for mart in catalogue.marts.values()]
     return dg.Definitions(
-        assets=[*assets, *in_lake, *marts],
-        asset_checks=[lake_checks(kit) for kit in with_lake],
+        assets=[*assets, *in_lake, *marts, *(feed_file(kit) for kit in kits.values())],
+        asset_checks=[*(lake_checks(kit) for kit in with_lake), *(sound_check(kit) for kit in kits.values())],
         resources={"outside": outside, PREVIEW_IO: NowhereIOManager()},
         executor=dg.in_process_executor,
     )

@@ -9,6 +9,7 @@ import dagster as dg
 from shp_assets.kit import FeedKit
 from shp_core.feeds.load import Catalogue
 from shp_sensors.arrivals import arrivals_sensor
+from shp_sensors.feed_files import feed_files_sensor
 from shp_sensors.gaps import gaps_sensor
 from shp_sensors.inventory import inventory_sensor
 from shp_sensors.lake import lake_sensor
@@ -20,6 +21,7 @@ from shp_sensors.redrives import redrives_sensor
 
 _OVER_FEEDS = (
     arrivals_sensor,
+    feed_files_sensor,
     gaps_sensor,
     inventory_sensor,
     lake_sensor,

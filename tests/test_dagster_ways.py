@@ -220,7 +220,7 @@ def test_dagster_dev_starts_and_answers(checkout: Place, database_dsn: str, with
         assert wait_until(lambda: answers(url), 120, 0.5)
         (node,) = graphql(url, LOCATIONS)["repositoriesOrError"]["nodes"]
         assert node["location"]["name"] == "shp"
-        assert len(node["assetNodes"]) == 15  # seven of each feed, and a mart
+        assert len(node["assetNodes"]) == 17  # seven of each feed and its file, and a mart
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)

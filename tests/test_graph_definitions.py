@@ -35,10 +35,10 @@ def test_every_sensor_runs_by_default_and_every_asset_is_somebodys(tmp_path: Pat
     """A started platform would do nothing, or nobody would know whom to ask about a table."""
     graph = describe(of_repository(tmp_path))
     assert {name: sensor["default"] for name, sensor in graph["sensors"].items()} == dict.fromkeys(
-        ("arrivals", "gaps", "inventory", "lake", "lateness", "lost_runs", "marts", "recovery", "redrives"), "RUNNING"
+        ("arrivals", "feed_files", "gaps", "inventory", "lake", "lateness", "lost_runs", "marts", "recovery", "redrives"), "RUNNING"
     )
     assert all(asset["owners"] and asset["described"] and asset["group"] and asset["kinds"] for asset in graph["assets"].values())
-    assert all(asset["columns"] for key, asset in graph["assets"].items() if not key.startswith("raw/"))
+    assert all(asset["columns"] for key, asset in graph["assets"].items() if not key.startswith(("raw/", "feeds/")))
 
 
 def test_only_conservation_blocks_and_there_are_at_most_eight_checks(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_loading_needs_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SHP_HOME", str(tmp_path / "never"))
     definitions = load_definitions()
     dg.Definitions.validate_loadable(definitions)
-    assert len(definitions.resolve_asset_graph().get_all_asset_keys()) == 15
+    assert len(definitions.resolve_asset_graph().get_all_asset_keys()) == 17
     assert not (tmp_path / "never").exists()
 
 

@@ -149,8 +149,8 @@ them healed: healing must not hide what is broken. That one closes when no run m
 What a contract refused is judged again by itself when the feed file changes its contract or the converter version is
 raised, and a file that could not be read safely when the limits in `shp.yaml` change: the sensor `redrives` compares them
 with those that refused it. A running platform looks at feed files, mart files and `shp.yaml` every two seconds; what is
-sound is in force within half a minute, a broken file leaves its last good version in force. What is published already stays
-as it is and is flagged `stale`.
+sound is in force within half a minute, a broken file leaves its last good version in force and turns the check
+`sound` of `feeds/<feed>` red. What is published already stays as it is and is flagged `stale`.
 
 A sheet that changed its shape (`schema_drift`) is held with a proposal: `shp quarantine show FEED PARTITION` tells what
 changed, `shp feeds accept FEED PARTITION` writes it into the feed file, and with that the partition is judged again.
