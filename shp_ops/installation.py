@@ -81,7 +81,7 @@ def opened(settings: Settings) -> Iterator[Outside]:
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
     with database_of(settings) as dsn:
-        _bring_up_to_date(dsn)
+        _bring_up_to_date(settings, dsn)
         _write_dagster_home(settings)
         with _environ({**environment(settings, dsn), "SHP_DB_POOL": "1"}):  # this process is short-lived
             from shp_resources.outside import outside_of  # takes a second to import
@@ -102,10 +102,29 @@ def looked_at(settings: Settings) -> Iterator[Settings]:
     if settings.embedded and not settings.dsn_file.parent.is_dir():
         raise _nothing_here(settings)
     with database_of(settings) as dsn:
-        if not _has_ledger(dsn):
+        if ledger_version_at(dsn) is None:
             raise _nothing_here(settings)
-        _bring_up_to_date(dsn)
+        _bring_up_to_date(settings, dsn)
         yield settings
+
+
+@contextmanager
+def as_it_is(settings: Settings) -> Iterator[tuple[str, str]]:
+    """An installation that is copied: nothing is made, and nothing brought up to date.
+
+    Yields:
+        The address of its ledger's database, and the version of the ledger's tables.
+
+    Raises:
+        UsageError: there is no installation yet, or its database does not answer.
+    """
+    if settings.embedded and not settings.dsn_file.parent.is_dir():
+        raise _nothing_here(settings)
+    with database_of(settings) as dsn:
+        version = ledger_version_at(dsn)
+        if version is None:
+            raise _nothing_here(settings)
+        yield dsn, version
 
 
 def database_of(settings: Settings) -> AbstractContextManager[str]:
@@ -117,19 +136,36 @@ def database_of(settings: Settings) -> AbstractContextManager[str]:
     return EmbeddedServer(settings.home).held()
 
 
-def _has_ledger(dsn: str) -> bool:
-    from shp_resources.database import make_engine, translate
-    from shp_resources.ledger.migrate import current_version
+def ledger_version_at(dsn: str) -> str | None:
+    """The version of the ledger's tables, None when there are none.
 
-    with _answering(), translate("ledger"):
-        return current_version(make_engine(dsn, pooled=False)) is not None
-
-
-def _bring_up_to_date(dsn: str) -> None:
-    from shp_resources.ledger.migrate import migrate
+    Raises:
+        UsageError: the database does not answer.
+    """
+    from shp_resources.ledger.migrate import version_at
 
     with _answering():
+        return version_at(dsn)
+
+
+def _bring_up_to_date(settings: Settings, dsn: str) -> None:
+    """Make the ledger's tables; those of an earlier version only after a backup, and not under a platform of that version."""
+    from shp_resources.ledger.migrate import migrate
+
+    if _is_of_earlier_version(dsn):
+        from shp_ops.upgrade import require_stopped, upgrade_ledger
+
+        require_stopped(settings)
+        upgrade_ledger(settings, dsn)
+    with _answering():
         migrate(dsn)
+
+
+def _is_of_earlier_version(dsn: str) -> bool:
+    from shp_resources.ledger.migrate import HEAD
+
+    found = ledger_version_at(dsn)
+    return found is not None and found < HEAD
 
 
 @contextmanager

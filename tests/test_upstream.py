@@ -410,3 +410,14 @@ def test_the_pause_between_two_looks_at_backfills_is_ours(monkeypatch: pytest.Mo
     while len(pauses) < 2:
         next(looks)
     assert all(0 < pause <= our_daemon.BACKFILL_SECONDS for pause in pauses)
+
+
+def test_the_newest_version_of_its_tables_is_the_one_we_know() -> None:
+    """Every start would make a backup and an upgrade of what is current, or miss that they are needed."""
+    import dagster_postgres
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage.sql import get_alembic_config
+
+    from shp_resources.dagster_upgrade import STORAGE_HEAD
+
+    assert ScriptDirectory.from_config(get_alembic_config(dagster_postgres.__file__)).get_current_head() == STORAGE_HEAD

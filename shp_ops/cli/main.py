@@ -44,6 +44,8 @@ COMMANDS: dict[str, Entry] = {
     "waive": Entry("shp_ops.cli.waive", "waive", "Say that a partition will never come; nobody waits for it any more."),
     "incidents": Entry("shp_ops.cli.incidents", "incidents", "Show what is wrong now, and what was, by cause."),
     "retention": Entry("shp_ops.cli.retention", "retention", "Take artefacts that nobody needs any more out of the store."),
+    "backup": Entry("shp_ops.cli.backup", "backup", "Copy ledger, tables and store into a folder, with checksums."),
+    "restore": Entry("shp_ops.cli.backup", "restore", "Put a backup where no ledger is."),
     "doctor": Entry("shp_ops.cli.doctor", "doctor", "Look at everything the platform needs; say what is wrong and how to mend it."),
     "slo": Entry("shp_ops.cli.slo", "slo", "Show each feed's service levels over the last 30 days."),
     "env": Entry("shp_ops.cli.platform", "env", 'Print exports: eval "$(shp env)" makes dagster and dg work beside it.'),

@@ -33,9 +33,9 @@ def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool 
     Raises:
         ShpError: it could not be started; nothing of it is left.
     """
-    running = _running(settings)
-    if running is not None and running.process is not None:
-        return _wait(settings, running.process, None)
+    standing = running(settings)
+    if standing is not None:
+        return _wait(settings, standing.process, None)
     log = Layout(settings.home).log("supervisor")
     seen = log.stat().st_size if log.exists() else 0
     words = [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else []), *(["--hive"] if hive else [])]
@@ -72,7 +72,8 @@ def stop(settings: Settings) -> bool:
     return True
 
 
-def _running(settings: Settings) -> PlatformState | None:
+def running(settings: Settings) -> PlatformState | None:
+    """The state of the platform that runs in a home, None when none does."""
     state = PlatformState.load(Layout(settings.home).state)
     return state if state is not None and state.process is not None else None
 
@@ -86,7 +87,7 @@ def _spawn(settings: Settings, options: list[str], log: Path) -> subprocess.Pope
 def _wait(settings: Settings, process: ProcessId | None, child: subprocess.Popen[bytes] | None) -> PlatformState:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        state = _running(settings)
+        state = running(settings)
         if state is not None and state.ready_at is not None:
             return state
         if (child is not None and child.poll() is not None) or (process is not None and not process.alive()):

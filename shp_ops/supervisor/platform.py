@@ -138,7 +138,8 @@ class Platform:
         self._start_database()
         preparation = prepare.start(self._environment())
         code = self._add(services.code_server(self._ports["code"]))
-        prepare.finish(preparation)
+        for line in prepare.finish(preparation):
+            self._tell(line)
         self._await(code)
         others = [
             self._add(services.fork_server(self._layout)),

@@ -1,4 +1,4 @@
-"""What must be done once before the services start: the ledger's tables.
+"""What must be done once before the services start: the tables made or brought up to date, the ledger told what it missed.
 
 A process of its own, beside the starting code server: the libraries it needs would stay in the supervisor's memory.
 """
@@ -9,13 +9,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from shp_core.codes import Code
-from shp_core.errors import ShpError
+from shp_core.errors import Fault, ShpError
 from shp_ops.supervisor.layout import python
 
-_SECONDS = 300.0
+if TYPE_CHECKING:
+    from shp_resources.settings import Settings
+
+_SECONDS = 3600.0
+"""A backup of a large ledger may go before it."""
 
 
 def start(environ: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -37,15 +43,18 @@ def start(environ: Mapping[str, str]) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str]) -> None:
+def finish(process: subprocess.Popen[str]) -> list[str]:
     """Wait for the preparation.
+
+    Returns:
+        What was done beside the usual, a line each.
 
     Raises:
         ShpError: it failed.
     """
     said, _ = process.communicate(timeout=_SECONDS)
     if process.returncode == 0:
-        return
+        return said.splitlines()
     last = said.strip().rpartition("\n")[2]
     raise _error_in(last) or ShpError(Code.CODE_BUG, f"The ledger could not be prepared: {last[:300]}", said[-2000:])
 
@@ -59,14 +68,38 @@ def _error_in(line: str) -> ShpError | None:
 
 
 def main() -> int:
-    """Do it; the last line tells an error of ours as JSON."""
-    from shp_resources.ledger import migrate
+    """Do it; the last line tells an error of ours as JSON, each before it what was done."""
+    from shp_resources.settings import Settings
 
     try:
-        migrate(os.environ["SHP_PG_DSN"])
+        for line in _prepared(Settings.load(), os.environ["SHP_PG_DSN"]):
+            sys.stdout.write(f"{line}\n")
     except ShpError as error:
         sys.stdout.write(json.dumps({"error": error.as_dict()}) + "\n")
         return 2
+    return 0
+
+
+def _prepared(settings: Settings, dsn: str) -> Iterator[str]:
+    from shp_ops.upgrade import upgrade_dagster, upgrade_ledger
+
+    for made, what in ((upgrade_ledger(settings, dsn), "the ledger"), (upgrade_dagster(settings, dsn), "Dagster's tables")):
+        if made is not None:
+            yield f"{what} brought to this version; the state before that is in {made}"
+    found = _what_was_missed(settings)
+    if found:
+        yield f"the ledger learned of {found} publications from the tables, which are newer"
+
+
+def _what_was_missed(settings: Settings) -> int:
+    """What a ledger that was restored by other means than ours does not know; an unreachable warehouse is asked at the next start."""
+    from shp_ops.backup.adopt import adopt
+    from shp_resources.ledger import Ledger
+    from shp_resources.store import Store
+    from shp_resources.warehouse import Warehouse
+
+    with suppress(Fault):
+        return len(adopt(Ledger(settings.ledger_dsn), Warehouse(settings.sink_dsn).records(), Store(settings.store)))
     return 0
 
 

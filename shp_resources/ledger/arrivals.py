@@ -188,6 +188,28 @@ class Arrivals:
         with self._transactions.begin() as connection:
             return {row.delivery: row.size for row in connection.execute(query.order_by(deliveries.c.at, deliveries.c.arrival))}
 
+    def adopt(self, number: int, feed: str, partition: str, via: str) -> int:
+        """Note an arrival that a sink knows and this ledger does not, and move its partition to `arrived`.
+
+        Args:
+            number: its number, as the sink's fence says.
+            feed: feed.
+            partition: partition key.
+            via: who found it.
+
+        Returns:
+            Its number here: a new one where another arrival has that number by now.
+        """
+        self.continue_above(number)
+        row = {"number": number, "feed": feed, "partition": partition, "via": via}
+        with self._transactions.begin() as connection:
+            lock_partition(connection, feed, partition)
+            statement = insert(arrivals).values(row).on_conflict_do_nothing(index_elements=["number"])
+            found = connection.execute(statement.returning(arrivals)).one_or_none()
+            arrival = _arrival(found) if found is not None else _insert(connection, feed, partition, None, via)
+            _note_on_partition(connection, arrival)
+            return arrival.number
+
     def continue_above(self, number: int) -> None:
         """Let arrival numbers go on above a fence that was found in a sink; after a restore or a rebuild."""
         name = f"{tables.SCHEMA}.{tables.arrival_numbers.name}"

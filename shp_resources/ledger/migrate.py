@@ -41,6 +41,19 @@ def migrate(dsn: str) -> None:
             _upgrade(connection)
 
 
+def version_at(dsn: str) -> str | None:
+    """The version of the tables in a database, None when there are none.
+
+    Args:
+        dsn: `postgresql://…` of the ledger's database.
+
+    Raises:
+        Fault: the database failed.
+    """
+    with translate("ledger"):
+        return current_version(make_engine(dsn, pooled=False))
+
+
 def current_version(engine: sa.Engine) -> str | None:
     """The version of the tables in a database, None when there are none."""
     try:
@@ -52,7 +65,8 @@ def current_version(engine: sa.Engine) -> str | None:
         raise
 
 
-def _keep_out_of_search_path(connection: sa.Connection) -> None:
+def keep_out_of_search_path(connection: sa.Connection) -> None:
+    """Keep the search for tables without a schema away from ours; `migrate` does it, and whoever restores the schema must."""
     # PostgreSQL looks first in the schema named like the role. Where that is ours, Dagster, which names no schema,
     # would look for its tables here from now on, and miss those that it made in `public` before.
     role, database = connection.execute(sa.text("SELECT current_user, current_database()")).one()
@@ -69,7 +83,7 @@ def _upgrade(connection: sa.Connection) -> None:
     # Not IF NOT EXISTS: that needs the right to create schemas even where an administrator made ours.
     if connection.execute(sa.select(sa.func.to_regnamespace(SCHEMA))).scalar_one() is None:
         connection.execute(sa.schema.CreateSchema(SCHEMA))
-    _keep_out_of_search_path(connection)
+    keep_out_of_search_path(connection)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

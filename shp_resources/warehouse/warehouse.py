@@ -23,6 +23,7 @@ from shp_resources.warehouse.counts import content_now
 from shp_resources.warehouse.placeholders import reconcile, set_placeholders
 from shp_resources.warehouse.publish import Outcome, Publication, publish, publish_beside, replace_rejects, take_fence
 from shp_resources.warehouse.readback import Held, read_back, row_digests
+from shp_resources.warehouse.records import Record, all_records
 from shp_resources.warehouse.straight import Closed
 from shp_resources.warehouse.tables import ensure_schemas, ensure_tables, tables_stand
 from shp_resources.warehouse.target import Target
@@ -183,6 +184,11 @@ class Warehouse:
         """What the warehouse holds of a feed, by partition: its records, with the rows that stand there now."""
         with self.transaction("REPEATABLE READ", readonly=True) as cur:
             return content_now(cur, target)
+
+    def records(self) -> list[Record]:
+        """The publication records of all feeds, each with the fence under which it was made; none where nothing was ever published."""
+        with self.transaction(readonly=True) as cur:
+            return all_records(cur)
 
     def row_digests(self, target: Target, partition: str) -> dict[int, bytes]:
         """Row hashes of a partition by sheet row, to name the rows in which another sink differs."""
