@@ -14,12 +14,10 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
+from shp_resources.run_coordinator import BELOW_LIVE
 
 BACKFILL = "backfill"
 BACKFILL_TAG = "shp/backfill"
-BELOW_LIVE = "-2"
-"""New arrivals have priority 0 and re-drives -1: a live file waits for one run of a backfill at most."""
-
 MOST_AT_ONCE = 500
 """How many partitions a backfill of ours has at most; the next one follows when it is done."""
 
@@ -51,7 +49,7 @@ def tags_of(kit: FeedKit, why: str) -> dict[str, str]:
         kit: the feed.
         why: who asks: `gaps`, or a person's command.
     """
-    return {VIA_TAG: BACKFILL, BACKFILL_TAG: kit.name, "shp/feed": kit.name, "shp/asked_by": why, "dagster/priority": BELOW_LIVE}
+    return {VIA_TAG: BACKFILL, BACKFILL_TAG: kit.name, "shp/feed": kit.name, "shp/asked_by": why, **BELOW_LIVE}
 
 
 def requested(kit: FeedKit, partitions: Sequence[str], why: str) -> dg.RunRequest:

@@ -13,15 +13,13 @@ from shp_core.errors import UsageError
 from shp_core.feeds.model import Feed
 from shp_core.gaps import Why
 from shp_ops.installation import catalogue_of, looked_at, opened, require_feed
+from shp_resources.run_coordinator import WAITING_AT_ONCE
 from shp_resources.settings import Settings
 
 if TYPE_CHECKING:
     from shp_assets.gaps import Gap
     from shp_assets.kit import FeedKit
     from shp_resources.outside import Outside
-
-RUNS_AT_ONCE = 4
-"""As dagster.yaml says (`max_concurrent_runs`)."""
 
 BY_HAND = "command"
 
@@ -124,7 +122,7 @@ def _gaps(outside: Outside, model: Feed, wanted: Wanted) -> tuple[FeedKit, list[
 def _plan(outside: Outside, kit: FeedKit, gaps: Sequence[Gap]) -> Plan:
     usual = outside.ledger.attempts.usual_seconds(kit.name)
     items = [{"partition": item.partition, "sinks": list(item.sinks), "why": _why(item)} for item in gaps]
-    return Plan(kit.name, items, None if usual is None else round(usual * len(items) / RUNS_AT_ONCE, 1))
+    return Plan(kit.name, items, None if usual is None else round(usual * len(items) / WAITING_AT_ONCE, 1))
 
 
 def _why(item: Gap) -> str:

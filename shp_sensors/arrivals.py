@@ -3,7 +3,7 @@
 The ledger remembers, not a cursor: a file that `shp ingest` took up is not taken up again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from shp_core.states import State
 from shp_resources.landing import Seen, look, readable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
 from shp_resources.outside import Outside
+from shp_resources.run_coordinator import AFTER_LIVE
 from shp_sensors.requests import Ended, in_turn, live, new_keys, paced, waiting_and_live
 
 INTERVAL_SECONDS = 5
@@ -27,10 +28,13 @@ FILES_A_TICK = 200
 RUNS_A_TICK = 50
 """Also how many runs of a feed are queued or under way at most."""
 
+HISTORY_AT_ONCE = 25
+"""How many runs over all feeds that catch up are queued or under way: more than are done by the next tick, few enough to be queued
+in about a second, for a file that comes meanwhile waits for that."""
+
 HISTORY_AFTER = timedelta(minutes=5)
 """A file that had lain longer when it was seen waited for the platform: it is caught up with, after what comes just now."""
 
-AFTER_LIVE = "-1"
 HISTORY = "yes"
 ARRIVAL_TAG = "shp/arrival"
 _SHOWN = 3
@@ -49,7 +53,7 @@ def arrivals_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     )
     def arrivals(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
         notes = [note for kit in kits.values() for note in _take_up(context, kit, outside)]
-        requests = in_turn([_due(context, kit, outside) for kit in kits.values()], RUNS_A_TICK)
+        requests = _requests(context, kits.values(), outside)
         return dg.SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=[found for kit in kits.values() for found in new_keys(context.instance, kit, requests)],
@@ -125,19 +129,31 @@ def _has_place(kit: FeedKit, file: Seen) -> bool:
     return True
 
 
-def _due(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> Iterator[dg.RunRequest]:
-    """A run for each partition that waits for one and has none: what came just now, then what had lain there; oldest arrival first."""
+def _requests(context: dg.SensorEvaluationContext, kits: Collection[FeedKit], outside: Outside) -> list[dg.RunRequest]:
+    """A run for each partition that waits for one and has none: what came just now of all feeds, then what had lain there."""
+    waiting = [(kit, *found) for kit in kits if (found := _waiting(context, kit, outside))[0]]
+    catching_up = live(context.instance, ARRIVAL_TAG, history=HISTORY) if waiting else set()
+    due = [_due(context, kit, outside, free, limit=RUNS_A_TICK - len(under_way - catching_up)) for kit, free, under_way in waiting]
+    new = in_turn([new for new, _ in due], RUNS_A_TICK)
+    old = in_turn([old for _, old in due], max(0, min(RUNS_A_TICK - len(new), HISTORY_AT_ONCE - len(catching_up))))
+    return [*new, *map(_after_live, old)]
+
+
+def _waiting(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> tuple[list[PartitionRecord], set[str]]:
+    """The partitions of a feed that wait for a run and have none, and the arrivals for which one is queued or under way."""
     look = partial(outside.ledger.partitions.list, kit.name, {State.ARRIVED})
     waiting, under_way = waiting_and_live(context.instance, look, ARRIVAL_TAG, feed=kit.name)
-    if not waiting:
-        return
-    free = [record for record in waiting if str(record.arrival) not in under_way and kit.has_partition(record.partition)]
+    return [record for record in waiting if str(record.arrival) not in under_way and kit.has_partition(record.partition)], under_way
+
+
+def _due(
+    context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, free: list[PartitionRecord], *, limit: int
+) -> tuple[Iterator[dg.RunRequest], Iterator[dg.RunRequest]]:
+    """The runs of a feed: of what came just now, and of what had lain there; each with the oldest arrival first."""
     lay = outside.ledger.arrivals.that_lay([record.arrival or 0 for record in free], HISTORY_AFTER)
-    catching_up = live(context.instance, ARRIVAL_TAG, feed=kit.name, history=HISTORY)
     new = [record for record in free if record.arrival not in lay]
-    yield from islice(_in_order(context, kit, outside, new), max(0, RUNS_A_TICK - len(under_way - catching_up)))
     old = [record for record in free if record.arrival in lay]
-    yield from map(_after_live, islice(_in_order(context, kit, outside, old), max(0, RUNS_A_TICK - len(under_way))))
+    return islice(_in_order(context, kit, outside, new), max(0, limit)), _in_order(context, kit, outside, old)
 
 
 def _in_order(
@@ -150,7 +166,7 @@ def _in_order(
 
 def _after_live(request: dg.RunRequest) -> dg.RunRequest:
     """The request, to be run when nothing that came just now waits."""
-    return request.with_replaced_attrs(tags={**request.tags, "shp/history": HISTORY, "dagster/priority": AFTER_LIVE})
+    return request.with_replaced_attrs(tags={**request.tags, **AFTER_LIVE, "shp/history": HISTORY})
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> Iterator[dg.RunRequest]:

@@ -18,6 +18,7 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_resources.lake.settings import lake_systems
 from shp_resources.ledger import ELT, LAKE, REDRIVE, Attempt, Behind, PartitionRecord, Publication
 from shp_resources.outside import Outside
+from shp_resources.run_coordinator import AFTER_LIVE
 from shp_sensors.requests import Ended, in_turn, new_keys, paced, waiting_and_live
 
 RUNS_AT_ONCE = 10
@@ -25,7 +26,6 @@ RUNS_AT_ONCE = 10
 
 LAKE_TAG = "shp/lake"
 _PARTITION_TAG = "dagster/partition"
-_AFTER_ARRIVALS = "-1"
 _LOOKED_AT = 50
 
 
@@ -182,7 +182,7 @@ def _text_name(record: PartitionRecord) -> str:
 
 
 def _tags(kit: FeedKit, name: str, via: str) -> dict[str, str]:
-    return {VIA_TAG: via, "shp/feed": kit.name, "shp/way": ELT, LAKE_TAG: name, "dagster/priority": _AFTER_ARRIVALS}
+    return {VIA_TAG: via, "shp/feed": kit.name, "shp/way": ELT, LAKE_TAG: name, **AFTER_LIVE}
 
 
 def _adopt(kit: FeedKit, outside: Outside) -> list[str]:

@@ -21,13 +21,13 @@ from shp_core.healing.decide import Arming, codes_armed_by
 from shp_core.states import State
 from shp_resources.ledger import REDRIVE, Attempt, PartitionRecord, StaleState
 from shp_resources.outside import Outside
+from shp_resources.run_coordinator import AFTER_LIVE
 from shp_sensors.requests import Ended, in_turn, new_keys, paced, waiting_and_live
 
 REDRIVES_AT_ONCE = 10
 """How many re-drives of a feed are queued or under way at most: what was dammed up does not come down at once."""
 
 REDRIVE_TAG = "shp/redrive"
-_AFTER_ARRIVALS = "-1"
 _LOOKED_AT = 50
 _BY_CONTRACT, _BY_CONVERTER, _BY_LIMITS = (codes_armed_by(change) for change in (Arming.CONTRACT, Arming.CONVERTER, Arming.LIMITS))
 _STALE_SECONDS = 60.0
@@ -130,7 +130,7 @@ class Redrive:
                 VIA_TAG: REDRIVE,
                 REDRIVE_TAG: self.name,
                 "shp/verdict": verdict,
-                "dagster/priority": _AFTER_ARRIVALS,
+                **AFTER_LIVE,
                 **{f"shp/{name}": value for name, value in tags.items()},
             },
         )

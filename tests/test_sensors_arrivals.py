@@ -177,7 +177,7 @@ def test_two_files_with_one_stem_are_two_partitions(platform: Platform) -> None:
 def test_files_are_taken_oldest_first_in_bounded_ticks(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand files at once would make the sensor time out, or leave the oldest for last."""
     monkeypatch.setattr(arrivals, "FILES_A_TICK", 40)
-    monkeypatch.setattr(arrivals, "RUNS_A_TICK", 5)
+    monkeypatch.setattr(arrivals, "HISTORY_AT_ONCE", 5)
     for number in range(100):
         os.utime(platform.drop_bytes(f"f{number:03}.xlsx", b"x"), (1000 - number, 1000 - number))
     first = platform.tick()
@@ -352,12 +352,12 @@ def old(path: Path, minutes: float) -> None:
 
 def test_after_a_stop_live_files_go_first_and_history_oldest_first(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """This morning's file would wait behind a weekend's, or Saturday's be loaded after Sunday's."""
-    monkeypatch.setattr(arrivals, "RUNS_A_TICK", 3)
+    monkeypatch.setattr(arrivals, "HISTORY_AT_ONCE", 3)
     for place, name in enumerate(("m", "b", "z", "a")):
         old(platform.drop(f"{name}.xlsx", [order(place + 1)]), 600 - place)
     first = platform.tick()
     assert first.partitions == ["m", "b", "z"]
-    assert {request.tags["dagster/priority"] for request in first.requests} == {"-1"}
+    assert {(request.tags["dagster/priority"], request.tags["shp/queue"]) for request in first.requests} == {("-1", "after_live")}
     for request in first.requests:
         platform.queue(request)
     platform.drop("live.xlsx", [order(9)])
@@ -366,6 +366,14 @@ def test_after_a_stop_live_files_go_first_and_history_oldest_first(platform: Pla
     assert "dagster/priority" not in live.tags
     platform.queue(live)
     assert platform.tick().requests == [], "and history waits until its own are done"
+
+
+def test_what_came_just_now_goes_before_the_history_of_all_feeds(platform: Platform) -> None:
+    """One feed's file of this morning would be queued behind another feed's weekend."""
+    for number in range(3):
+        old(platform.drop_bytes(f"f{number}.xlsx", b"x"), 600 - number)
+    platform.drop_count(f"counts_{DAY}.xlsx", [("a", 1)])
+    assert platform.tick().partitions == [DAY, "f0", "f1", "f2"]
 
 
 def test_a_request_that_a_person_cancels_is_not_made_again(platform: Platform) -> None:
