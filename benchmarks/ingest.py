@@ -35,6 +35,9 @@ _expected = functools.cache(expected)  # takes longer than most runs
 
 RESULTS = Path(__file__).parent / "results"
 
+WEIGHED = 0
+"""The round in which memory is sampled, and nothing is timed."""
+
 
 class WrongResultError(Exception):
     """A contender failed, or its table does not hold what the workbooks say."""
@@ -78,16 +81,17 @@ def workbooks(plan: Plan, folder: Path) -> list[Path]:
 
 
 def measure(course: Course, paths: Sequence[Path], dsn: str) -> list[report.Run]:
-    """Run every contender in every round and verify each result.
+    """Run every contender once to weigh it and to warm the machine, then in every round to time it; verify each result.
 
     Raises:
         WrongResultError: a contender failed or stored something else; nothing is reported then.
     """
-    return [
-        _verified_run(contender, round_number, paths[: course.files(contender)], course.plan, dsn)
-        for round_number in range(1, course.rounds + 1)
-        for contender in course.contenders
+    weighed, *timed = [
+        [_verified_run(contender, number, paths[: course.files(contender)], course.plan, dsn) for contender in course.contenders]
+        for number in range(course.rounds + 1)
     ]
+    peaks = {run["contender"]: run["peak_pss"] for run in weighed}
+    return [{**run, "peak_pss": peaks[run["contender"]]} for runs in timed for run in runs]
 
 
 def result(course: Course, runs: Sequence[report.Run], dsn: str) -> dict[str, Any]:
@@ -122,13 +126,14 @@ def notes(course: Course) -> list[str]:
     said = [
         f"{name} was given only {course.slow_files} of the {course.plan.files} workbooks; compare its rows per second." for name in fewer
     ]
+    said.append("Memory was sampled in a round of its own, before the timed ones: sampling holds processes up.")
     said.append("CPU and memory are those of the contender's processes; the server's own work shows in the wall time.")
     return [*said, "Every run was verified: row count, distinct keys, sums of all numbers and dates equal the generator's."]
 
 
 def _verified_run(contender: Contender, round_number: int, paths: Sequence[Path], plan: Plan, dsn: str) -> report.Run:
     with tempfile.TemporaryDirectory(prefix="shp-bench-") as folder, fresh_database(dsn) as database:
-        usage = run(contender.command(paths), contender.environment(database, Path(folder)), Path(folder))
+        usage = run(contender.command(paths), contender.environment(database, Path(folder)), Path(folder), weigh=round_number == WEIGHED)
         _check_end(contender, usage, Path(folder))
         _check_table(contender, database, plan, len(paths))
     rows = plan.rows * len(paths)

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -30,7 +32,8 @@ class Usage:
         exit_code: how it ended; negative: the signal.
         wall: seconds from start to end.
         cpu: user and system seconds of the process and of all descendants it waited for.
-        peak_pss: highest sum of the tree's proportional set sizes that a sample saw, MiB; shared pages count once.
+        peak_pss: highest sum of the tree's proportional set sizes that a sample saw, MiB; shared pages count once; None when
+            it was not weighed.
         max_rss: highest resident set of any single process of the tree, MiB, as the kernel kept it.
         output: standard output.
     """
@@ -38,50 +41,56 @@ class Usage:
     exit_code: int
     wall: float
     cpu: float
-    peak_pss: float
+    peak_pss: float | None
     max_rss: float
     output: str
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Usage:
+def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, weigh: bool = False) -> Usage:
     """Run a command to its end and measure it.
+
+    The kernel walks all pages of a process for its proportional set size, and holds the process up meanwhile: a run that
+    is weighed is slower than the same run alone, the more processes the slower.
 
     Args:
         command: program and arguments.
         environ: its whole environment.
         folder: its working directory; standard output and error are kept there as `stdout` and `stderr`.
+        weigh: sample its memory; its wall time is not to be compared then.
     """
     launcher = [sys.executable, "-I", "-S", launch.__file__, str(folder / "usage.json"), *command]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(launcher, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        sampler = _Sampler(process.pid)
-        sampler.start()
-        process.wait()
-        peak = sampler.finish()
+        with _Sampler(process.pid) if weigh else nullcontext() as sampler:
+            process.wait()
     used = json.loads((folder / "usage.json").read_text(encoding="ascii"))
-    return Usage(**used, peak_pss=peak / _MIB, output=(folder / "stdout").read_text(encoding="utf-8", errors="replace"))
+    return Usage(
+        **used, peak_pss=sampler.peak / _MIB if sampler else None, output=(folder / "stdout").read_text(encoding="utf-8", errors="replace")
+    )
 
 
 class _Sampler(threading.Thread):
-    """Looks at the descendants of a process until it is told to finish."""
+    """Looks at the descendants of a process while the block lasts; `peak` in bytes."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._done = threading.Event()
         self._tree: set[psutil.Process] = set()
         self._root = psutil.Process(pid)
-        self._peak = 0
+        self.peak = 0
 
     def run(self) -> None:
         while not self._done.wait(_SAMPLE_SECONDS):
             self._tree |= _children(self._root)
-            self._peak = max(self._peak, sum(proportional_size(process.pid) for process in self._tree if process.is_running()))
+            self.peak = max(self.peak, sum(proportional_size(process.pid) for process in self._tree if process.is_running()))
 
-    def finish(self) -> int:
-        """End the sampling; the peak in bytes."""
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
-        return self._peak
 
 
 def _children(process: psutil.Process) -> set[psutil.Process]:

@@ -117,8 +117,9 @@ def test_usage_is_that_of_the_whole_tree(tmp_path: Path) -> None:
     """A contender could hide memory and CPU time in child processes."""
     child = "import time; block = bytearray(60 << 20); sum(range(10_000_000)); time.sleep(0.4)"
     parent = f"import subprocess, sys; a, b = (subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in '12'); a.wait(); b.wait()"
-    usage = run([sys.executable, "-c", parent], os.environ, tmp_path)
+    usage = run([sys.executable, "-c", parent], os.environ, tmp_path, weigh=True)
     assert usage.exit_code == 0
+    assert usage.peak_pss is not None
     assert usage.peak_pss > 110
     assert 60 < usage.max_rss < 110
     assert usage.wall > 0.4
@@ -128,16 +129,17 @@ def test_usage_is_that_of_the_whole_tree(tmp_path: Path) -> None:
 def test_usage_is_not_that_of_the_harness(tmp_path: Path) -> None:
     """A contender would be charged for the memory of the process that measures it."""
     ballast = bytearray(os.urandom(1) * (150 << 20))
-    usage = run([sys.executable, "-I", "-S", "-c", "import time; time.sleep(0.3)"], os.environ, tmp_path)
+    usage = run([sys.executable, "-I", "-S", "-c", "import time; time.sleep(0.3)"], os.environ, tmp_path, weigh=True)
     assert len(ballast) > 50 << 20
     assert 3 < usage.max_rss < 50
+    assert usage.peak_pss is not None
     assert 1 < usage.peak_pss < 50
 
 
 def test_usage_keeps_output_and_exit_code(tmp_path: Path) -> None:
     """Nobody could see why a contender failed."""
     usage = run([sys.executable, "-c", "import sys; print('out'); sys.stderr.write('err'); sys.exit(3)"], os.environ, tmp_path)
-    assert (usage.exit_code, usage.output) == (3, "out\n")
+    assert (usage.exit_code, usage.output, usage.peak_pss) == (3, "out\n", None)
     assert (tmp_path / "stderr").read_text() == "err"
 
 
