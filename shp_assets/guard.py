@@ -10,6 +10,7 @@ lines it came through, never its message: foreign messages quote cells.
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,10 +24,12 @@ from shp_assets.lake_work import LakeWork
 from shp_assets.work import BY_HAND, INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
+from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources.database import fault_behind
 from shp_resources.ledger import ELT, ETL
 from shp_resources.outside import Outside
+from shp_resources.rehearsed import LAYERS
 from shp_resources.spool import Spooled
 
 VIA_TAG = "shp/via"
@@ -46,7 +49,7 @@ def guarded(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside, s
     with _noted(context, work, step):
         if step == "raw" and VIA_TAG not in context.run.tags:
             take_up_dropped(work)
-        with work.step(step):
+        with _rehearsed(work, step):
             yield work
             if step == last and not work.publishes:
                 work.ended()
@@ -61,10 +64,19 @@ def guarded_lake(context: Context, kit: FeedKit, outside: Outside, step: str) ->
     """
     last = _last_lake_step(context.job_def, kit)
     work = LakeWork(kit, context.partition_key, context.run.run_id, _via(context.run), last != "lake", outside)
-    with _noted(context, work, step), work.step(step):
+    with _noted(context, work, step), _rehearsed(work, step):
         yield work
         if step == last:
             work.ended()
+
+
+@contextmanager
+def _rehearsed(work: Work, step: str) -> Iterator[None]:
+    """The step, or what is rehearsed for it; the asset of a sink is hit by that system's calls."""
+    with work.step(step):
+        if step in LAYERS:
+            work.outside.faults.around(step, work.kit.name, work.place, lambda: None)
+        yield
 
 
 @contextmanager
@@ -97,7 +109,7 @@ def told(context: Context, place: str, work: Work | None = None) -> Iterator[Non
         _tell_ledger(context, work, error)
         raise _failure(error) from error
     except Exception as error:  # noqa: BLE001 - boundary: a body must never die without a verdict
-        fault = _storage_fault(error, place)
+        fault = _storage_fault(error, place) or _out_of_memory(error, place)
         if fault is None:
             context.log.error("Something that nobody named went wrong in %s:\n%s", place, _path_of(error))
             fault = unnamed(error, place)
@@ -121,7 +133,7 @@ def caught(kit: FeedKit, way: str = ETL) -> dg.HookDefinition:
             return
         work = work_of(kit, partition, run.run_id, _via(run), way, publishes(run, kit, way), context.resources.outside)
         error, place = context.op_exception or RuntimeError(), f"step {context.op.name}, outside its body"
-        _tell_ledger(context, work, _storage_fault(error, place) or unnamed(error, place))
+        _tell_ledger(context, work, _storage_fault(error, place) or _out_of_memory(error, place) or unnamed(error, place))
 
     return hook
 
@@ -144,6 +156,14 @@ def _storage_fault(error: BaseException, place: str) -> Fault | None:
     """The fault of the database in which Dagster keeps its events, if that is what went wrong; it is the ledger's."""
     fault = fault_behind(error, "ledger")
     return Fault(fault.code, f"{fault.message} (Dagster's record, in {place}).", fault.evidence) if fault else None
+
+
+def _out_of_memory(error: BaseException, place: str) -> Fault | None:
+    """The fault of a machine that has no memory left for a worker; what else ran then is gone by the next run."""
+    if not isinstance(error, MemoryError):
+        return None
+    evidence = Evidence("worker", errno=errno.ENOMEM, text=type(error).__name__)
+    return Fault(classify(evidence), f"The worker had too little memory in {place}.", evidence)
 
 
 def unnamed(error: BaseException, place: str) -> Fault:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from shp_assets.alone import reads_alone
 from shp_assets.calls import Asked, call, watched
 from shp_assets.drifted import explained
 from shp_assets.work import BY_HAND, INGEST, NotMadeYet, Work
@@ -27,6 +28,7 @@ from shp_resources import ledger
 from shp_resources.intake import Copied, private_copy
 from shp_resources.landing import path_of
 from shp_resources.outside import Outside
+from shp_resources.reading_room import reading
 from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
 
@@ -202,11 +204,19 @@ def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:
 
 
 def _make_artefacts(work: Work, delivery: str) -> Validated:
-    contract, outside = work.kit.contract, work.outside
+    outside = work.outside
     path = outside.store.require_raw(delivery)
     with (
         watched(outside, "store", work.kit.name),
         _reading(),
+        reading(outside.settings.home / "run" / "reading", alone=reads_alone(work)),
+    ):
+        return outside.faults.around("reader", work.kit.name, work.place, lambda: _read(work, delivery, path))
+
+
+def _read(work: Work, delivery: str, path: Path) -> Validated:
+    contract, outside = work.kit.contract, work.outside
+    with (
         outside.reader.open(path, contract.spec) as batches,
         outside.store.bench(contract, batches.schema) as (bench, folder),
     ):

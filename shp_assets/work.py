@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from shp_assets.alone import ends_before
 from shp_assets.kit import FeedKit
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
@@ -205,20 +206,13 @@ class Work:
     def failed(self, error: ShpError, evidence: Evidence | None, summary: Summary | None = None) -> None:
         """Note why the run did not publish the partition, and what was decided about it; the first verdict stands."""
         with self.outside.ledger.transaction():
-            verdict = self._decide(error.code, evidence, self._ends_of_the_reader(error.code))
+            verdict = self._decide(error.code, evidence, ends_before(self) if error.code in READER_ENDS else 0)
             if not self._end(error, evidence, verdict) or not self.publishes:
                 return
             if isinstance(error, NotMadeYet) or error.code in (Code.SUPERSEDED, Code.PARTITION_BUSY):
                 self._step_back()
             else:
                 self._hold(error, verdict, lambda record: self._blame(record, error, summary))
-
-    def _ends_of_the_reader(self, code: Code) -> int:
-        """How often the reading process ended so on this arrival before."""
-        if code not in READER_ENDS:
-            return 0
-        earlier = self.outside.ledger.attempts.of_partition(*self.key)
-        return sum(other.code == code and other.arrival == self.arrival.number and other.run_id != self.run_id for other in earlier)
 
     def lost(self, fault: Fault, *, deaths: int) -> None:
         """Note that this run's worker died; the partition is given back, or held when that happened before.

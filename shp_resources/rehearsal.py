@@ -1,16 +1,16 @@
 """Faults on purpose, to rehearse what happens then: off unless `SHP_FAULTS` asks for them.
 
-    SHP_FAULTS="warehouse:reset:rate=0.3:seed=7; store:full:count=2; warehouse/sales:refused"
+    SHP_FAULTS="warehouse:reset:rate=0.3:seed=7; store:full:count=2; validated/sales/november:memory:nth=1"
+    SHP_FAULTS=@faults.txt
 
-A rule names a target (`system` or `system/feed`), what happens, and how often: `rate` (a share of the calls, drawn by
-`seed`, feed, partition and attempt, so that a rehearsal can be repeated) or `count` (the first so many, over all
-processes of a home). Without either it happens at every call.
-Must not live here: what the platform does about a fault.
+A rule names a target (a system whose calls it hits, or an asset; then maybe a feed and a partition of it), what happens,
+and how often: `rate` (a share of the calls, drawn by `seed`, feed, partition and attempt, so that a rehearsal can be
+repeated), `count` (the first so many, over all processes of a home) or `nth` (that call of an attempt). Without any it
+happens at every call. Must not live here: what the faults look like (`rehearsed`), what the platform does about them.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from collections import Counter
@@ -18,52 +18,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shp_core.codes import Code
-from shp_core.errors import Fault, UsageError
-from shp_core.healing.classify import classify
-from shp_core.healing.faults import Evidence
+from shp_core.errors import UsageError
+from shp_resources.rehearsed import KINDS, failure
 
 T = TypeVar("T")
 
-_REHEARSED = "rehearsed by SHP_FAULTS"
-_EVIDENCE: dict[str, dict[str, Evidence]] = {
-    "warehouse": {
-        "reset": Evidence("warehouse", sqlstate="08006", text=_REHEARSED),
-        "timeout": Evidence("warehouse", sqlstate="57014", text=_REHEARSED),
-        "down": Evidence("warehouse", sqlstate="08001", text=_REHEARSED),
-        "refused": Evidence("warehouse", sqlstate="42501", text=_REHEARSED),
-        "full": Evidence("warehouse", sqlstate="53100", text=_REHEARSED),
-    },
-    "store": {
-        "reset": Evidence("store", errno=errno.EIO, text=_REHEARSED),
-        "timeout": Evidence("store", errno=errno.ETIMEDOUT, text=_REHEARSED),
-        "refused": Evidence("store", errno=errno.EACCES, text=_REHEARSED),
-        "full": Evidence("store", errno=errno.ENOSPC, text=_REHEARSED),
-    },
-    "hdfs": {
-        "reset": Evidence("hdfs", errno=errno.ECONNRESET, text=_REHEARSED),
-        "timeout": Evidence("hdfs", errno=errno.ETIMEDOUT, text=_REHEARSED),
-        "down": Evidence("hdfs", errno=errno.ECONNREFUSED, text=_REHEARSED),
-        "refused": Evidence("hdfs", http_status=403, text=_REHEARSED),
-        "full": Evidence("hdfs", errno=errno.EDQUOT, text=_REHEARSED),
-    },
-    "yarn": {
-        "reset": Evidence("yarn", errno=errno.ECONNRESET, text=_REHEARSED),
-        "timeout": Evidence("yarn", errno=errno.ETIMEDOUT, text=_REHEARSED),
-        "down": Evidence("yarn", errno=errno.ECONNREFUSED, text=_REHEARSED),
-        "refused": Evidence("yarn", http_status=403, text=_REHEARSED),
-    },
-    "lake": {
-        "reset": Evidence("lake", errno=errno.EIO, text=_REHEARSED),
-        "timeout": Evidence("lake", errno=errno.ETIMEDOUT, text=_REHEARSED),
-        "refused": Evidence("lake", errno=errno.EACCES, text=_REHEARSED),
-        "full": Evidence("lake", errno=errno.ENOSPC, text=_REHEARSED),
-    },
-}
-_ELSEWHERE = ("crash", "lost_answer")
-_HELP = "Write it as system[/feed]:what[:rate=0.3][:count=5][:seed=1]; several are separated by semicolons."
+_HELP = "Write it as system[/feed[/partition]]:what[:rate=0.3][:count=5][:nth=2][:seed=1]; several are separated by semicolons."
+_NUMBERS: dict[str, Callable[[str], Any]] = {"rate": float, "seed": int, "count": int, "nth": int}
 
 
 @dataclass(frozen=True)
@@ -71,12 +35,14 @@ class Rule:
     """One kind of fault that is rehearsed.
 
     Args:
-        system: outside system whose calls it hits.
-        what: what happens (`reset`, `down`, `refused`, `full`, `timeout`, `crash`, `lost_answer`).
+        system: outside system whose calls it hits, or the layer of an asset that it hits.
+        what: what happens (`KINDS`).
         feed: only this feed's calls, None: all.
         rate: which share of the calls, from 0 to 1.
         count: at most so many, None: without end.
         seed: draws another share.
+        partition: only this partition's calls, None: all.
+        nth: only this call of an attempt, counted from 1, None: all.
     """
 
     system: str
@@ -85,10 +51,14 @@ class Rule:
     rate: float = 1.0
     count: int | None = None
     seed: int = 0
+    partition: str | None = None
+    nth: int | None = None
 
     def meets(self, system: str, feed: str, key: str, nth: int) -> bool:
         """Whether the nth call under a key is hit, `count` aside."""
-        if system != self.system or self.feed not in (None, feed):
+        if system != self.system or self.feed not in (None, feed) or self.nth not in (None, nth):
+            return False
+        if self.partition not in (None, key.rpartition("/")[0]):
             return False
         digest = sha256(f"{self.seed}|{self.what}|{system}|{feed}|{key}|{nth}".encode()).digest()
         return int.from_bytes(digest[:8]) / 2**64 < self.rate
@@ -111,13 +81,13 @@ class Rehearsal:
         """Make a call, or let it fail, or both.
 
         Args:
-            system: outside system that is called.
+            system: outside system that is called, or the layer of the asset that is made.
             feed: for which feed.
             key: partition and attempt.
             do: the call.
 
         Raises:
-            Fault: a rule hit.
+            Fault: a rule hit; of a reading process it may be a `Refusal`, of an asset a `MemoryError`.
         """
         found = self._rule(system, feed, key) if self.rules else None
         if found is None:
@@ -126,7 +96,7 @@ class Rehearsal:
             os.kill(os.getpid(), signal.SIGKILL)
         if found.what == "lost_answer":
             do()
-        raise _fault(found)
+        raise failure(found.system, found.what)
 
     def _rule(self, system: str, feed: str, key: str) -> Rule | None:
         place = f"{system}|{feed}|{key}"
@@ -153,33 +123,37 @@ def parse(text: str, folder: Path) -> Rehearsal:
     """The rehearsal that `SHP_FAULTS` asks for.
 
     Args:
-        text: its value.
+        text: its value: rules, or `@` and the name of a file with a rule on each line.
         folder: where counts are kept.
 
     Raises:
         UsageError: it cannot be read.
     """
-    return Rehearsal(tuple(_parse(part.strip()) for part in text.split(";") if part.strip()), folder)
+    lines = [line.partition("#")[0] for line in _listed(text).splitlines()]
+    parts = [part.strip() for line in lines for part in line.split(";")]
+    return Rehearsal(tuple(_parse(part) for part in parts if part), folder)
+
+
+def _listed(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"SHP_FAULTS: {text[1:]!r} cannot be read ({error}).", _HELP, Code.SETTINGS_INVALID) from error
 
 
 def _parse(text: str) -> Rule:
     target, _, rest = text.partition(":")
     what, *options = rest.split(":")
-    system, _, feed = target.partition("/")
-    if what not in (*_EVIDENCE.get(system, ()), *_ELSEWHERE) or system not in _EVIDENCE:
-        known = "; ".join(f"{name}: {', '.join((*kinds, *_ELSEWHERE))}" for name, kinds in _EVIDENCE.items())
+    system, *place = target.split("/")
+    if what not in KINDS.get(system, ()) or len(place) > 2:
+        known = "; ".join(f"{name}: {', '.join(kinds)}" for name, kinds in KINDS.items())
         raise UsageError(f"SHP_FAULTS: {text!r} is no fault that can be rehearsed ({known}).", _HELP, Code.SETTINGS_INVALID)
     try:
         given = dict(option.split("=", 1) for option in options)
-        rate, seed = float(given.pop("rate", 1.0)), int(given.pop("seed", 0))
-        count = int(given.pop("count")) if "count" in given else None
-    except ValueError as error:
+        numbers = {name: _NUMBERS[name](value) for name, value in given.items()}
+    except (KeyError, ValueError) as error:
         raise UsageError(f"SHP_FAULTS: {text!r} cannot be read.", _HELP, Code.SETTINGS_INVALID) from error
-    if given:
-        raise UsageError(f"SHP_FAULTS: {text!r} has {', '.join(given)}.", _HELP, Code.SETTINGS_INVALID)
-    return Rule(system, what, feed or None, rate, count, seed)
-
-
-def _fault(rule: Rule) -> Fault:
-    evidence = _EVIDENCE[rule.system]["reset" if rule.what == "lost_answer" else rule.what]
-    return Fault(classify(evidence), f"{rule.system}: {rule.what}, {_REHEARSED}.", evidence)
+    feed, partition = (*place, None, None)[:2]
+    return Rule(system, what, feed, partition=partition, **numbers)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shp_core.codes import Code
-from shp_core.errors import Fault, UsageError
+from shp_core.errors import Fault, ShpError, UsageError
 from shp_resources.outside import rehearsal_of
 from shp_resources.rehearsal import Rehearsal, Rule, parse
 from shp_resources.settings import Settings
@@ -27,8 +27,8 @@ def outcome(rehearsal: Rehearsal, system: str, feed: str, key: str) -> str:
     """What becomes of one call."""
     try:
         return rehearsal.around(system, feed, key, lambda: "done")
-    except Fault as fault:
-        return str(fault.code)
+    except ShpError as error:
+        return str(error.code)
 
 
 def test_nothing_fails_unless_it_is_asked_for(tmp_path: Path) -> None:
@@ -57,6 +57,14 @@ def test_it_reaches_the_workers_by_the_environment(tmp_path: Path) -> None:
         ("warehouse:full", Code.SINK_REFUSED),
         ("store:full", Code.STORE_REFUSED),
         ("store:reset", Code.TRANSIENT),
+        ("warehouse:memory", Code.TRANSIENT),
+        ("hdfs:memory", Code.TRANSIENT),
+        ("warehouse:corruption", Code.SINK_DISAGREES),
+        ("store:corruption", Code.ARTEFACT_DAMAGED),
+        ("lake:corruption", Code.SINK_DISAGREES),
+        ("reader:killed", Code.READER_CRASHED),
+        ("reader:timeout", Code.READER_TIMEOUT),
+        ("reader:memory", Code.READER_OUT_OF_MEMORY),
     ],
 )
 def test_each_fault_is_what_the_real_one_is_called(tmp_path: Path, what: str, code: Code) -> None:
@@ -92,6 +100,31 @@ def test_a_target_may_be_one_feed(tmp_path: Path) -> None:
     assert set(hits(rehearsal, "store", calls=3)) == {"done"}
 
 
+def test_a_target_may_be_one_partition_and_one_of_its_calls(tmp_path: Path) -> None:
+    """What went wrong with one file on one day could not be rehearsed."""
+    rehearsal = parse("warehouse/sales/p1:refused:nth=2", tmp_path)
+    assert [outcome(rehearsal, "warehouse", "sales", key) for key in ("p1/1", "p2/1", "p2/1", "p1/1", "p1/1")] == [
+        *["done"] * 3,
+        "sink_refused",
+        "done",
+    ]
+
+
+def test_rules_may_stand_in_a_file(tmp_path: Path) -> None:
+    """A rehearsal of many faults would be one line that nobody can read."""
+    (tmp_path / "faults").write_text("warehouse:down:count=1  # nobody there\n\nstore:full\n", encoding="utf-8")
+    rules = parse(f"@{tmp_path / 'faults'}", tmp_path).rules
+    assert [(rule.system, rule.what, rule.count) for rule in rules] == [("warehouse", "down", 1), ("store", "full", None)]
+    with pytest.raises(UsageError, match="cannot be read"):
+        parse("@/nowhere", tmp_path)
+
+
+def test_an_asset_may_run_out_of_memory(tmp_path: Path) -> None:
+    """A worker without memory could only be rehearsed on a machine that has none."""
+    with pytest.raises(MemoryError):
+        parse("validated/sales:memory", tmp_path).around("validated", "sales", "p1/1", lambda: None)
+
+
 def test_an_answer_may_be_lost_after_the_work_was_done(tmp_path: Path) -> None:
     """Nobody could rehearse the failure that makes double rows."""
     done: list[int] = []
@@ -110,7 +143,17 @@ def test_a_crash_is_a_real_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["warehouse", "warehouse:flood", "moon:down", "warehouse:down:rate=often", "warehouse:down:twice", "store:down:at=3"]
+    "text",
+    [
+        "warehouse",
+        "warehouse:flood",
+        "moon:down",
+        "warehouse:down:rate=often",
+        "warehouse:down:twice",
+        "store:down:at=3",
+        "raw:full",
+        "store/a/b/c:full",
+    ],
 )
 def test_a_slip_is_told_with_what_to_write(tmp_path: Path, text: str) -> None:
     """A rehearsal with a slip in it would rehearse nothing, and all would look well."""

@@ -48,7 +48,8 @@ _UNREACHABLE = {"08001", "08004", "57P03", "25006"}  # no connection, starting u
 _PASSING = {"08", "40", "25P03", "53200", "53300", "55P03", "57014", "57P01", "57P02", "57P05"}
 _REFUSING = {"28", "42501", "3D000", "3F000", "53100", "53400", "58", "XX001", "XX002"}  # rights, disk, damage
 _OTHER_TABLE = {"42703", "42704", "42804", "42P01"}  # somebody changed or dropped the table
-_PASSING_ERRNOS = {errno.EAGAIN, errno.EINTR, errno.EIO, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET, errno.EMFILE}
+_SHORT_ERRNOS = {errno.ENOMEM, errno.EMFILE, errno.EAGAIN}  # the machine has no more of it at the moment
+_PASSING_ERRNOS = {*_SHORT_ERRNOS, errno.EINTR, errno.EIO, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET}
 _REFUSING_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 
 
@@ -73,6 +74,7 @@ TABLE: tuple[Rule, ...] = (
     _rule(Code.SOURCE_MISSING, "landing", errnos={errno.ENOENT, errno.ENOTDIR, errno.ENOTCONN}),
     _rule(Code.STORE_REFUSED, "store", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "landing store reader", errnos=_PASSING_ERRNOS),
+    _rule(Code.TRANSIENT, "worker", errnos=_SHORT_ERRNOS),
     _rule(Code.SINK_UNREACHABLE, "hdfs yarn hive", errnos=_AWAY_ERRNOS),
     _rule(Code.SINK_REFUSED, "hdfs yarn lake", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "hdfs yarn hive lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
