@@ -210,8 +210,9 @@ as `{interrupted}`, never as lost.
 A process of another machine is never judged by its number; there the end of its Dagster run counts.
 
 The reading process is a child of the worker. When only that child dies, nothing is lost. When it was ended from outside or ran
-out of time (`{crashed}`, `{timeout}`) the machine may be to blame: the file is read once more, at once and with no other beside it, and the second time it is
-refused. One that asked for more memory than it may have is refused (`{memory}`).
+out of time (`{crashed}`, `{timeout}`) the machine may be to blame: the file is read once more, at once and with no other file
+beside it, and the second time it is refused. One that asked for more memory than it may have is refused (`{memory}`). A worker
+that finds no memory for itself is tried again like any passing failure.
 
 ### Interrupted runs
 
