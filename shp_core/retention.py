@@ -1,4 +1,4 @@
-"""What kept artefacts may go: by age and by count, and never what something still needs.
+"""What of all that is kept may go: by age and by count, and never what something still needs.
 
 Must not live here: looking for them, and taking them away.
 """
@@ -12,17 +12,21 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Retention:
-    """How long artefacts are kept.
+    """How long things are kept.
 
     Args:
         raw_days: bytes of deliveries, days since they last arrived.
         artefact_days: their text rows, clean rows and rejects, days since they last arrived.
         keep: so many of a partition's newest deliveries are kept whatever their age.
+        run_days: Dagster's runs with their events and captured output, days since they ended; the last of each partition stays.
+        alert_days: messages to people that were delivered or given up, days.
     """
 
     raw_days: int = 400
     artefact_days: int = 90
     keep: int = 3
+    run_days: int = 60
+    alert_days: int = 90
 
 
 @dataclass(frozen=True)

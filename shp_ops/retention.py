@@ -1,15 +1,27 @@
-"""`shp retention`: artefacts that nobody needs any more are taken out of the store, and are gone a day later.
+"""`shp retention`: what nobody needs any more goes, of the store, of Dagster's records, of letters, of the lake.
 
-Must not live here: what may go (`shp_core.retention`).
+Must not live here: what may go (`shp_core.retention`, `shp_resources.dagster_retention`), and when (the supervisor, daily).
 """
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from shp_core.errors import Fault
+from shp_core.feeds.load import load_catalogue
 from shp_core.feeds.platform import load_platform
-from shp_core.retention import MayGo, may_go
+from shp_core.retention import MayGo, Retention, may_go
 from shp_ops.installation import looked_at
+from shp_ops.lake_folders import lake_folders
+from shp_ops.supervisor.layout import Layout
+from shp_resources.dagster_retention import old_runs, prune_runs
+from shp_resources.lake.settings import lake_of
+from shp_resources.lake.strays import sweep_partition
 from shp_resources.ledger import Ledger
 from shp_resources.settings import Settings
 from shp_resources.store import Store
@@ -24,24 +36,36 @@ def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
         dry_run: only tell what would go.
 
     Returns:
-        `raw` and `artefacts` (each delivery with its `bytes`), `bytes` in all, `rules`, `dry_run`.
+        `raw` and `artefacts` (each delivery with its `bytes`), `bytes` in all, `runs`, `events`, `backfills` (how many of
+        Dagster's), `captured` (runs' output), `alerts`, `lake` (what killed jobs left; None: it did not answer, or was not asked),
+        `database_bytes` (by how much Dagster's tables are smaller), `rules`, `dry_run`.
 
     Raises:
         UsageError: there is no installation, or `shp.yaml` has errors.
-        Fault: the store refuses.
+        Fault: the store or the ledger's database refuses.
     """
-    rules = load_platform(settings.platform_file).kept()
+    rules, now = load_platform(settings.platform_file).kept(), SystemClock().now()
     with looked_at(settings):
-        ledger, store = Ledger(settings.ledger_dsn), Store(settings.store)
-        found = may_go(ledger.deliveries.all(), ledger.deliveries.needed(), rules, SystemClock().now())
-        sizes = {name: store.size_of(name, raw=name in found.raw) for name in sorted(found.artefacts | found.raw)}
-        if not dry_run:
-            _take_away(ledger, store, found)
-            store.sweep()
+        ledger = Ledger(settings.ledger_dsn)
+        return {
+            "dry_run": dry_run,
+            "rules": asdict(rules),
+            **_artefacts(ledger, Store(settings.store), rules, now, dry_run=dry_run),
+            **_runs(settings, rules, now, dry_run=dry_run),
+            "captured": _captured(settings, now - timedelta(days=rules.run_days), dry_run=dry_run),
+            "alerts": _letters(ledger, now - timedelta(days=rules.alert_days), dry_run=dry_run),
+            "lake": None if dry_run else _strays(settings, now),
+        }
+
+
+def _artefacts(ledger: Ledger, store: Store, rules: Retention, now: datetime, *, dry_run: bool) -> dict[str, Any]:
+    found = may_go(ledger.deliveries.all(), ledger.deliveries.needed(), rules, now)
+    sizes = {name: store.size_of(name, raw=name in found.raw) for name in sorted(found.artefacts | found.raw)}
+    if not dry_run:
+        _take_away(ledger, store, found)
+        store.sweep()
     told = {name: size for name, size in sizes.items() if size}
     return {
-        "dry_run": dry_run,
-        "rules": {"raw_days": rules.raw_days, "artefact_days": rules.artefact_days, "keep": rules.keep},
         "raw": [{"delivery": name, "bytes": size} for name, size in told.items() if name in found.raw],
         "artefacts": [{"delivery": name, "bytes": size} for name, size in told.items() if name not in found.raw],
         "bytes": sum(told.values()),
@@ -53,3 +77,38 @@ def _take_away(ledger: Ledger, store: Store, found: MayGo) -> None:
     moved = {name: store.take_away(name, raw=name in found.raw) for name in found.artefacts | found.raw}
     for name in ledger.deliveries.needed() & moved.keys():
         store.put_back(moved[name])
+
+
+def _runs(settings: Settings, rules: Retention, now: datetime, *, dry_run: bool) -> dict[str, int]:
+    dsn, before = settings.ledger_dsn(), now - timedelta(days=rules.run_days)
+    assert dsn is not None  # the installation is looked at, so its database is up
+    found = old_runs(dsn, before) if dry_run else prune_runs(dsn, before)
+    return {"runs": found.runs, "events": found.events, "backfills": found.backfills, "database_bytes": found.bytes}
+
+
+def _captured(settings: Settings, before: datetime, *, dry_run: bool) -> int:
+    """What steps wrote to their standard output and error; runs whose output was captured long ago have ended."""
+    old = [folder for folder in _outputs(settings) if folder.stat().st_mtime < before.timestamp()]
+    for folder in [] if dry_run else old:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+    return len(old)
+
+
+def _outputs(settings: Settings) -> Iterator[Path]:
+    return (Layout(settings.home).dagster_home / "storage").glob("*/compute_logs")
+
+
+def _letters(ledger: Ledger, before: datetime, *, dry_run: bool) -> int:
+    found = ledger.outbox.count_done(before)
+    if not dry_run:
+        ledger.outbox.forget_done(before)
+    return found
+
+
+def _strays(settings: Settings, now: datetime) -> int | None:
+    """Remove what killed jobs left in the lake; one that is away is swept another day."""
+    place, feeds = lake_of(settings), load_catalogue(settings.feeds, settings.marts).feeds
+    try:
+        return sum(len(sweep_partition(place, folder, now.timestamp())) for folder in lake_folders(place, feeds.values()))
+    except Fault:
+        return None

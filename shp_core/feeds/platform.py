@@ -61,11 +61,15 @@ LimitsSection: type[Strict] = create_model(
 
 
 class RetentionSection(Strict):
-    """How long artefacts are kept; `shp retention` takes away what is older."""
+    """How long things are kept; a running platform takes away what is older once a day, `shp retention` at once."""
 
     raw_days: int = Field(Retention().raw_days, ge=1, description="Bytes of deliveries: days since they last arrived.")
     artefact_days: int = Field(Retention().artefact_days, ge=1, description="Their text rows, clean rows and rejects: days.")
     keep: int = Field(Retention().keep, ge=1, description="So many of a partition's newest deliveries are kept whatever their age.")
+    run_days: int = Field(
+        Retention().run_days, ge=1, description="Dagster's runs, events and captured output: days; the last of each partition stays."
+    )
+    alert_days: int = Field(Retention().alert_days, ge=1, description="Messages that were delivered or given up: days.")
 
 
 class Profile(Strict):
@@ -81,7 +85,7 @@ class PlatformFile(Strict):
     profile: ProfileName = Field("prod", description="Which profile is in force.")
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
     calls: PolicyName = Field("standard", description=_CALLS)
-    retention: RetentionSection = Field(default_factory=RetentionSection, description="How long artefacts are kept.")
+    retention: RetentionSection = Field(default_factory=RetentionSection, description="How long things are kept.")
     alerts: AlertsSection = Field(default_factory=AlertsSection, description="Who is told of incidents (see docs/operations.md).")
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict, description="By name, what a profile sets differently.")
 
@@ -103,7 +107,7 @@ class PlatformFile(Strict):
         return POLICIES[self._profile(profile).calls or self.calls]
 
     def kept(self) -> Retention:
-        """How long artefacts are kept."""
+        """How long things are kept."""
         return Retention(**self.retention.model_dump())
 
     def _profile(self, profile: ProfileName | None) -> Profile:

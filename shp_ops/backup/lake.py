@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shp_core.feeds.model import Feed
-from shp_core.lake.place import Entry, Place
+from shp_core.lake.place import Place
+from shp_ops.lake_folders import lake_folders
 from shp_resources.lake.manifests import standing
-
-_ROOTS = ("lake", "curated")
-_PARTITION = "partition="
 
 
 def newest_arrival(place: Place, feeds: Iterable[Feed]) -> int:
@@ -22,19 +20,5 @@ def newest_arrival(place: Place, feeds: Iterable[Feed]) -> int:
     Raises:
         Fault: the lake failed.
     """
-    folders = [f"{root}/{path}" for feed in feeds if (path := _path(feed)) is not None for root in _ROOTS]
-    found = [_arrival(place, f"{folder}/{entry.name}") for folder in folders for entry in _partitions(place, folder)]
-    return max(found, default=0)
-
-
-def _partitions(place: Place, folder: str) -> list[Entry]:
-    return [entry for entry in place.entries(folder) if entry.is_folder and entry.name.startswith(_PARTITION)]
-
-
-def _arrival(place: Place, folder: str) -> int:
-    manifest = standing(place, folder)
-    return manifest.fence[0] if manifest is not None else 0
-
-
-def _path(feed: Feed) -> str | None:
-    return feed.sinks.lake.path if feed.sinks is not None and feed.sinks.lake is not None else None
+    found = (standing(place, folder) for folder in lake_folders(place, feeds))
+    return max((manifest.fence[0] for manifest in found if manifest is not None), default=0)

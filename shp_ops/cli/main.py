@@ -43,7 +43,7 @@ COMMANDS: dict[str, Entry] = {
     "backfill": Entry("shp_ops.cli.backfill", "backfill", "Fill what the sinks do not hold, as one Dagster backfill."),
     "waive": Entry("shp_ops.cli.waive", "waive", "Say that a partition will never come; nobody waits for it any more."),
     "incidents": Entry("shp_ops.cli.incidents", "incidents", "Show what is wrong now, and what was, by cause."),
-    "retention": Entry("shp_ops.cli.retention", "retention", "Take artefacts that nobody needs any more out of the store."),
+    "retention": Entry("shp_ops.cli.retention", "retention", "Take away what is old and needed by nothing."),
     "backup": Entry("shp_ops.cli.backup", "backup", "Copy ledger, tables and store into a folder, with checksums."),
     "restore": Entry("shp_ops.cli.backup", "restore", "Put a backup where no ledger is."),
     "doctor": Entry("shp_ops.cli.doctor", "doctor", "Look at everything the platform needs; say what is wrong and how to mend it."),

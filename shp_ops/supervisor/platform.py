@@ -17,6 +17,7 @@ from shp_core.errors import Fault, ShpError, UsageError
 from shp_core.healing.faults import Evidence
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor import guardian, prepare, probes, services
+from shp_ops.supervisor.daily import Daily
 from shp_ops.supervisor.feed_files import FeedFiles
 from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
@@ -52,6 +53,7 @@ class Platform:
     ) -> None:
         self._settings, self._wanted_port, self._tell, self._hadoop = settings, port, tell, hadoop
         self._layout, self._feed_files = Layout(settings.home), FeedFiles(settings, tell)
+        self._daily = Daily(self._layout, self._environment, settings.home)
         self._asked, self._ready = threading.Event(), threading.Event()
         self._parts: list[Tended] = []
         self._mark = uuid4().hex
@@ -257,6 +259,8 @@ class Platform:
     def _watch(self) -> None:
         while not self._asked.wait(_LOOK_SECONDS):
             now = time.monotonic()
+            with suppress(OSError):  # a full disk; retention is tried again at the next look
+                self._daily.look()
             changed = [part.tend(now) for part in self._parts]
             if any(changed):
                 self._try_to_save()
@@ -299,6 +303,7 @@ class Platform:
     def _stop(self) -> None:
         if self._lock is None:
             return
+        self._daily.stop()
         for name in ("watchdog", "daemon", "web", "runs", "code", *reversed(HADOOP)):
             self._stop_part(name)
         forget_cluster(self._settings)

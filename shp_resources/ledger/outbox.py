@@ -136,6 +136,17 @@ class Outbox:
         with self._transactions.begin() as connection:
             return connection.execute(old.values(given_up_at=now)).rowcount
 
+    def count_done(self, before: datetime) -> int:
+        """How many letters were delivered or given up, and written before that."""
+        query = sa.select(sa.func.count()).select_from(alerts).where(~_WAITS, alerts.c.made_at < before)
+        with self._transactions.begin() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def forget_done(self, before: datetime) -> None:
+        """Remove letters that were delivered or given up, and written before that; what was told of which incident stays known."""
+        with self._transactions.begin() as connection:
+            connection.execute(sa.delete(alerts).where(~_WAITS, alerts.c.made_at < before))
+
     def waiting(self) -> list[Waiting]:
         """What is not delivered yet, by destination."""
         columns = (alerts.c.destination, sa.func.count(), sa.func.min(alerts.c.made_at), sa.func.max(alerts.c.tries))
