@@ -13,6 +13,7 @@ from shp_core.codes import Code
 from shp_core.drift.diagnose import diagnose
 from shp_core.drift.words import told
 from shp_core.errors import Fault, Refusal
+from shp_resources.earlier import earlier_values
 from shp_resources.tops import tops_of
 
 SHAPES = frozenset({Code.SHEET_MISSING, Code.HEADER_MISSING, Code.COLUMN_MISSING, Code.COLUMN_UNKNOWN, Code.COLUMN_RETYPED})
@@ -38,9 +39,10 @@ def _explained(work: Work, delivery: str, refusal: Refusal) -> Refusal:
     contract, outside = work.kit.contract, work.outside
     try:
         tops = tops_of(outside.store.require_raw(delivery), outside.limits, csv=contract.csv is not None)
+        known = earlier_values(outside.ledger, outside.store, contract)
     except (Refusal, Fault):
         return refusal  # the first words are true enough
-    drift = diagnose(contract, tops)
+    drift = diagnose(contract, tops, known)
     words = told(drift)
     if not words:
         return refusal

@@ -27,6 +27,7 @@ from shp_core.healing.faults import FaultKind
 from shp_core.states import HELD_STATES
 from shp_ops.installation import catalogue_of, looked_at, require_feed
 from shp_resources.durable import sync
+from shp_resources.earlier import earlier_values
 from shp_resources.ledger import Ledger
 from shp_resources.settings import Settings
 from shp_resources.store import Store
@@ -153,7 +154,8 @@ def _diagnosed(settings: Settings, model: Feed, kept: Path) -> Drift:
     contract = compile_contract(model)
     limits = load_platform(settings.platform_file).intake_limits()
     try:
-        return diagnose(contract, tops_of(kept, limits, csv=contract.csv is not None))
+        known = earlier_values(Ledger(settings.ledger_dsn), Store(settings.store), contract)
+        return diagnose(contract, tops_of(kept, limits, csv=contract.csv is not None), known)
     except Refusal:
         return Drift()
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shp_core.drift.tops import SheetTop, Tops
+from shp_core.drift.tops import TOP_ROWS, SheetTop, Tops
 from shp_core.limits import Limits
 from shp_resources.inspection import Inspector
 
 
 def tops_of(path: Path, limits: Limits, *, csv: bool = False) -> list[SheetTop]:
-    """Read the first rows of every visible sheet; what needs as long as reading all of it.
+    """Read the first rows of every visible sheet of a file that was found sound, and no more.
 
     Args:
         path: a delivery's bytes as they are kept.
@@ -26,5 +26,5 @@ def tops_of(path: Path, limits: Limits, *, csv: bool = False) -> list[SheetTop]:
     """
     tops = Tops()
     with Inspector(limits) as inspector:
-        told = inspector.look(path, tops.hear, csv=csv)
+        told = inspector.look(path, tops.hear, csv=csv, top=TOP_ROWS)
     return tops.of([sheet["name"] for sheet in told if not sheet["hidden"]])

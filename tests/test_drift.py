@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shp_core.drift.diagnose import Change, diagnose
+from shp_core.drift.earlier import alike, earlier
 from shp_core.drift.names import likeness, nearly_equal
 from shp_core.drift.tops import TOP_ROWS, SheetTop, Tops
 from shp_core.drift.words import remedy, sentence, told
@@ -59,6 +60,33 @@ def test_two_that_could_be_meant_are_left_to_a_person() -> None:
     assert found == [("missing", "Day", None), ("added", "Day a", None), ("added", "Day b", None)]
     place = [*renamed(Day="Day a"), "Day b"]
     assert changes(top(place, (*HEADER, "Day"))) == [("renamed", "Day", "Day a"), ("added", "Day b", None)], "its place tells"
+
+
+SEEN = {"Region": earlier([("s", ("AT", "DE", "FR")[number % 3]) for number in range(60)])}
+
+
+def test_values_that_were_there_before_tell_which_column_it_is() -> None:
+    """A text column of quite another name could only be mapped by hand, though it holds the very regions of last week."""
+    header = ("Order ID", "Colour", "Amount", "Day", "Remark", "Gebiet")
+    content = ("Order ID", None, "Amount", "Day", "Remark", "Region")
+    assert changes(top(header, content)) == [("missing", "Region", None), ("added", "Colour", None), ("added", "Gebiet", None)]
+    found = diagnose(contract(), [top(header, content)], SEEN).findings
+    assert [(str(one.change), one.column, one.found) for one in found[:2]] == [("renamed", "Region", "Gebiet"), ("added", "Colour", None)]
+
+
+def test_values_that_were_never_there_speak_against_a_name() -> None:
+    """A new column in the old one's place would be loaded as the regions, for months."""
+    header = ("Order ID", "Area", "Amount", "Day", "Remark")
+    words = ("Order ID", None, "Amount", "Day", "Remark")
+    assert [one.change for one in diagnose(contract(), [top(header, words)], SEEN).findings] == [Change.MISSING, Change.ADDED]
+
+
+def test_codes_that_never_repeat_are_known_by_their_look() -> None:
+    """Every delivery brings new numbers, and a column of them would be like none."""
+    before = earlier([("s", f"INV-2026-{number:05}") for number in range(50)])
+    assert alike(before, [("s", "INV-2027-99999")]) == 0.75
+    assert alike(before, [("s", "inv-2026-00001")]) == 1.0
+    assert alike(before, [("s", "Vienna")]) == alike(before, []) == 0.0
 
 
 def test_a_missing_column_a_new_one_and_another_order() -> None:

@@ -57,6 +57,18 @@ def test_one_process_serves_many_files(good: Path) -> None:
         assert forks(looks) == []
 
 
+def test_a_look_at_the_top_reads_no_further(slow: Path, tmp_path: Path) -> None:
+    """To name what changed in the header of a large file would take as long as reading it: ten seconds."""
+    rows: list[int] = []
+    sheets = RawWorkbook([RawSheet(header_row("a") + text_row(2, "x") + text_row(9, "y"), "One"), RawSheet(header_row("b"), "Two")])
+    with Inspector(Limits()) as looks:
+        (found,) = looks.look(slow, lambda sheet, row, *_: rows.append(row), top=5)
+        assert (found["rows"], sorted(set(rows))) == (5, [1, 2, 3, 4, 5])
+        told: list[tuple[str, int, str | None]] = []
+        looks.look(sheets.write(tmp_path / "two.xlsx"), lambda sheet, row, column, kind, text: told.append((sheet, row, text)), top=2)
+        assert told == [("One", 1, "a"), ("One", 2, "x"), ("Two", 1, "b")]
+
+
 def test_a_refusal_does_not_touch_the_next_file(good: Path, tmp_path: Path) -> None:
     """The answer about a file would depend on the file before it."""
     bad = raw(tmp_path / "bad.xlsx", header_row("a") + '<row r="2"><c t="b"><v>x</v></c></row>')

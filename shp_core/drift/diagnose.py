@@ -5,13 +5,14 @@ Must not live here: the text of feed files (`patch`), sentences (`words`), and w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.drift.columns import ENOUGH_CELLS, SheetColumn, fitting, matched
+from shp_core.drift.earlier import Earlier
 from shp_core.drift.names import NEARLY_EQUAL, likeness
 from shp_core.drift.tops import SheetTop
 from shp_core.proposing.decide import Answers, ProposedColumn, decide, questions
@@ -82,12 +83,13 @@ class _Place:
     known: float = 0.0
 
 
-def diagnose(contract: Contract, tops: Sequence[SheetTop]) -> Drift:
+def diagnose(contract: Contract, tops: Sequence[SheetTop], known: Mapping[str, Earlier] | None = None) -> Drift:
     """Tell what changed in a delivery.
 
     Args:
         contract: what was agreed.
         tops: the tops of the visible sheets, in the order of the workbook.
+        known: what columns held in earlier deliveries, by the contract's header.
 
     Returns:
         The findings; none where nothing changed, or where nothing of the contract is recognised.
@@ -97,7 +99,7 @@ def diagnose(contract: Contract, tops: Sequence[SheetTop]) -> Drift:
     place = agreed if agreed is not None and agreed.known >= _KNOWN_SHARE else _elsewhere(contract, tops, own)
     if place is None:
         return Drift()
-    return Drift((*_moved(contract, own, place), *_columns(contract, place)))
+    return Drift((*_moved(contract, own, place), *_columns(contract, place, known)))
 
 
 def _own_sheet(contract: Contract, tops: Sequence[SheetTop]) -> SheetTop | None:
@@ -134,13 +136,13 @@ def _moved(contract: Contract, own: SheetTop | None, place: _Place) -> Iterator[
         yield Finding(Change.HEADER_MOVED, found=place.row)
 
 
-def _columns(contract: Contract, place: _Place) -> Iterator[Finding]:
+def _columns(contract: Contract, place: _Place, earlier: Mapping[str, Earlier] | None) -> Iterator[Finding]:
     header = place.header
     present = {column.header: title for column in contract.columns for title in (column.header, *column.aliases) if title in header}
     known = {*present.values(), *contract.ignored, ""}
     unknown = [_sheet_column(place, position) for position, text in enumerate(header) if text not in known]
     missing = [column for column in contract.columns if column.header not in present]
-    renamed = matched(contract, missing, unknown)
+    renamed = matched(contract, missing, unknown, earlier)
     for column in missing:
         if column.header in renamed:
             new = renamed[column.header]

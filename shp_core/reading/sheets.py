@@ -7,6 +7,7 @@ fastest; this is the plain reference. Standard library only, Python 3.8 syntax.
 # ruff: noqa: B905 (Python 3.8 knows no `zip(strict=)`)
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Optional
 
@@ -76,7 +77,31 @@ def read_sheets(path: Path, limits: Limits, hear: Hear | None = None, fast: Fast
             yield count
 
 
-def read_csv_sheet(path: Path, form: CsvForm, limits: Limits, hear: Hear | None = None) -> SheetCount:
+def read_tops(path: Path, limits: Limits, hear: Hear, top: int) -> Iterator[SheetCount]:
+    """Read the first rows of every worksheet of a workbook, as `read_sheets` reads them, and no more.
+
+    Args:
+        path: the private copy of a workbook that was read before.
+        limits: what is accepted.
+        hear: who wants to see the rows.
+        top: so many rows of each sheet that hold something.
+
+    Yields:
+        The counts of what was read of one sheet after the other.
+
+    Raises:
+        Unreadable: the workbook is refused, with a code.
+        OSError: the copy cannot be read.
+    """
+    with open_container(path, limits) as container:
+        workbook = read_package(container, limits)
+        cells = _cells(container, workbook, limits)
+        for sheet in workbook.sheets:
+            rows = sheet_rows(events(container.pieces(sheet.part), sheet.part, limits), sheet.part, cells, limits)
+            yield _count(sheet, islice(filter(_says_something, rows), top), hear)
+
+
+def read_csv_sheet(path: Path, form: CsvForm, limits: Limits, hear: Hear | None = None, top: int | None = None) -> SheetCount:
     """Read a CSV file as the one sheet that it is; nothing is known of its header, so no row is ragged.
 
     Args:
@@ -84,6 +109,7 @@ def read_csv_sheet(path: Path, form: CsvForm, limits: Limits, hear: Hear | None 
         form: how it is spelled.
         limits: what is accepted.
         hear: who wants to see the rows.
+        top: no more than so many rows that hold something; None: all.
 
     Raises:
         Unreadable: the file is refused, with a code.
@@ -91,7 +117,8 @@ def read_csv_sheet(path: Path, form: CsvForm, limits: Limits, hear: Hear | None 
     """
     check_size(path, limits)
     with path.open("rb") as file:
-        return _count(Sheet(SHEET, False, ""), csv_rows(file, form, None, limits), hear)
+        rows = csv_rows(file, form, None, limits)
+        return _count(Sheet(SHEET, False, ""), rows if top is None else islice(filter(_says_something, rows), top), hear)
 
 
 def _cells(container: Container, workbook: Workbook, limits: Limits) -> Cells:

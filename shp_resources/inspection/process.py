@@ -4,8 +4,8 @@ Starting Python costs more than reading a small file. So this process starts onc
 reader needs when the first large file comes), and forks for every job; it never opens a file itself. Each fork reads one file
 under limits of its own and ends, so nothing that one file does can reach the next one, and two runs give the same answers.
 
-A job is one packet: JSON (`path`, `limits`, `cells`, `csv`: whether it is a CSV file), and the writing end of a pipe,
-into which the fork writes lines
+A job is one packet: JSON (`path`, `limits`, `cells`, `csv`: whether it is a CSV file, `top`: how many rows of each sheet, or
+null), and the writing end of a pipe, into which the fork writes lines
 
     ["rows", "sheet", 7, [[1, "s", "text"], …]]   some cells of a row, if `cells` is wanted
     ["sheet", {"name": …}]                        a sheet is read to its end; of a CSV file with `csv`, its guessed form
@@ -21,7 +21,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,7 @@ from shp_core.reading.csvguess import GUESSED, guess
 from shp_core.reading.csvtext import load_codec
 from shp_core.reading.package import Sheet
 from shp_core.reading.reference import SheetRow
-from shp_core.reading.sheets import Fast, SheetCount, read_csv_sheet, read_sheets
+from shp_core.reading.sheets import Fast, Hear, SheetCount, read_csv_sheet, read_sheets, read_tops
 from shp_core.reading.textrow import ABSENT
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main(parent: int) -> None:
             if not packet:
                 return
             job = json.loads(packet)
-            job["library"] = _library(_path(job))
+            job["library"] = _library(_path(job)) if job["top"] is None else None
             channel.send(json.dumps({"status": _forked(channel, job, descriptors[0])}).encode())
 
 
@@ -128,13 +128,19 @@ def _read(path: Path, limits: Limits, job: dict[str, Any], tell: Callable[[Any],
     hear = (lambda sheet, row: _tell_cells(sheet, row, tell)) if job["cells"] else None
     if job["csv"]:
         form = guess(path, limits)
-        tell(["sheet", {**_told(read_csv_sheet(path, form, limits, hear)), "csv": asdict(form)}])
+        tell(["sheet", {**_told(read_csv_sheet(path, form, limits, hear, job["top"])), "csv": asdict(form)}])
         return 1
     count = 0
-    for sheet in read_sheets(path, limits, hear, _fast(limits, job["library"])):
+    for sheet in _sheets(path, limits, hear, job):
         tell(["sheet", _told(sheet)])
         count += 1
     return count
+
+
+def _sheets(path: Path, limits: Limits, hear: Hear | None, job: dict[str, Any]) -> Iterator[SheetCount]:
+    if hear is not None and job["top"] is not None:
+        return read_tops(path, limits, hear, job["top"])
+    return read_sheets(path, limits, hear, _fast(limits, job["library"]))
 
 
 def _fast(limits: Limits, library: Library | None) -> Fast | None:

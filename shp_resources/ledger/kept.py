@@ -31,6 +31,18 @@ class Deliveries:
         with self._transactions.begin() as connection:
             return [Delivered(row.feed, row.partition, row.delivery, row.last) for row in connection.execute(query)]
 
+    def newest_held(self, feed: str, limit: int) -> list[str]:
+        """The deliveries of a feed that sinks hold, those first that were published last.
+
+        Args:
+            feed: feed.
+            limit: at most so many.
+        """
+        held = sa.select(publications.c.delivery).join(sinks, sinks.c.publication == publications.c.number)
+        query = held.where(publications.c.feed == feed, publications.c.delivery != "").group_by(publications.c.delivery)
+        with self._transactions.begin() as connection:
+            return list(connection.execute(query.order_by(sa.func.max(publications.c.number).desc()).limit(limit)).scalars())
+
     def needed(self) -> set[str]:
         """What a sink holds or is to hold, what a partition's state is about, what its newest arrival brought, what is worked on."""
         newest = sa.select(sa.func.max(arrivals.c.number)).group_by(arrivals.c.feed, arrivals.c.partition)

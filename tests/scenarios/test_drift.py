@@ -51,6 +51,20 @@ def test_a_renamed_and_a_new_column(ward: Ward) -> None:
     assert ward.platform.state("b") == ("published", None), "the old spelling is good, too"
 
 
+def test_a_column_is_known_by_what_earlier_files_held(ward: Ward) -> None:
+    """A sender who calls a column quite otherwise, and adds another, would leave it to a person to find out which is which."""
+    platform = ward.platform
+    platform.feed_file("orders", ORDERS.replace(", in: [AT, DE, FR]", ""))
+    platform.drop("a.xlsx", [order(number, ("AT", "DE", "FR")[number % 3], contact=None) for number in range(1, 13)])
+    ward.look("arrivals")
+    lines = [(number, f"hue {number}", "2026-03-01", 10.5, None, ("AT", "DE", "FR")[number % 3]) for number in range(13, 25)]
+    platform.drop("b.xlsx", lines, header=("Order", "Farbe", "Day", "Amount", "Contact", "Staat"))
+    ward.look("arrivals")
+    assert "'Country' seems to be called 'Staat' now; 'Farbe' is new" in (platform.record("b").message or "")
+    told, _ = proposal(platform.settings, "orders", "b")
+    assert any("Staat" in str(line) for line in told), "and so it is proposed"
+
+
 def test_a_header_that_moved(ward: Ward) -> None:
     """A title that somebody sets above the table would stop a feed."""
     lines = [(), ("Orders of November",), HEADER, *LINES]
