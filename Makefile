@@ -16,7 +16,7 @@ setup: $(STAMP)  ## make .venv, install the pinned packages, compile the fast re
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "SHP needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,hadoop,hive,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,hadoop,hive,s3,sftp,dev]'
 	$(BIN)/python -m shp_core.reading.scan.build
 	touch $@
 

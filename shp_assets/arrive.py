@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from shp_assets.kit import FeedKit
@@ -10,7 +10,7 @@ from shp_core.codes import Code
 from shp_core.errors import Refusal
 from shp_core.partitions import file_key, partition_key, unplaced_key
 from shp_core.states import State
-from shp_resources.landing import Seen, path_of
+from shp_resources.landing import Seen, lies_there, path_of, printable
 from shp_resources.ledger import Arrival, KeyTaken, Ledger, PartitionRecord, SeenSource, Source
 
 BEFORE_A_RUN = (Code.NO_PARTITION, Code.AMBIGUOUS_PARTITION)
@@ -35,14 +35,15 @@ class Arrived:
         return self.refusal is None or self.refusal.code is not Code.NO_PARTITION
 
 
-def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str) -> Arrived:
+def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str, there: Callable[[Source], bool] = lies_there) -> Arrived:
     """Note in the ledger that a file arrived; a file no run can take up is held with the reason.
 
     Args:
         ledger: the ledger.
         kit: the feed.
         seen: the file as it lies there.
-        via: who saw it (`sensor`, `ingest`).
+        via: who saw it (`sensor`, `ingest`, `fallback`).
+        there: whether another source that was seen before is still there.
     """
     with ledger.transaction():  # an arrival that is to be held is never seen as one that waits for a run
         try:
@@ -51,7 +52,8 @@ def arrive(ledger: Ledger, kit: FeedKit, seen: Seen, via: str) -> Arrived:
             return _hold(ledger, ledger.arrivals.record(kit.name, _unplaced(seen.source), seen.source, via), unplaced)
         arrival = _record(ledger, kit, partition, seen.source, via)
         _clear_unplaced(ledger, kit, seen.source)
-        rival = rival_of(kit, partition, seen.source, ledger.arrivals.known_sources(kit.name).values()) if _one_file_a_day(kit) else None
+        known = ledger.arrivals.known_sources(kit.name).values() if _one_file_a_day(kit) else ()
+        rival = rival_of(kit, partition, seen.source, known, there)
         if rival is not None:
             return _hold(ledger, arrival, _ambiguous(partition, seen.source, rival.source))
         _release(ledger, arrival)
@@ -70,7 +72,33 @@ def place_of(kit: FeedKit, source: Source) -> str:
     return partition
 
 
-def rival_of(kit: FeedKit, partition: str, source: Source, known: Iterable[SeenSource]) -> SeenSource | None:
+def is_free(
+    kit: FeedKit, file: Seen, known: Mapping[str, SeenSource], record: PartitionRecord, there: Callable[[Source], bool] = lies_there
+) -> bool:
+    """Whether a file was held without having been opened, and need not be: it has a place now, or its rival is gone.
+
+    Args:
+        kit: the feed.
+        file: the file as it lies there.
+        known: the feed's sources as they were last seen.
+        record: where its partition stands.
+        there: whether another source that was seen before is still there.
+    """
+    unopened = record.code in BEFORE_A_RUN and _has_place(kit, file)
+    return unopened and rival_of(kit, record.partition, file.source, known.values(), there) is None
+
+
+def _has_place(kit: FeedKit, file: Seen) -> bool:
+    try:
+        place_of(kit, file.source)
+    except Refusal:
+        return False
+    return True
+
+
+def rival_of(
+    kit: FeedKit, partition: str, source: Source, known: Iterable[SeenSource], there: Callable[[Source], bool] = lies_there
+) -> SeenSource | None:
     """A file of another name that is still there and stands for the same period, where that is not allowed.
 
     Args:
@@ -78,9 +106,10 @@ def rival_of(kit: FeedKit, partition: str, source: Source, known: Iterable[SeenS
         partition: the period.
         source: the file.
         known: the feed's sources as they were last seen.
+        there: whether one of them is still there.
     """
     others = (seen for seen in known if seen.partition == partition and seen.source.name != source.name)
-    return next((seen for seen in others if _one_file_a_day(kit) and path_of(seen.source.uri).is_file()), None)
+    return next((seen for seen in others if _one_file_a_day(kit) and there(seen.source)), None)
 
 
 def _one_file_a_day(kit: FeedKit) -> bool:
@@ -101,8 +130,9 @@ def _record(ledger: Ledger, kit: FeedKit, partition: str, source: Source, via: s
 
 
 def _name(source: Source) -> str:
-    """The file's name with every byte of it; the ledger's is for people."""
-    return path_of(source.uri).name
+    """The file's name with every byte of it; the ledger's is for people, or the one that another source's file stands for."""
+    name = path_of(source.uri).name
+    return name if printable(name) == source.name else source.name
 
 
 def _unplaced(source: Source) -> str:

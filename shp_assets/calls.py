@@ -91,10 +91,11 @@ def patiently(patience: Patience, sleep: Callable[[float], None], chance: Callab
     """
 
     def pause(state: RetryCallState) -> float:
-        return patience.backoff.pause(state.attempt_number, chance())
+        error = state.outcome.exception() if state.outcome else None
+        return max(patience.backoff.pause(state.attempt_number, chance()), _asked_to_wait(error))
 
     tries = Retrying(
-        retry=retry_if_exception(_passes),
+        retry=retry_if_exception(lambda error: _passes(error, patience)),
         stop=stop_after_attempt(patience.tries) | stop_after_delay(patience.seconds),
         wait=pause,
         sleep=sleep,
@@ -103,8 +104,13 @@ def patiently(patience: Patience, sleep: Callable[[float], None], chance: Callab
     return tries(do)
 
 
-def _passes(error: BaseException) -> bool:
-    return isinstance(error, Fault) and error.code is Code.TRANSIENT
+def _passes(error: BaseException, patience: Patience) -> bool:
+    """Whether a failure passes within a call: one that asks for a longer pause is a re-drive's business."""
+    return isinstance(error, Fault) and error.code is Code.TRANSIENT and _asked_to_wait(error) <= patience.seconds
+
+
+def _asked_to_wait(error: BaseException | None) -> float:
+    return (error.evidence.retry_after or 0.0) if isinstance(error, Fault) else 0.0
 
 
 @dataclass

@@ -36,6 +36,8 @@ def take_up_dropped(work: Work) -> None:
 
 
 def _lying_there(work: Work) -> list[Seen]:
+    if work.kit.feed.source.uri is not None:
+        return []  # what the sensor `remotes` saw counts
     try:
         return look(work.outside.settings.landing / work.kit.name, work.kit.feed.source.match)
     except Fault as fault:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shp_assets.kit import FeedKit
-from shp_assets.work import GAP
+from shp_assets.provenance import GAP
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.gaps import MEANINGS, Why, gap

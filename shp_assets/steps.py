@@ -21,14 +21,16 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
 from shp_core.contract.validate import validate
 from shp_core.errors import Fault, Refusal
+from shp_core.feeds.origin import Origin
 from shp_core.healing.backoff import POLICIES
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources import ledger
 from shp_resources.intake import Copied, private_copy
-from shp_resources.landing import path_of
+from shp_resources.landing import is_local, path_of
 from shp_resources.outside import Outside
 from shp_resources.reading_room import reading
+from shp_resources.sources.download import Download, download
 from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
 
@@ -88,10 +90,21 @@ def keep_bytes(work: Work) -> Kept:
         return Kept(arrival.delivery, kept.stat().st_size, name)
     if arrival.source is None:
         raise Fault(Code.ARTEFACT_DAMAGED, "The bytes of an earlier delivery are gone.", Evidence("store", text="no source"))
-    path = path_of(arrival.source.uri)
-    copied = called(work, "store", lambda: _copy(work.outside, path))
+    uri = arrival.source.uri
+    copied = called(work, "store", lambda: _copy(work.outside, path_of(uri))) if is_local(uri) else _fetch(work, Origin(uri))
     work.name_delivery(copied.sha256, copied.size)
     return Kept(copied.sha256, copied.size, name)
+
+
+def _fetch(work: Work, origin: Origin) -> Copied:
+    """Take a private copy of what lies elsewhere; a download that breaks off is gone on with by the next try, or the next run."""
+    outside, source = work.outside, work.outside.source(origin)
+    into = Download.of(outside.settings.home / "downloads", f"{work.kit.name}/{work.partition}/{origin.uri}")
+    seconds = outside.settings.sources.fetch_seconds
+    path = called(work, source.system, lambda: download(source, origin.uri, into, outside.limits, seconds))
+    copied = called(work, "store", lambda: _copy(outside, path))
+    into.drop()
+    return copied
 
 
 def called(work: Work, system: str, do: Callable[[], T]) -> T:
@@ -160,7 +173,8 @@ def publish_delivery(work: Work) -> tuple[Publication, Outcome, Summary]:
     afresh = work.fills_a_gap
 
     def publish() -> Outcome:
-        return outside.warehouse.publish(work.kit.target, publication, artefacts.clean(), artefacts.rejects(), afresh=afresh)
+        rows, rejects = artefacts.clean(), artefacts.rejects()
+        return outside.warehouse.publish(work.kit.target, publication, rows, rejects, afresh=afresh, instead_of=work.stands_for)
 
     outcome = called(work, SINK, publish)
     outside.ledger.publications.confirm(

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from shp_assets.alone import ends_before
 from shp_assets.kit import FeedKit
+from shp_assets.provenance import GAP, flags_after, stood_in
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary
@@ -22,8 +23,7 @@ from shp_core.healing.cause import breaker_names
 from shp_core.healing.decide import DAY, READER_ENDS, FaultSeen, History, Verdict, decide, treatment_of
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State
-from shp_resources.ledger import ETL, LAKE, REDRIVE, STALE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
-from shp_resources.ledger.expected import STANDS_IN
+from shp_resources.ledger import ETL, LAKE, REDRIVE, Arrival, Attempt, Holder, PartitionRecord, StaleState, process_alive
 from shp_resources.ledger.lake import BEHIND
 from shp_resources.outside import Outside
 from shp_resources.warehouse import Outcome
@@ -33,9 +33,6 @@ BY_HAND = "ui"
 
 INGEST = "ingest"
 """Who asked for a run of `shp ingest`."""
-
-GAP = "gap"
-"""The flag of a partition that a sink was seen not to hold, with the reason; it goes when the sink is written again."""
 
 _TRIES = 5
 
@@ -171,15 +168,16 @@ class Work:
             if self.publishes:
                 self._move(self._begin_of_run)  # whatever a run that gave way made of the state meanwhile
                 to, beside = (State.PARKED, held) if held else (state, {"cause": None})
-                self._move(
-                    lambda record: self._end_of_run(record, to, {"rows": rows, **self._fresh(record), **self._judged(delivery), **beside})
-                )
+                self._move(lambda record: self._end_of_run(record, to, {"rows": rows, **self._fresh(record, delivery), **beside}))
 
-    def _fresh(self, record: PartitionRecord) -> dict[str, Any]:
-        """What a partition is no more once it is published."""
-        flags = {name: value for name, value in record.flags.items() if name not in (STALE, GAP, STANDS_IN)}
-        reconciled = {"reconciled_at": self.outside.clock.now().isoformat()} if STANDS_IN in record.flags else {}
-        return {"flags": {**flags, **reconciled}}
+    @property
+    def stands_for(self) -> str | None:
+        """The fallback whose rows the source's own take the place of now, None where there is none."""
+        return stood_in(self.outside.ledger.partitions.get(*self.key), self.arrival)
+
+    def _fresh(self, record: PartitionRecord, delivery: str) -> dict[str, Any]:
+        """What is set beside the state of a partition that is published."""
+        return {"flags": flags_after(record, self.arrival, delivery, self.outside.clock.now()), **self._judged(delivery)}
 
     def until_the_lake_follows(self, changed: bool) -> dict[str, Any]:
         """What is set beside the state of a partition that only the warehouse holds yet; nothing when the lake does, or there is none.

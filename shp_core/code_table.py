@@ -185,6 +185,17 @@ TABLE: dict[Code, CodeInfo] = {
     Code.SOURCE_MISSING: _file(
         FaultKind.SOURCE_MISSING, "The file is not there; send it (again).", "The file went away before it was copied."
     ),
+    Code.SOURCE_UNREACHABLE: _file(
+        FaultKind.SOURCE_DOWN,
+        "The place your files come from does not answer; bring it back.",
+        "The system that a feed's `source.uri` or a fallback names does not answer; what was published stays.",
+    ),
+    Code.SOURCE_REFUSED: _file(
+        FaultKind.SOURCE_DOWN,
+        "The place your files come from lets nobody in; give the agreed reader its rights back.",
+        "The source answers and refuses (login, rights, certificate, host key, or an answer without a length); "
+        "credentials are SHP_SOURCE_… in the environment.",
+    ),
     Code.LATE: _file(
         FaultKind.SOURCE_MISSING,
         "The file is late; send it, or say that it will never come.",

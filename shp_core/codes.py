@@ -91,6 +91,8 @@ class Code(StrEnum):
     VOLUME_OUT_OF_RANGE = "volume_out_of_range"
     # deliveries
     SOURCE_MISSING = "source_missing"
+    SOURCE_UNREACHABLE = "source_unreachable"
+    SOURCE_REFUSED = "source_refused"
     LATE = "late"
     UNUSUALLY_LATE = "unusually_late"
     STILL_MOVING = "still_moving"

@@ -27,6 +27,10 @@ PLATFORM: dict[Code, str] = {
 PERSON: dict[Code, str] = {
     Code.LATE: "Ask the sender. If the file will never come: `shp waive FEED PARTITION --why REASON`.",
     Code.UNUSUALLY_LATE: "Nothing yet; there is time to ask the sender.",
+    Code.SOURCE_UNREACHABLE: "Bring the place back that `shp status` names, or correct `source.uri` in the feed file. A feed may name "
+    "`fallbacks`.",
+    Code.SOURCE_REFUSED: "Correct the credentials of the source (`SHP_SOURCE_…`), or give the reader its rights there; the message "
+    "says what it refused.",
     Code.TABLE_MISMATCH: "`shp feeds migrate FEED` prints what would have to change; or take the change of the feed file back, or give "
     "the feed another table.",
     Code.SINK_UNREACHABLE: "Bring the system back that `shp status` names.",

@@ -113,7 +113,7 @@ def _let_the_clock_tick(before: os.stat_result) -> None:
 def _temporary(into: Path) -> Iterator[tuple[Path, int]]:
     """A new file in the folder, gone again unless it was renamed."""
     partial = into / f".partial-{os.getpid()}-{secrets.token_hex(8)}"
-    with _store():
+    with stored():
         into.mkdir(parents=True, exist_ok=True)
         file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -125,7 +125,7 @@ def _temporary(into: Path) -> Iterator[tuple[Path, int]]:
 
 
 @contextmanager
-def _store() -> Iterator[None]:
+def stored() -> Iterator[None]:
     """Whatever the file system says in here, it says about the store."""
     try:
         yield
@@ -143,8 +143,8 @@ def _copy(source: Path, descriptor: int, file: int, limits: Limits) -> tuple[str
             message = f"{shown(source.name)}: the limit source_bytes = {limits.source_bytes} is reached"
             raise Refusal(Code.LIMIT_REACHED, message, {"limit": "source_bytes", "value": limits.source_bytes})
         digest.update(piece)
-        with _store():
-            _write(file, piece)
+        with stored():
+            write_all(file, piece)
     return digest.hexdigest(), size
 
 
@@ -156,7 +156,8 @@ def _read(source: Path, descriptor: int) -> bytes:
         raise Fault(Code.SOURCE_MISSING, message, _evidence("landing", error)) from error
 
 
-def _write(file: int, piece: bytes) -> None:
+def write_all(file: int, piece: bytes) -> None:
+    """Write all of it to a file's descriptor."""
     view = memoryview(piece)
     while view:
         view = view[os.write(file, view) :]
@@ -179,7 +180,7 @@ def _mark(status: os.stat_result) -> tuple[int, ...]:
 
 def _publish(partial: Path, file: int, copy: Path) -> None:
     """Put the copy on the disk and give it its name."""
-    with _store():
+    with stored():
         os.fsync(file)
         copy.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(copy)

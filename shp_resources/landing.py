@@ -52,7 +52,7 @@ def look(folder: Path, match: str) -> list[Seen]:
         Fault: `source_missing`, the folder is not there; or what the operating system says.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if _is_delivery(entry, match))
+        names = sorted(entry.name for entry in os.scandir(folder) if is_delivery(entry.name, match))
     except FileNotFoundError as error:
         evidence = Evidence(system="landing", errno=error.errno, text="FileNotFoundError: no landing folder")
         missing = f"The landing folder {printable(str(folder))} is not there."
@@ -78,6 +78,26 @@ def sight(path: Path) -> Seen:
     return Seen(source, quiet, stat.S_ISREG(status.st_mode))
 
 
+def lies_there(source: Source) -> bool:
+    """Whether a source is a file of this machine that is there."""
+    return is_local(source.uri) and path_of(source.uri).is_file()
+
+
+def is_local(uri: str) -> bool:
+    """Whether an address is of this machine."""
+    return uri.startswith("file://")
+
+
+def is_delivery(name: str, match: str) -> bool:
+    """Whether a name is that of a delivery: it matches, and is no hidden file and none that a spreadsheet program leaves.
+
+    Args:
+        name: file name.
+        match: the feed's file name pattern.
+    """
+    return fnmatchcase(name.lower(), match.lower()) and not name.startswith((".", "~$"))
+
+
 def readable(source: Source) -> bool:
     """Whether a source is there and this process may read it."""
     return os.access(path_of(source.uri), os.R_OK)
@@ -97,10 +117,6 @@ def printable(name: str) -> str:
     """A file name for tables, logs and messages: what is no printable text is shown as an escape."""
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
     return shown.encode("utf-8", "backslashreplace").decode()
-
-
-def _is_delivery(entry: os.DirEntry[str], match: str) -> bool:
-    return fnmatchcase(entry.name.lower(), match.lower()) and not entry.name.startswith((".", "~$"))
 
 
 def _see(path: Path) -> Iterator[Seen]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from shp_core.clock import Clock
+from shp_core.feeds.origin import Origin
 from shp_core.feeds.platform import load_platform
 from shp_core.healing.backoff import POLICIES, Patience
 from shp_core.lake.place import Place
@@ -21,6 +22,8 @@ from shp_resources.ledger import Ledger
 from shp_resources.reader import WorkbookReader
 from shp_resources.rehearsal import Rehearsal, parse
 from shp_resources.settings import Settings
+from shp_resources.sources.opening import open_source
+from shp_resources.sources.protocol import RemoteSource
 from shp_resources.spool import Spool
 from shp_resources.store import Store
 from shp_resources.system_clock import SystemClock
@@ -41,6 +44,7 @@ def outside_of(settings: Settings, *, pooled: bool = False) -> Outside:
         UsageError: `shp.yaml` has errors.
     """
     file = load_platform(settings.platform_file)
+    settings = replace(settings, sources=replace(settings.sources, **file.sources.model_dump()))
     return Outside(settings, pooled, file.intake_limits(), patience=file.patience(), faults=rehearsal_of(settings))
 
 
@@ -84,6 +88,10 @@ class Outside:
     def lake(self) -> Place:
         """Where text rows and clean rows lie as files: HDFS, or a local folder that stands in; asked anew, for a platform may start one."""
         return lake_of(self.settings)
+
+    def source(self, origin: Origin, match: str = "*") -> RemoteSource:
+        """A remote source; see `open_source`."""
+        return open_source(origin, self.settings.sources, match)
 
     @cached_property
     def spool(self) -> Spool:

@@ -16,6 +16,7 @@ from dotenv import dotenv_values, find_dotenv
 from shp_core.codes import Code
 from shp_core.errors import UsageError
 from shp_resources.alerts.settings import AlertSettings, alert_settings, is_alert_variable
+from shp_resources.sources.settings import SourceSettings, source_variables
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
 
@@ -41,6 +42,7 @@ class Settings:
         hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
         hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
+        sources: credentials of remote sources (`SHP_SOURCE_…`).
         alerts: the mail server and the webhooks (`SMTP_SERVER` and its companions, `SHP_WEBHOOK_<NAME>`).
     """
 
@@ -60,6 +62,7 @@ class Settings:
     hadoop_home: Path | None = None
     hadoop_conf: Path | None = None
     hadoop_cache: Path = field(default=Path("cache/hadoop"))
+    sources: SourceSettings = field(default_factory=SourceSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @classmethod
@@ -99,6 +102,7 @@ class Settings:
             hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
             hadoop_conf=Path(values["HADOOP_CONF_DIR"]) if "HADOOP_CONF_DIR" in values else None,
             hadoop_cache=path("SHP_HADOOP_CACHE", place / "cache" / "hadoop"),
+            sources=SourceSettings(source_variables(values, lambda name: _secret(values, name))),
             alerts=alert_settings(values, lambda name: _secret(values, name)),
         )
 

@@ -11,11 +11,11 @@ from itertools import islice
 
 import dagster as dg
 
-from shp_assets.arrive import BEFORE_A_RUN, arrive, place_of, rival_of
+from shp_assets.arrive import arrive, is_free
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_core.codes import Code
-from shp_core.errors import Fault, Refusal, ShpError
+from shp_core.errors import Fault, ShpError
 from shp_core.states import State
 from shp_resources.landing import Seen, look, readable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
@@ -65,6 +65,8 @@ def arrivals_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
 
 def _take_up(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside) -> list[str]:
     """Note new and changed files of a feed as arrivals; returns what a reader of the tick should know."""
+    if kit.feed.source.uri is not None:
+        return []  # the sensor `remotes` looks there, at a pace of its own
     try:
         seen = look(outside.settings.landing / kit.name, kit.feed.source.match)
     except Fault as fault:  # one feed's folder never stops the others
@@ -103,30 +105,16 @@ def _news(kit: FeedKit, outside: Outside, seen: list[Seen]) -> Iterator[Seen]:
             yield file
             continue
         record = held.get(before.partition)
-        if record is not None and _is_free(kit, file, known, record):
+        if record is not None and is_free(kit, file, known, record):
             yield file
         elif record is not None and _is_back(file, before, record):
             _move(outside, record, State.ARRIVED)
-
-
-def _is_free(kit: FeedKit, file: Seen, known: Mapping[str, SeenSource], record: PartitionRecord) -> bool:
-    """Whether a file was held without having been opened, and need not be: it has a place now, or its rival is gone."""
-    unopened = record.code in BEFORE_A_RUN and _has_place(kit, file)
-    return unopened and rival_of(kit, record.partition, file.source, known.values()) is None
 
 
 def _is_back(file: Seen, before: SeenSource, record: PartitionRecord) -> bool:
     """Whether a file that could not be copied can be now."""
     waits = record.code in _BY_THE_SOURCE and record.arrival == before.arrival
     return waits and file.quiet and readable(file.source)
-
-
-def _has_place(kit: FeedKit, file: Seen) -> bool:
-    try:
-        place_of(kit, file.source)
-    except Refusal:
-        return False
-    return True
 
 
 def _requests(context: dg.SensorEvaluationContext, kits: Collection[FeedKit], outside: Outside) -> list[dg.RunRequest]:

@@ -18,6 +18,7 @@ from shp_sensors.lost_runs import lost_runs_sensor
 from shp_sensors.marts import marts_sensor
 from shp_sensors.recovery import recovery_sensor
 from shp_sensors.redrives import redrives_sensor
+from shp_sensors.remotes import remotes_sensor
 
 _OVER_FEEDS = (
     arrivals_sensor,
@@ -29,6 +30,7 @@ _OVER_FEEDS = (
     lost_runs_sensor,
     recovery_sensor,
     redrives_sensor,
+    remotes_sensor,
 )
 
 

@@ -10,8 +10,10 @@ import dagster as dg
 
 from shp_assets.kit import FeedKit
 from shp_assets.proof import prove
+from shp_assets.remote import try_source
 from shp_core.errors import Fault
 from shp_core.healing.breaker import Admission, Breaker, admission, answered, failed, probing, succeeded
+from shp_core.healing.cause import is_source
 from shp_resources.lake.settings import HDFS, YARN, try_lake, try_yarn
 from shp_resources.ledger import Kept
 from shp_resources.outside import Outside
@@ -96,6 +98,8 @@ def _small_call(kits: Mapping[str, FeedKit], outside: Outside, name: str) -> Non
             outside.warehouse.try_out(kits[feed].target if feed in kits else None)
         elif system == YARN:
             try_yarn(outside.settings)
+        elif is_source(name):
+            try_source(outside, kits, name)
         elif system in (HDFS, "lake"):
             try_lake(outside.lake)
         else:

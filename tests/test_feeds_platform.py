@@ -93,7 +93,8 @@ colour: {}
         "shp.yaml: profiles.stage: must be 'dev', 'test' or 'prod', not 'stage'.",
         "shp.yaml: profiles.dev.limits: must be a mapping of keys to values, not ['a'].",
         "shp.yaml: profle: is not a known key here; did you mean `profile`?",
-        "shp.yaml: colour: is not a known key here; remove it, or write one of profile, limits, calls, retention, alerts, profiles.",
+        "shp.yaml: colour: is not a known key here; remove it, or write one of profile, limits, calls, retention, sources, alerts, "
+        "profiles.",
     ]
 
 

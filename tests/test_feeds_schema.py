@@ -100,14 +100,14 @@ def test_every_key_and_every_limit_stands_on_the_page() -> None:
 def test_the_examples_on_the_page_work(tmp_path: Path) -> None:
     """What people copy from the page is valid."""
     examples = [(text, yaml.safe_load(text)) for text in re.findall(r"```yaml\n(.*?)```", feeds_page(), re.DOTALL)]
-    assert len(examples) == 5
+    assert len(examples) == 6
     for folder, key in (("feeds", "feed"), ("marts", "mart")):
         (tmp_path / folder).mkdir()
         for text, data in examples:
             if key in data:
                 (tmp_path / folder / f"{data[key]}.yaml").write_text(text, encoding="utf-8")
     catalogue = load_catalogue(tmp_path / "feeds", tmp_path / "marts").require_sound()
-    assert (list(catalogue.feeds), list(catalogue.marts)) == (["stock", "tills", "visits"], ["stock_by_warehouse"])
+    assert (list(catalogue.feeds), list(catalogue.marts)) == (["prices", "stock", "tills", "visits"], ["stock_by_warehouse"])
     (tmp_path / "shp.yaml").write_text(examples[-1][0], encoding="utf-8")
     assert load_platform(tmp_path / "shp.yaml").intake_limits().source_bytes == 64 << 20
 

@@ -35,7 +35,8 @@ def test_every_sensor_runs_by_default_and_every_asset_is_somebodys(tmp_path: Pat
     """A started platform would do nothing, or nobody would know whom to ask about a table."""
     graph = describe(of_repository(tmp_path))
     assert {name: sensor["default"] for name, sensor in graph["sensors"].items()} == dict.fromkeys(
-        ("arrivals", "feed_files", "gaps", "inventory", "lake", "lateness", "lost_runs", "marts", "recovery", "redrives"), "RUNNING"
+        ("arrivals", "feed_files", "gaps", "inventory", "lake", "lateness", "lost_runs", "marts", "recovery", "redrives", "remotes"),
+        "RUNNING",
     )
     assert all(asset["owners"] and asset["described"] and asset["group"] and asset["kinds"] for asset in graph["assets"].values())
     assert all(asset["columns"] for key, asset in graph["assets"].items() if not key.startswith(("raw/", "feeds/")))

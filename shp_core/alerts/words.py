@@ -26,6 +26,8 @@ _PROBES = "It keeps and checks what arrives, asks from time to time whether the 
 DOING: dict[FaultKind, str] = {
     FaultKind.TRANSIENT: "It has tried again with growing pauses, and does so once a day from now on.",
     FaultKind.SOURCE_MISSING: "It goes on looking for the file, and takes it as soon as it comes.",
+    FaultKind.SOURCE_DOWN: "It asks from time to time whether the source is back, tries the fallbacks that the feed names, and leaves the "
+    "last good rows where they are.",
     FaultKind.SINK_DOWN: _PROBES,
     FaultKind.SINK_REFUSED: _PROBES,
     FaultKind.DATA_BREACH: _KEPT,

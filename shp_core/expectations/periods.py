@@ -52,6 +52,13 @@ def following(by: str, begin: date) -> date:
     return begin + timedelta(days=7 if by == "week" else 1)
 
 
+def spelled(spec: Partition, begin: date | datetime) -> str:
+    """A period as a feed writes it in file names; an hour in the feed's time zone, or in UTC where it says the offset."""
+    if isinstance(begin, datetime):
+        begin = begin.astimezone(UTC if "%z" in spec.form else spec.zone)
+    return begin.strftime(spec.form)
+
+
 def key_of(begin: date | datetime) -> str:
     """The partition key of a period.
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 PolicyName = Literal["standard", "patient", "none"]
 """Policies of tries within a call, as `shp_core.healing.backoff` has them."""
+
+DURATION = r"^[1-9]\d{0,5}(s|m|h|d)$"
+"""How a stretch of time is written: `90s`, `5m`, `24h`, `2d`."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Strict(BaseModel):
@@ -37,6 +42,11 @@ def require_name(value: str, problem: str | None) -> str:
     """
     tell_all([problem])
     return value
+
+
+def duration_of(text: str) -> timedelta:
+    """The stretch of time that a text of the form `DURATION` says."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def day_of(value: object) -> date:

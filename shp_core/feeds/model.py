@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from shp_core.feeds.base import PolicyName, Strict, require_name, tell_all
 from shp_core.feeds.column import Column, ColumnType, Transform, column_name
 from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
+from shp_core.feeds.origin import PERIOD
 from shp_core.feeds.partition import Calendar, Partition
 from shp_core.feeds.source import Source
 
@@ -153,8 +154,15 @@ class Feed(Strict):
         if not used:
             raise ValueError("`columns` needs at least one column that is not ignored")
         problems = [*_header_problems(self.columns), *_name_problems(used), *_key_problems(self.key, used), self._table_problem()]
-        tell_all([*problems, *self._csv_problems()])
+        tell_all([*problems, *self._csv_problems(), *self._origin_problems()])
         return self
+
+    def _origin_problems(self) -> Iterator[str]:
+        for origin in self.source.origins:
+            if origin.by_period and not self.partition.by_period:
+                yield f"`{PERIOD}` in {origin.uri!r} is for feeds by period; write the file's address, or `partition: {{by: day, …}}`"
+            if self.partition.by_period and not origin.is_folder and not origin.by_period:
+                yield f"{origin.uri!r} is one file, and the feed is by {self.partition.by}; write `{PERIOD}` where the period stands"
 
     def _csv_problems(self) -> Iterator[str]:
         for header, column in self.columns.items() if self.source.format == "csv" else ():

@@ -72,6 +72,15 @@ class RetentionSection(Strict):
     alert_days: int = Field(Retention().alert_days, ge=1, description="Messages that were delivered or given up: days.")
 
 
+class SourcesSection(Strict):
+    """How long remote sources may take, in seconds."""
+
+    connect_seconds: float = Field(10.0, gt=0, le=600, description="Until a connection is made.")
+    read_seconds: float = Field(30.0, gt=0, le=3600, description="Between two pieces of an answer.")
+    look_seconds: float = Field(15.0, gt=0, le=25, description="A look at a source, from which nothing is fetched.")
+    fetch_seconds: float = Field(1800.0, gt=0, le=86_400, description="One file; what has come is gone on with at the next try.")
+
+
 class Profile(Strict):
     """What one profile sets; it goes before what stands at the top level."""
 
@@ -86,6 +95,7 @@ class PlatformFile(Strict):
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Limits of the intake.")
     calls: PolicyName = Field("standard", description=_CALLS)
     retention: RetentionSection = Field(default_factory=RetentionSection, description="How long things are kept.")
+    sources: SourcesSection = Field(default_factory=SourcesSection, description="How long remote sources may take.")
     alerts: AlertsSection = Field(default_factory=AlertsSection, description="Who is told of incidents (see docs/operations.md).")
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict, description="By name, what a profile sets differently.")
 

@@ -13,11 +13,15 @@ from shp_core.feeds.alerting import AlertsSection, RouteSection
 from shp_core.feeds.column import ONLY_FOR, Column
 from shp_core.feeds.marts import Mart, Month
 from shp_core.feeds.model import Calendar, Feed, LakeSink, Numbers, Partition, Rules, Sinks, Source, Targets, WarehouseSink
-from shp_core.feeds.platform import PlatformFile, Profile, limit_meanings
+from shp_core.feeds.platform import PlatformFile, Profile, SourcesSection, limit_meanings
+from shp_core.feeds.source import Fallback, Snapshot
+from shp_core.feeds.sources_page import SOURCES
 from shp_core.limits import GIB, KIB, MIB, Limits
 
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("source", Source),
+    ("source.fallbacks", Fallback),
+    ("source.fallbacks.snapshot", Snapshot),
     ("partition", Partition),
     ("partition.calendar", Calendar),
     ("numbers", Numbers),
@@ -46,6 +50,7 @@ def feeds_page() -> str:
         page.COLUMNS,
         *(f"### `{name}`\n\n{_table(model)}" for name, model in _SECTIONS),
         page.TIME,
+        SOURCES,
         page.CSV,
         page.WHOLE,
         "## Marts\n",
@@ -61,6 +66,8 @@ def feeds_page() -> str:
         _table(RouteSection),
         "A profile:\n",
         _table(Profile),
+        "`sources`:\n",
+        _table(SourcesSection),
         "Limits of the intake:\n",
         _limits_table(),
     ]

@@ -15,10 +15,23 @@ GUARDED = frozenset({"warehouse", "store", "hdfs", "yarn", "lake"})
 The ledger has none: where it is away, nobody could look at it.
 """
 
+SOURCES = frozenset({"http", "s3", "sftp", "webhdfs"})
+"""Kinds of remote sources: each place of a kind (`http@files.example.com`) is a system of its own, with its own breaker."""
+
 _OF_ONE_FEED = frozenset({"42501", "3F000"})
 """SQLSTATEs that speak of one feed's tables, not of the whole database."""
 
-_OF_A_SYSTEM = (FaultKind.SINK_DOWN, FaultKind.SINK_REFUSED)
+_OF_A_SYSTEM = (FaultKind.SINK_DOWN, FaultKind.SINK_REFUSED, FaultKind.SOURCE_DOWN)
+
+
+def kind_of(system: str) -> str:
+    """The kind of an outside system: what stands before the place of a remote source, else the system itself."""
+    return system.partition("@")[0]
+
+
+def is_source(system: str) -> bool:
+    """Whether an outside system, or a breaker of that name, is a remote source."""
+    return "@" in system and kind_of(system) in SOURCES
 
 
 def breaker_name(system: str, feed: str, evidence: Evidence | None = None) -> str | None:
@@ -29,6 +42,8 @@ def breaker_name(system: str, feed: str, evidence: Evidence | None = None) -> st
         feed: feed whose call failed.
         evidence: what was seen; says whether only this feed is concerned.
     """
+    if is_source(system):
+        return system
     if system not in GUARDED:
         return None
     return f"{system}/{feed}" if evidence and evidence.sqlstate in _OF_ONE_FEED else system
@@ -36,6 +51,8 @@ def breaker_name(system: str, feed: str, evidence: Evidence | None = None) -> st
 
 def breaker_names(system: str, feed: str) -> tuple[str, ...]:
     """Every breaker that stands before a feed's calls of a system."""
+    if is_source(system):
+        return (system,)
     return (system, f"{system}/{feed}") if system in GUARDED else ()
 
 

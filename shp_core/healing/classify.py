@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shp_core.codes import Code
+from shp_core.healing.cause import SOURCES, kind_of
 from shp_core.healing.faults import Evidence
 
 
@@ -21,7 +22,7 @@ class Rule:
 
     Args:
         code: what the failure is called.
-        systems: the outside systems it is about.
+        systems: the outside systems it is about; of remote sources, their kinds.
         sqlstates: whole SQLSTATEs, or two-character classes of them.
         errnos: operating system error numbers.
         http: HTTP status codes.
@@ -36,7 +37,7 @@ class Rule:
     def matches(self, evidence: Evidence) -> bool:
         """Whether this row names the failure."""
         named = evidence.errno in self.errnos or evidence.http_status in self.http
-        return evidence.system in self.systems and (named or self._sqlstate(evidence.sqlstate))
+        return kind_of(evidence.system) in self.systems and (named or self._sqlstate(evidence.sqlstate))
 
     def _sqlstate(self, sqlstate: str | None) -> bool:
         return sqlstate is not None and (sqlstate in self.sqlstates or sqlstate[:2] in self.sqlstates)
@@ -58,6 +59,7 @@ _AWAY_ERRNOS = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno
 _BREAKING_ERRNOS = _PASSING_ERRNOS | {errno.EPIPE, errno.ECONNABORTED}
 _PASSING_HTTP = {408, 429, 500, 502, 503, 504}
 _REFUSING_HTTP = {401, 403, 407, 507}
+_REMOTE = " ".join(sorted(SOURCES))
 
 
 def _rule(code: Code, systems: str, *, sqlstates: Iterable[str] = (), errnos: Iterable[int] = (), http: Iterable[int] = ()) -> Rule:
@@ -79,6 +81,10 @@ TABLE: tuple[Rule, ...] = (
     _rule(Code.SINK_REFUSED, "hdfs yarn lake", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "hdfs yarn hive lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
     _rule(Code.SINK_REFUSED, "hdfs yarn", http=_REFUSING_HTTP),
+    _rule(Code.SOURCE_MISSING, _REMOTE, errnos={errno.ENOENT}, http={404, 410}),
+    _rule(Code.SOURCE_UNREACHABLE, _REMOTE, errnos=_AWAY_ERRNOS),
+    _rule(Code.SOURCE_REFUSED, _REMOTE, errnos=_REFUSING_ERRNOS, http={400, 401, 403, 405, 406, 407, 451}),
+    _rule(Code.TRANSIENT, _REMOTE, errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP | {409, 412, 416, 423, 425}),
 )
 
 

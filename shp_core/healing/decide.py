@@ -8,7 +8,7 @@ Must not live here: what failures are called (`classify`), where verdicts are wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -123,6 +123,7 @@ _POISON = Treatment(Action.AT_ONCE, State.ARRIVED, _ALWAYS | {Arming.CONVERTER},
 TABLE: dict[FaultKind, Treatment] = {
     FaultKind.TRANSIENT: _PASSING,
     FaultKind.SOURCE_MISSING: _SOURCE,
+    FaultKind.SOURCE_DOWN: replace(_SINK, severity=Severity.WARNING),
     FaultKind.SINK_DOWN: _SINK,
     FaultKind.SINK_REFUSED: _SINK,
     FaultKind.DATA_BREACH: _REFUSED,
@@ -142,6 +143,7 @@ _READER_END = Treatment(Action.AT_ONCE, State.ARRIVED, _ALWAYS | {Arming.CONVERT
 BY_CODE: dict[Code, Treatment] = {
     **dict.fromkeys(sorted(READER_ENDS), _READER_END),
     Code.STILL_MOVING: _SOURCE,
+    Code.SOURCE_REFUSED: replace(_PASSING, breaker=Effect.NONE, telling=Telling.AT_ONCE),
     Code.TERMINATED: Treatment(Action.EXHAUSTED, State.EXHAUSTED, _ALWAYS),
     Code.SINKS_DIFFER: Treatment(
         Action.REDRIVE,
@@ -154,7 +156,8 @@ BY_CODE: dict[Code, Treatment] = {
 }
 """Codes that are treated otherwise than their kind.
 
-A moving file is waited for; what a person stopped stays stopped; sinks that differ are rebuilt.
+A moving file is waited for, and a source that lets nobody in is asked again; what a person stopped stays stopped; sinks
+that differ are rebuilt.
 """
 
 
@@ -234,9 +237,15 @@ def decide(fault: FaultSeen, history: History, waits_for: str | None, clock: Clo
         return Verdict(Action.QUARANTINE, State.QUARANTINED, fault.cause, None, treatment.severity)
     if waits_for is not None and treatment.breaker is not Effect.NONE:
         return Verdict(Action.PARK, State.PARKED, waits_for, None, Severity.CRITICAL)
-    due = now + timedelta(seconds=PAUSES.pause(history.redrives + 1, draw)) if treatment.budgeted else None
+    pause = max(PAUSES.pause(history.redrives + 1, draw), _asked_to_wait(fault))
+    due = now + timedelta(seconds=pause) if treatment.budgeted else None
     told = treatment.severity if treatment.telling is Telling.AT_ONCE else None
     return Verdict(treatment.action, treatment.state, fault.cause, due, told)
+
+
+def _asked_to_wait(fault: FaultSeen) -> float:
+    """How long the system asked to be left alone, in seconds; nobody may ask for more than the longest pause."""
+    return min((fault.evidence.retry_after or 0.0) if fault.evidence else 0.0, PAUSES.cap)
 
 
 def codes_armed_by(arming: Arming) -> frozenset[Code]:

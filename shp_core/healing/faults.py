@@ -11,6 +11,7 @@ class FaultKind(StrEnum):
 
     TRANSIENT = "transient"
     SOURCE_MISSING = "source_missing"
+    SOURCE_DOWN = "source_down"
     SINK_DOWN = "sink_down"
     SINK_REFUSED = "sink_refused"
     DATA_BREACH = "data_breach"
@@ -26,12 +27,14 @@ class Evidence:
     """What was seen of a failure in an outside system; bounded, without secrets and without personal data.
 
     Args:
-        system: which outside system (`warehouse`, `ledger`, `store`, `landing`, `reader`, `hdfs`, `yarn`, `lake`).
+        system: which outside system (`warehouse`, `ledger`, `store`, `landing`, `reader`, `hdfs`, `yarn`, `lake`);
+            of a remote source, its kind and its place (`http@host`, `s3@bucket`).
         sqlstate: five-character SQLSTATE, if a database said one.
         errno: operating system error number, if there was one.
         http_status: HTTP status code, if there was one.
         yarn_state: final state of a YARN application, if there was one.
         exit_code: exit status of a child process (negative: killed by that signal).
+        retry_after: how long it asked to be left alone, in seconds, if it did.
         text: the foreign error's class name and first words, at most 300 characters.
     """
 
@@ -41,6 +44,7 @@ class Evidence:
     http_status: int | None = None
     yarn_state: str | None = None
     exit_code: int | None = None
+    retry_after: float | None = None
     text: str = ""
 
     def as_dict(self) -> dict[str, object]:

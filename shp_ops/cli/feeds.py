@@ -21,8 +21,9 @@ feeds.add_command(new)
 
 
 _CHECK_HELP = """
-Exit code 0: all are sound.
+Exit code 0: all are sound, and with --sources every address answers.
           1: some have errors; the others are in force.
+Example:  shp feeds check --sources
 """
 
 _SCHEMA_HELP = """
@@ -62,14 +63,16 @@ Example:  shp feeds accept sales sales_records_n7 --dry-run
 
 
 @feeds.command(cls=Taught, epilog=_CHECK_HELP)
+@click.option("--sources", is_flag=True, help="Also ask every address that a feed names (source.uri, fallbacks) what is there.")
 @with_output
-def check(desk: Desk) -> int:
+def check(desk: Desk, *, sources: bool) -> int:
     """Check all feed and mart files, and shp.yaml: every error of every file at once.
 
     Where there is no folder `feeds`, the examples that come with the package are checked, and it says so.
     """
     from shp_core.contract.compile import compile_contract
     from shp_ops.installation import catalogue_of, or_examples
+    from shp_ops.sources import ask
 
     settings = or_examples(desk.settings)
     catalogue = catalogue_of(settings)
@@ -78,12 +81,16 @@ def check(desk: Desk) -> int:
         {"feed": name, "table": f"warehouse.{feed.table}", "contract": compile_contract(feed).version}
         for name, feed in catalogue.feeds.items()
     ]
-    desk.answer({"ok": not errors, "folder": settings.feeds, "feeds": sound, "marts": list(catalogue.marts), "errors": errors})
+    asked = ask(settings, catalogue.feeds) if sources else []
+    silent = [one for one in asked if not one["ok"]]
+    found = {"feeds": sound, "marts": list(catalogue.marts), "errors": errors, **({"sources": asked} if sources else {})}
+    desk.answer({"ok": not errors and not silent, "folder": settings.feeds, **found})
     if settings.feeds != desk.settings.feeds:
         desk.say(f"{desk.settings.feeds} is missing; these are the examples that come with the package ({settings.feeds}):")
     if not desk.json:
         _tell_check(desk, sound, list(catalogue.marts), errors)
-    return 1 if errors else 0
+        _tell_sources(desk, asked)
+    return 1 if errors or silent else 0
 
 
 @feeds.command(cls=Taught, epilog=_SCHEMA_HELP)
@@ -182,6 +189,12 @@ def _tell_check(desk: Desk, sound: list[dict[str, str]], marts: list[str], error
         desk.say(f"--  {error}")
     if not sound:
         desk.say(f"No feed of {desk.settings.feeds} is in force.")
+
+
+def _tell_sources(desk: Desk, asked: list[dict[str, Any]]) -> None:
+    for one in asked:
+        what = f"{one['files']} files" if one["ok"] else f"{one['code']}: {one['message']}"
+        desk.say(f"{'ok' if one['ok'] else '--'}  {one['feed']}: {'fallback ' if one['fallback'] else ''}{one['uri']}: {what}")
 
 
 def _tell_explanation(desk: Desk, found: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from shp_core.errors import UsageError
 from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
@@ -18,30 +19,35 @@ Exit code 0: every file is a sound workbook or CSV file.
           2: the command itself failed.
 Example:  shp inspect ~/Downloads/november.xlsx
           shp inspect inbox --json --cells cells.jsonl
+          shp inspect https://files.example.com/prices.xlsx
 """
 
 
 @click.command(cls=Taught, epilog=_HELP)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
 @click.option("--cells", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write every cell to FILE, as JSON Lines.")
 @with_output
-def inspect(desk: Desk, paths: tuple[Path, ...], cells: Path | None) -> int:
+def inspect(desk: Desk, paths: tuple[str, ...], cells: Path | None) -> int:
     """Look into workbooks and CSV files: are they whole and harmless, and what do their sheets hold?
 
     Every sheet of every file is read, hidden ones too. Files called .csv or .tsv are read as such; how they are spelled
-    is found out from what they hold. Of a folder, all files in it and below it are looked at. No
-    feed is needed, nothing is loaded or kept.
+    is found out from what they hold. Of a folder, all files in it and below it are looked at. A file
+    elsewhere (https://, s3://, sftp://, hdfs://) is fetched first. No feed is needed, nothing is
+    loaded or kept.
     """
     from shp_core.feeds.platform import load_platform
     from shp_ops import inspect as looking
+    from shp_ops.sources import brought_here, is_remote
 
     limits = load_platform(desk.settings.platform_file).intake_limits()
-    files = looking.files_of(paths)
     refused, fault = 0, None
-    with looking.cells_file(cells, files) as out:
+    if cells is not None and any(map(is_remote, paths)):
+        raise UsageError("--cells is for files of this machine.", "Fetch the file, then name it here.")
+    with brought_here(desk.settings, paths, limits) as here, looking.cells_file(cells, files := looking.files_of(here)) as out:
+        named = {looking.shown_path(path): word for path, word in zip(here, paths, strict=True) if is_remote(word)}
         for inspected in looking.inspect(files, limits, cells=cells is not None):
             looking.keep_cells(inspected, out)
-            _tell(desk, inspected.document)
+            _tell(desk, {**inspected.document, "path": named.get(inspected.document["path"], inspected.document["path"])})
             refused += inspected.document["verdict"] != "ok"
             fault = fault or inspected.fault
     if fault is not None:

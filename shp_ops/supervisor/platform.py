@@ -248,7 +248,7 @@ class Platform:
     def _environment(self) -> Mapping[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name != "SHP_SCRATCH_STORAGE"}
         ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5"}
-        return inherited | python_path() | environment(self._settings, self.dsn) | ours
+        return inherited | python_path() | environment(self._settings, self.dsn) | self._settings.sources.as_environment() | ours
 
     def _watchdogs_environment(self) -> Mapping[str, str]:
         """It alone is told the passwords of mail and webhooks."""

@@ -34,7 +34,7 @@ class PartitionRecord:
         code: why it is held.
         message: why it is held, for people.
         rows: row counts of the delivery.
-        flags: `placeholder_of`, `reconciled_at`, `stale`.
+        flags: `placeholder_of`, `reconciled_at`, `stale`, `fallback`.
         contract_version: contract that judged the delivery.
         converter_version: converter that converted the delivery.
         next_attempt_at: when the next attempt is due.

@@ -25,7 +25,7 @@ class Reconciled:
     """A real delivery took the place of what stood in for it.
 
     Args:
-        source: the partition that stood in.
+        source: the partition that stood in, or the fallback.
         rows: rows that stood in, and rows that came.
         sums: the same two sums for each numeric column.
     """
@@ -54,16 +54,48 @@ def set_placeholders(cur: cursor, target: Target, wanted: Mapping[str, str]) -> 
     cur.executemany("INSERT INTO shp_pub.placeholders (feed, partition, source) VALUES (%s, %s, %s)", rows)
 
 
-def reconcile(cur: cursor, target: Target, partition: str) -> Reconciled | None:
-    """End what stood in for a partition that was published in this transaction; how the two differ, None where nothing did."""
+@dataclass(frozen=True)
+class Standing:
+    """Rows of a partition that came from a fallback.
+
+    Args:
+        source: where they came from.
+        sums: their number, and the sum of each numeric column.
+    """
+
+    source: str
+    sums: tuple[Any, ...]
+
+
+def standing(cur: cursor, target: Target, partition: str, source: str | None) -> Standing | None:
+    """What stands there before the source's own delivery is published in this transaction; None where no fallback stood in."""
+    if source is None or not table_columns(cur, ("warehouse", target.table))[0]:
+        return None
+    return Standing(source, _sums(cur, target, _numeric(target), partition))
+
+
+def reconcile(cur: cursor, target: Target, partition: str, stood: Standing | None = None) -> Reconciled | None:
+    """End what stood in for a partition that was published in this transaction; how the two differ, None where nothing did.
+
+    Args:
+        cur: the transaction.
+        target: the feed's tables.
+        partition: what was published.
+        stood: the rows of a fallback that stood there before.
+    """
     cur.execute("DELETE FROM shp_pub.placeholders WHERE feed = %s AND partition = %s RETURNING source", (target.feed, partition))
     row = cur.fetchone()
-    if row is None:
+    columns = _numeric(target)
+    lent = Standing(row[0], _sums(cur, target, columns, row[0])) if row is not None else stood
+    if lent is None:
         return None
-    columns = [column.name for column in target.contract.columns if column.type in _NUMERIC]
-    before, after = _sums(cur, target, columns, row[0]), _sums(cur, target, columns, partition)
-    sums = {name: (str(old), str(new)) for name, old, new in zip(columns, before[1:], after[1:], strict=True)}
-    return Reconciled(row[0], (before[0], after[0]), sums)
+    after = _sums(cur, target, columns, partition)
+    sums = {name: (str(old), str(new)) for name, old, new in zip(columns, lent.sums[1:], after[1:], strict=True)}
+    return Reconciled(lent.source, (lent.sums[0], after[0]), sums)
+
+
+def _numeric(target: Target) -> list[str]:
+    return [column.name for column in target.contract.columns if column.type in _NUMERIC]
 
 
 def _sums(cur: cursor, target: Target, columns: list[str], partition: str) -> tuple[Any, ...]:

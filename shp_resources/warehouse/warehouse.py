@@ -20,7 +20,7 @@ from shp_core.healing.faults import Evidence
 from shp_resources.database import make_engine, translate
 from shp_resources.warehouse import marts
 from shp_resources.warehouse.counts import content_now
-from shp_resources.warehouse.placeholders import reconcile, set_placeholders
+from shp_resources.warehouse.placeholders import reconcile, set_placeholders, standing
 from shp_resources.warehouse.publish import Outcome, Publication, publish, publish_beside, replace_rejects, take_fence
 from shp_resources.warehouse.readback import Held, read_back, row_digests
 from shp_resources.warehouse.records import Record, all_records
@@ -121,6 +121,7 @@ class Warehouse:
         rejects: Iterable[pa.RecordBatch],
         *,
         afresh: bool = False,
+        instead_of: str | None = None,
     ) -> Outcome:
         """Make the warehouse hold a publication, in one transaction.
 
@@ -130,6 +131,7 @@ class Warehouse:
             clean: clean rows: `_row`, the contract's columns, `_hash`; may be gone through twice.
             rejects: rejects: `row`, `reasons`, `kinds`, `texts`.
             afresh: write every row, also if this publication is on record: what stands there is known to be another.
+            instead_of: where the rows came from that stand there, if that was a fallback: the outcome tells how they differ.
 
         Raises:
             Fault: the database failed, or a newer arrival was published (`superseded`).
@@ -137,11 +139,13 @@ class Warehouse:
         """
         if target.contract.key and not afresh:
             with suppress(Closed), self._beside(target) as cur:
+                stood = standing(cur, target, publication.partition, instead_of)
                 outcome = publish_beside(cur, target, publication, clean, rejects)
-                return replace(outcome, reconciled=reconcile(cur, target, publication.partition))
+                return replace(outcome, reconciled=reconcile(cur, target, publication.partition, stood))
         with self._feed(target) as cur:
+            stood = standing(cur, target, publication.partition, instead_of)
             outcome = publish(cur, target, publication, clean, rejects, afresh=afresh)
-            return replace(outcome, reconciled=reconcile(cur, target, publication.partition))
+            return replace(outcome, reconciled=reconcile(cur, target, publication.partition, stood))
 
     def set_placeholders(self, target: Target, wanted: Mapping[str, str]) -> None:
         """Let these partitions stand in for late ones, and no others.

@@ -1,0 +1,67 @@
+"""`remotes`: is there a new or changed file at a remote source, or must a fallback give one?
+
+Each feed at its own pace, all that are due side by side and with deadlines: a slow source keeps no drop folder waiting and
+no other feed. When each is due next is the cursor; what was seen is the ledger's. Runs are `arrivals`' business.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import dagster as dg
+
+from shp_assets.kit import FeedKit
+from shp_assets.remote import Taken, look_round
+from shp_resources.outside import Outside
+
+INTERVAL_SECONDS = 5
+FEEDS_A_TICK = 16
+
+
+def remotes_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
+    """The sensor over the remote sources of all feeds."""
+    remote = {name: kit for name, kit in kits.items() if kit.feed.source.uri is not None}
+
+    @dg.sensor(
+        name="remotes",
+        description="A new or changed file at a remote source becomes an arrival; where there is none, a fallback's may.",
+        asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def remotes(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
+        if not remote:
+            return dg.SensorResult(skip_reason=dg.SkipReason("No feed has a remote source."))
+        now, due_at = outside.clock.now(), _read(context.cursor, remote)
+        due = sorted((name for name in remote if due_at.get(name, 0.0) <= now.timestamp()), key=lambda name: due_at.get(name, 0.0))
+        found = look_round(outside, [remote[name] for name in due[:FEEDS_A_TICK]])
+        for name, taken in found.items():
+            due_at[name] = _next(now, remote[name], taken)
+        notes = [note for taken in found.values() for note in taken.notes]
+        for note in notes:
+            context.log.info(note)
+        return dg.SensorResult(cursor=json.dumps(due_at), skip_reason=dg.SkipReason(_told(found, notes)))
+
+    return remotes
+
+
+def _read(cursor: str | None, remote: Mapping[str, FeedKit]) -> dict[str, float]:
+    """When each feed's source is due, seconds since 1970."""
+    try:
+        known = json.loads(cursor) if cursor else {}
+    except ValueError:
+        known = {}
+    return {name: float(at) for name, at in known.items() if name in remote}
+
+
+def _next(now: datetime, kit: FeedKit, taken: Taken) -> float:
+    """When a source is looked at again: at the feed's pace, unless it asked to be left alone for longer."""
+    asked = (taken.fault.evidence.retry_after or 0.0) if taken.fault else 0.0
+    return now.timestamp() + max(kit.feed.source.pace.total_seconds(), asked)
+
+
+def _told(found: Mapping[str, Taken], notes: list[str]) -> str:
+    arrived = [f"{name}/{partition}" for name, taken in found.items() for partition in taken.arrived]
+    if not found:
+        return "No source is due."
+    return "; ".join([f"{len(found)} sources were looked at, {len(arrived)} files arrived.", *notes])[:2000]
