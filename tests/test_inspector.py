@@ -7,7 +7,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -18,6 +22,8 @@ from shp_core.limits import MIB, Limits
 from shp_resources.inspection import Inspector, inspector, process
 from shp_resources.processes import wait_until
 from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, text_row
+
+T = TypeVar("T")
 
 GOOD = header_row("a") + text_row(2, "x")
 SOUND = [{"name": "Sheet1", "hidden": False, "rows": 2, "cells": 2, "error_cells": 0}]
@@ -47,6 +53,24 @@ def forks(looks: Inspector) -> list[psutil.Process]:
     """The readers at work."""
     assert looks._process is not None
     return psutil.Process(looks._process.pid).children()
+
+
+@contextmanager
+def as_soon_as_it_reads(looks: Inspector, act: Callable[[psutil.Process], T]) -> Iterator[list[T]]:
+    """Do something with the one reader of the block as soon as it is at work; what that gave is there after the block."""
+    with ThreadPoolExecutor(1) as watcher:
+        answer: list[T] = []
+        seen = watcher.submit(_the_one_reader, looks)
+        seen.add_done_callback(lambda found: answer.append(act(found.result())))
+        yield answer
+        seen.result()
+
+
+def _the_one_reader(looks: Inspector) -> psutil.Process:
+    found: list[psutil.Process] = []
+    wait_until(lambda: bool(found.extend(forks(looks)) or found), 20, 0.005)
+    (reader,) = found
+    return reader
 
 
 def test_one_process_serves_many_files(good: Path) -> None:
@@ -97,20 +121,11 @@ def test_processor_time_is_limited_for_each_file(good: Path, slow: Path) -> None
 
 def test_patience_ends_and_with_it_the_reader(good: Path, slow: Path) -> None:
     """A reader that stands still would hold up all files behind it."""
-    with Inspector(Limits(child_wait_seconds=0.5)) as looks:
-        found: list[int] = []
-
-        def has_reader() -> bool:
-            if looks._process is not None:
-                found.extend(fork.pid for fork in forks(looks))
-            return bool(found)
-
-        watcher = threading.Thread(target=wait_until, args=(has_reader, 20, 0.01))
-        watcher.start()
-        assert refused(looks, slow).details == {"limit": "child_wait_seconds", "value": 0.5}
-        watcher.join()
-        assert len(found) == 1
-        wait_until_gone(found[0])
+    with Inspector(Limits(child_wait_seconds=1.5)) as looks:
+        assert looks.look(good) == SOUND
+        with as_soon_as_it_reads(looks, lambda fork: fork.pid) as seen:
+            assert refused(looks, slow).details == {"limit": "child_wait_seconds", "value": 1.5}
+        wait_until_gone(*seen)
     with Inspector(Limits()) as looks:
         assert looks.look(good) == SOUND
 
@@ -127,9 +142,9 @@ def wait_until_gone(pid: int) -> None:
 def test_a_killed_reader_is_an_ordinary_refusal(good: Path, slow: Path, deadly: signal.Signals) -> None:
     """A reader that dies would take the answer about all other files with it."""
     with Inspector(Limits()) as looks:
-        killer = threading.Timer(0.5, lambda: [fork.send_signal(deadly) for fork in forks(looks)])
-        killer.start()
-        refusal = refused(looks, slow)
+        assert looks.look(good) == SOUND
+        with as_soon_as_it_reads(looks, lambda fork: fork.send_signal(deadly)):
+            refusal = refused(looks, slow)
         assert (refusal.code, refusal.details) == (Code.READER_CRASHED, {"exit_code": -deadly})
         assert looks.look(good) == SOUND
 
