@@ -39,7 +39,7 @@ test: setup  ## all tests that need only Python
 	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) and browser (need Chromium).'
 	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
-test-slow: setup  ## the largest workbooks that the format allows
+test-slow: setup  ## the largest workbooks that the format allows, the demo from an installed wheel
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 380 MB)

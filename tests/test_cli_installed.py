@@ -95,8 +95,9 @@ def test_every_command_can_be_asked_for_help(installed: Installed) -> None:
         assert installed.run(*words, "--help").returncode == 0, words
 
 
+@pytest.mark.slow
 def test_the_demo_runs_from_the_wheel_alone(installed: Installed) -> None:
-    """Whoever installs the package without a checkout could not even try it."""
+    """Whoever installs the package without a checkout could not even try it. CI runs it with all libraries installed afresh, too."""
     done = installed.run("demo", "--home", "h", "--json")
     assert done.returncode == 0, done.stderr[-2000:]
     document = json.loads(done.stdout)

@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from shp_core.healing.inventory import HEALED_OFTEN, INVENTORY, SILENT_FOR, Held, age, is_looked_after, recurring, recurs, silent, summary
 from shp_resources.rehearsal import Rehearsal, Rule
-from tests.scenarios.conftest import ward
 from tests.support.healing import Ward
-
-__all__ = ["ward"]
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = 24 * 3600
