@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor.parts import ServiceProcess
+from shp_ops.supervisor.scribe import Scribe
 from shp_resources.hdfs import Cluster
 from shp_resources.processes import MARK, free_port, sweep, wait_until
 from shp_resources.settings import Settings
@@ -36,7 +37,8 @@ def hadoop(home: Path) -> Iterator[Cluster]:
     machine.prepare(ports, lambda line: None)
     mark = f"bench-{os.getpid()}"
     parts = [
-        ServiceProcess(one, home / f"{one.name}.log", lambda: machine.environment({MARK: mark}), home) for one in machine.services(ports)
+        ServiceProcess(one, Scribe.over(home / f"{one.name}.log"), lambda: machine.environment({MARK: mark}), home)
+        for one in machine.services(ports)
     ]
     try:
         for part in parts:

@@ -11,7 +11,6 @@ lines it came through, never its message: foreign messages quote cells.
 from __future__ import annotations
 
 import errno
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -21,6 +20,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from shp_assets.dropped import take_up_dropped
 from shp_assets.kit import LAKE_LAYERS, SINKS_AGREE, FeedKit
 from shp_assets.lake_work import LakeWork
+from shp_assets.logged import log_path
 from shp_assets.work import BY_HAND, INGEST, Work
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
@@ -28,6 +28,7 @@ from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 from shp_resources.database import fault_behind
 from shp_resources.ledger import ELT, ETL
+from shp_resources.logs import path_of
 from shp_resources.outside import Outside
 from shp_resources.rehearsed import LAYERS
 from shp_resources.spool import Spooled
@@ -111,7 +112,9 @@ def told(context: Context, place: str, work: Work | None = None) -> Iterator[Non
     except Exception as error:  # noqa: BLE001 - boundary: a body must never die without a verdict
         fault = _storage_fault(error, place) or _out_of_memory(error, place)
         if fault is None:
-            context.log.error("Something that nobody named went wrong in %s:\n%s", place, _path_of(error))
+            path = path_of(error)
+            context.log.error("Something that nobody named went wrong in %s:\n%s", place, path)
+            log_path(work, place, path)
             fault = unnamed(error, place)
         _tell_ledger(context, work, fault)
         raise _failure(fault) from None  # its message may quote a cell
@@ -231,16 +234,6 @@ def _spool(work: Work, error: ShpError) -> None:
     seen = evidence.as_dict() if evidence else {}
     with suppress(OSError):  # Dagster's event log has the verdict, and `lost_runs` gives the partition back
         work.outside.spool.keep(Spooled(*work.key, work.run_id, work.via, work.publishes, str(error.code), error.message, seen, work.way))
-
-
-def _path_of(error: BaseException) -> str:
-    """The types and lines of an exception and of those it came from, without their messages."""
-    chain: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None and len(chain) < 5:
-        chain.append("".join(traceback.format_tb(cause.__traceback__)) + type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
-    return "\ncaused by\n".join(chain)
 
 
 def _via(run: dg.DagsterRun) -> str:

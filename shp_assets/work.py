@@ -6,6 +6,7 @@ Must not live here: the steps themselves (`steps`), and Dagster's events (`guard
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from typing import Any, ClassVar
 
 from shp_assets.alone import ends_before
 from shp_assets.kit import FeedKit
+from shp_assets.logged import log_step, log_verdict
 from shp_assets.provenance import GAP, flags_after, stood_in
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
-from shp_core.contract.summary import Summary
+from shp_core.contract.summary import Summary, row_counts
 from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.healing.cause import breaker_names
 from shp_core.healing.decide import DAY, READER_ENDS, FaultSeen, History, Verdict, decide, treatment_of
@@ -124,7 +126,9 @@ class Work:
             with ledger.transaction():
                 ledger.attempts.note_step(*self.key, self.attempt.run_id, name, self.way)
                 self._begin()
+            begun = time.monotonic()
             yield
+            log_step(self, name, time.monotonic() - begun)
 
     def _begin(self) -> None:
         """Show that a run is under way."""
@@ -245,7 +249,7 @@ class Work:
 
     def _end(self, error: ShpError, evidence: Evidence | None, verdict: Verdict) -> bool:
         """Write the verdict to this run's attempt; False when there is one already."""
-        return self.outside.ledger.attempts.end(
+        stands = self.outside.ledger.attempts.end(
             *self.key,
             self.run_id,
             str(verdict.state),
@@ -258,6 +262,9 @@ class Work:
             due_at=verdict.due,
             way=self.way,
         )
+        if stands:
+            log_verdict(self, error, str(verdict.action))
+        return stands
 
     def _hold(self, error: ShpError, verdict: Verdict, beside: Callable[[PartitionRecord], dict[str, Any]]) -> None:
         """Move the partition to where it waits, and tell people if the verdict says so."""
@@ -330,15 +337,3 @@ class Work:
                 if not left:
                     raise
         return None
-
-
-def row_counts(summary: Summary) -> dict[str, int]:
-    """The counts that programs rely on, but for what only the sink knows."""
-    return {
-        "read": summary.read,
-        "clean": summary.clean,
-        "rejected": summary.rejected,
-        "duplicate": summary.duplicate,
-        "blank": summary.blank,
-        "after_end": summary.after_end,
-    }

@@ -13,6 +13,7 @@ import dagster as dg
 from shp_assets.build import build_assets, build_kits
 from shp_core.errors import UsageError
 from shp_core.feeds.load import Catalogue, load_catalogue
+from shp_resources.logs import log_as_told
 from shp_resources.outside import Outside, outside_of
 from shp_resources.settings import Settings
 from shp_sensors.build import build_sensors
@@ -48,4 +49,5 @@ def _outside(settings: Settings) -> Outside:
         return Outside(settings, pooled=True)
 
 
+log_as_told()
 defs = load_definitions()

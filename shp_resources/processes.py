@@ -114,16 +114,16 @@ def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.0
 
 
 def spawn(
-    command: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path, dies_with_us: bool = True
+    command: Sequence[str | Path], log: Path | int, env: Mapping[str, str], cwd: Path, dies_with_us: bool = True
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, its output appended to a log file.
+    """Start a process in a session of its own, its output appended to a log file or written into a pipe.
 
     Its signals are at their defaults: a SIGINT that a shell's `&` left ignored would make Dagster deaf to SIGTERM. They
     wait while it is being made: a Ctrl-C is for us until then, and would make it say so in a traceback of its own.
 
     Args:
         command: program and arguments.
-        log: file for standard output and standard error.
+        log: file for standard output and standard error, or a descriptor, which stays open here.
         env: the whole environment.
         cwd: working directory.
         dies_with_us: send it SIGTERM when the thread that calls this ends, however it ends.
@@ -142,8 +142,7 @@ def spawn(
             if os.getppid() != parent:
                 os._exit(1)
 
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output, _signals_wait():
+    with _output(log) as output, _signals_wait():
         return subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -154,6 +153,16 @@ def spawn(
             start_new_session=True,
             preexec_fn=prepare,
         )
+
+
+@contextlib.contextmanager
+def _output(log: Path | int) -> Iterator[int]:
+    if isinstance(log, int):
+        yield log
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        yield output.fileno()
 
 
 @contextlib.contextmanager

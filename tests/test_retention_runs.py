@@ -13,6 +13,7 @@ import dagster as dg
 from shp_ops.retention import retention
 from shp_ops.supervisor.daily import Daily
 from shp_ops.supervisor.layout import Layout
+from shp_ops.supervisor.scribe import Scribe
 from tests.support.holders import REPOSITORY
 from tests.support.platforms import FEED, Platform, order
 from tests.support.postgres import rows
@@ -122,7 +123,9 @@ def daily(platform: Platform) -> str:
     """Let a day pass for the supervisor, and wait for what it does then; what that said."""
     layout = Layout(platform.settings.home)
     layout.run.mkdir(parents=True, exist_ok=True)
-    work = Daily(layout, lambda: {**os.environ, "PYTHONPATH": str(REPOSITORY)}, platform.settings.home)
+    work = Daily(
+        layout, Scribe.over(layout.log("retention")), lambda: {**os.environ, "PYTHONPATH": str(REPOSITORY)}, platform.settings.home
+    )
     assert not work.look(), "the first day has just begun"
     os.utime(layout.run / "retention", (OLD.timestamp(), OLD.timestamp()))
     assert work.look()

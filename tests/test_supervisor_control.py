@@ -71,7 +71,7 @@ def test_a_supervisor_that_dies_at_once_is_no_endless_wait(home: Home) -> None:
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (2, "service_failed")
     assert "before the platform was ready" in error["message"]
-    assert str(home.path / "logs" / "supervisor.log") in error["next"]
+    assert str(home.path / "run" / "supervisor.out") in error["next"]
 
 
 def test_ctrl_c_while_waiting_stops_what_was_started(slow: Home) -> None:

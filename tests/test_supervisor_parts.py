@@ -16,6 +16,7 @@ from shp_core.codes import Code
 from shp_core.errors import ShpError
 from shp_ops.supervisor import guardian
 from shp_ops.supervisor.parts import Backoff, ServiceProcess, Tended
+from shp_ops.supervisor.scribe import Scribe
 from shp_ops.supervisor.services import Service
 from shp_resources.processes import MARK, ProcessId, free_port, spawn, wait_until
 from tests.support.homes import Home
@@ -24,7 +25,7 @@ from tests.support.homes import Home
 def part(tmp_path: Path, script: str, port: int | None = None) -> ServiceProcess:
     """A shell script as a service."""
     service = Service("sample", ["sh", "-c", script], lambda since: None, port, grace=2.0)
-    return ServiceProcess(service, tmp_path / "sample.log", lambda: {"PATH": os.defpath}, tmp_path)
+    return ServiceProcess(service, Scribe.over(tmp_path / "sample.log"), lambda: {"PATH": os.defpath}, tmp_path)
 
 
 def tend_until(tended: Tended, restarts: int) -> None:
@@ -112,11 +113,12 @@ def test_the_workers_of_a_service_are_asked_to_end_too(tmp_path: Path) -> None:
     """Runs under way would be cut off at `shp down` without a word in their record."""
     script = "sh -c 'trap \"echo worker ends; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' & wait"
     service = Service("code", ["sh", "-c", script], lambda since: None, grace=5.0, with_workers=True)
-    process = ServiceProcess(service, tmp_path / "log", lambda: {"PATH": os.defpath}, tmp_path)
+    process = ServiceProcess(service, Scribe.over(tmp_path / "log"), lambda: {"PATH": os.defpath}, tmp_path)
     process.start()
-    assert wait_until(lambda: "ready" in (tmp_path / "log").read_text(), 10)
+    log = tmp_path / "log"
+    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), 10)
     process.stop()
-    assert wait_until(lambda: "worker ends" in (tmp_path / "log").read_text(), 10)
+    assert wait_until(lambda: "worker ends" in log.read_text(), 10)
 
 
 def test_the_guardian_ends_what_a_dead_supervisor_left(tmp_path: Path) -> None:

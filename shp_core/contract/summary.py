@@ -198,3 +198,15 @@ def _add_unforeseen(counts: dict[CheckName, dict[str, int]], rule: str, count: i
 def _most_frequent(summary: Summary) -> str:
     most = Counter(summary.failures).most_common(3)
     return ", ".join(f"{rule.replace(':', ' ')} ({count})" for rule, count in most)
+
+
+def row_counts(summary: Summary) -> dict[str, int]:
+    """The counts that programs rely on, but for what only the sink knows."""
+    return {
+        "read": summary.read,
+        "clean": summary.clean,
+        "rejected": summary.rejected,
+        "duplicate": summary.duplicate,
+        "blank": summary.blank,
+        "after_end": summary.after_end,
+    }

@@ -37,7 +37,9 @@ def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
     from shp_ops.ingest.files import files_of
     from shp_ops.ingest.run import ingest as run
     from shp_ops.installation import catalogue_of, require_feed
+    from shp_resources.logs import log_to_file
 
+    log_to_file(desk.settings, "ingest")
     catalogue = catalogue_of(desk.settings)
     model = require_feed(desk.settings, catalogue, feed)
     files = files_of(model, paths)

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("shp_ops.cli.platform", "up", "Start the platform and keep it running (--detach: in the background)."),
     "down": Entry("shp_ops.cli.platform", "down", "Stop the platform."),
     "status": Entry("shp_ops.cli.platform", "status", "Show whether the platform is up and healthy."),
+    "logs": Entry("shp_ops.cli.logs", "logs", "Show what the platform's processes have logged (-f: as it happens)."),
     "demo": Entry("shp_ops.cli.demo", "demo", "Load sample workbooks through a platform of its own, and prove what was loaded."),
     "ingest": Entry("shp_ops.cli.ingest", "ingest", "Deliver files to a feed and process them now."),
     "inspect": Entry("shp_ops.cli.inspect", "inspect", "Look into workbooks: sound or refused, what their sheets hold."),

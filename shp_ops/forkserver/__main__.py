@@ -5,6 +5,7 @@ python -m shp_ops.forkserver [MODULE]      MODULE holds the definitions of the c
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -26,8 +27,10 @@ def main(module: str) -> None:
     """
     from shp_ops.forkserver.version import Version
     from shp_ops.late_imports import importing
+    from shp_resources.logs import log_to_stderr
     from shp_resources.settings import Settings
 
+    log_to_stderr()
     settings = Settings.load()
     version = Version(settings, module)  # before the imports: a change during them is seen as one
     started = time.monotonic()
@@ -37,8 +40,8 @@ def main(module: str) -> None:
 
         import_everything(module)
     threads = len(list(Path("/proc/self/task").iterdir()))
-    sys.stderr.write(f"fork server ready after {time.monotonic() - started:.1f} s, version {version}, threads: {threads}\n")
-    sys.stderr.flush()
+    ready = "fork server ready after %.1f s, version %s, threads: %d"
+    logging.getLogger("shp.forkserver").info(ready, time.monotonic() - started, version, threads)
     ForkServer(settings, version).serve()
 
 

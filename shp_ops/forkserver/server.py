@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,10 +24,12 @@ from shp_ops.forkserver.code import code_of
 from shp_ops.forkserver.listener import become_new, hung_up, listen
 from shp_ops.forkserver.version import Version
 from shp_resources.fork_client import ForkClient, place_of, read_message
+from shp_resources.logs import about
 from shp_resources.processes import ProcessId, wait_until
 from shp_resources.settings import Settings
 from shp_resources.workers import Worker, Workers
 
+_log = logging.getLogger("shp.forkserver")
 _TICK_SECONDS = 1.0
 _REQUEST_SECONDS = 5.0
 _REPORT_SECONDS = 5.0
@@ -94,7 +95,7 @@ class ForkServer:
         except _NoAnswer:
             return None
         except Exception as error:  # noqa: BLE001 - boundary: no request may end the process that all runs hang on
-            traceback.print_exc()
+            _log.exception("a request failed")
             return {"error": f"the fork server failed ({type(error).__name__}), its log says why"}
 
     def _ping(self, request: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
@@ -136,7 +137,7 @@ class ForkServer:
     def _look_after(self) -> None:
         self._see_to_workers(_reap())
         if self._version.is_stale:
-            _say("code or feed files changed: importing anew")
+            _log.info("code or feed files changed: importing anew")
             signal.set_wakeup_fd(-1)
             become_new(self._listener, self._version.module)
 
@@ -147,7 +148,7 @@ class ForkServer:
             if not known.alive():
                 self._see_to_end(run_id, known, statuses.get(known.process.pid))
             elif known.overdue:
-                _say(f"the worker of run {run_id} (pid {known.process.pid}) does not heed: ending it by force")
+                _log.warning("the worker (pid %d) does not heed: ending it by force", known.process.pid, extra=about(run=run_id))
                 known.process.send(signal.SIGKILL)
 
     def _see_to_end(self, run_id: str, ended: Worker, status: int | None) -> None:
@@ -199,8 +200,3 @@ def _reap() -> dict[int, int]:
 def _how_it_ended(ended: Worker, status: int | None) -> str:
     how = "is gone" if status is None else f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return f"The worker (pid {ended.process.pid}) {how}."
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
-    sys.stderr.flush()

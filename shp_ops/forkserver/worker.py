@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -14,9 +14,11 @@ import dagster as dg
 from dagster._cli.api import execute_run_command
 from dagster._core.execution import context_creation_job
 
+from shp_resources.logs import kept_descriptors
 from shp_resources.workers import Workers
 
 FAILED = 70
+_log = logging.getLogger("shp.forkserver")
 
 
 def execute(args: str, gate: int) -> NoReturn:
@@ -67,7 +69,7 @@ def _begin(*kept: int) -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for descriptor in _open_files() - set(kept):
+    for descriptor in _open_files() - {*kept, *kept_descriptors()}:
         os.close(descriptor)
     random.seed()
 
@@ -100,7 +102,7 @@ def _end_with(work: Callable[[], object]) -> NoReturn:
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else FAILED
     except BaseException:  # noqa: BLE001 - the outermost frame of a process: it must end, with its story in the log
-        traceback.print_exc()
+        _log.exception("the worker fails")
         status = FAILED
     sys.stdout.flush()
     sys.stderr.flush()

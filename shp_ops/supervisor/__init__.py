@@ -6,6 +6,7 @@
     parts      one supervised part: start, look, restart with back-off, stop
     platform   all of them together, under one lock per home
     state      what another process may read: `shp status`, `shp down`
+    scribe     what the processes write, kept as JSON lines
     daily      what is done once a day: retention, in a process of its own
     guardian   ends what is left when the supervisor is killed
     prepare    what must be done once before the services start; a process of its own

@@ -36,17 +36,17 @@ def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool 
     standing = running(settings)
     if standing is not None:
         return _wait(settings, standing.process, None)
-    log = Layout(settings.home).log("supervisor")
-    seen = log.stat().st_size if log.exists() else 0
+    output = Layout(settings.home).output
+    output.unlink(missing_ok=True)
     words = [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else []), *(["--hive"] if hive else [])]
-    child = _spawn(settings, words, log)
+    child = _spawn(settings, words, output)
     try:
         return _wait(settings, ProcessId.of(child.pid), child)
     except BaseException as error:  # also Ctrl-C: who does not wait for it does not want it
         child.send_signal(SIGTERM)
         child.wait()
         if isinstance(error, ShpError):
-            raise _told(error, settings, child, log, seen) from error
+            raise _told(error, settings, child, output) from error
         raise
 
 
@@ -78,10 +78,10 @@ def running(settings: Settings) -> PlatformState | None:
     return state if state is not None and state.process is not None else None
 
 
-def _spawn(settings: Settings, options: list[str], log: Path) -> subprocess.Popen[bytes]:
+def _spawn(settings: Settings, options: list[str], output: Path) -> subprocess.Popen[bytes]:
     words = ["up", "--home", str(settings.home), *options]
     environ = {name: value for name, value in os.environ.items() if name != MARK} | python_path()
-    return spawn(python("shp_ops.cli.main", *words), log, environ, Path.cwd(), dies_with_us=False)
+    return spawn(python("shp_ops.cli.main", *words), output, environ, Path.cwd(), dies_with_us=False)
 
 
 def _wait(settings: Settings, process: ProcessId | None, child: subprocess.Popen[bytes] | None) -> PlatformState:
@@ -96,9 +96,9 @@ def _wait(settings: Settings, process: ProcessId | None, child: subprocess.Popen
     raise ShpError(Code.SERVICE_FAILED, f"The platform is not ready after {_START_SECONDS:g} s.", "Run: shp status")
 
 
-def _told(error: ShpError, settings: Settings, child: subprocess.Popen[bytes], log: Path, seen: int) -> ShpError:
+def _told(error: ShpError, settings: Settings, child: subprocess.Popen[bytes], output: Path) -> ShpError:
     state = PlatformState.load(Layout(settings.home).state)
     if state is not None and state.failure and state.supervisor.startswith(f"{child.pid}@"):
         return ShpError(Code(state.failure["code"]), state.failure["message"], state.failure["next"])
-    last = log.read_bytes()[seen:].decode("utf-8", errors="replace").splitlines()[-12:]
-    return ShpError(error.code, f"{error.message}\n" + "\n".join(last), f"Read {log}.")
+    last = output.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+    return ShpError(error.code, f"{error.message}\n" + "\n".join(last), f"Read {output}.")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shp_ops.supervisor.layout import Layout, python
+from shp_ops.supervisor.scribe import Scribe
 from shp_resources.processes import spawn, stop
 
 _DAY_SECONDS = 24 * 3600.0
@@ -22,12 +23,13 @@ class Daily:
 
     Args:
         layout: its places; a file in `run` remembers when it was last done, over restarts too.
+        scribe: keeps what it writes.
         environ: makes the whole environment of the process.
         cwd: its working directory.
     """
 
-    def __init__(self, layout: Layout, environ: Callable[[], Mapping[str, str]], cwd: Path) -> None:
-        self._done, self._log = layout.run / "retention", layout.log("retention")
+    def __init__(self, layout: Layout, scribe: Scribe, environ: Callable[[], Mapping[str, str]], cwd: Path) -> None:
+        self._done, self._scribe = layout.run / "retention", scribe
         self._environ, self._cwd = environ, cwd
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +43,8 @@ class Daily:
         if time.time() - self._done.stat().st_mtime < _DAY_SECONDS:
             return False
         self._done.touch()
-        self._child = spawn(python("shp_ops.cli.main", "retention"), self._log, self._environ(), self._cwd)
+        with self._scribe.pipe() as output:
+            self._child = spawn(python("shp_ops.cli.main", "retention"), output, self._environ(), self._cwd)
         return True
 
     def stop(self) -> None:

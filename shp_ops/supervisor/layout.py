@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shp_ops
+from shp_resources.logs import log_path
 from shp_resources.processes import LOOPBACK
 from shp_resources.settings import Settings
 
@@ -57,9 +58,14 @@ class Layout:
         """Dagster's home, with its `dagster.yaml`; compute logs and artifacts go below it."""
         return self.home / "dagster"
 
+    @property
+    def output(self) -> Path:
+        """What a supervisor in the background writes to its terminal."""
+        return self.run / "supervisor.out"
+
     def log(self, service: str) -> Path:
         """The log file of a service."""
-        return self.home / "logs" / f"{service}.log"
+        return log_path(self.home, service)
 
     def write_dagster_home(self) -> None:
         """Write the home's `dagster.yaml` from ours, so that an upgrade reaches every home."""

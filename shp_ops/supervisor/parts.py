@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -14,13 +13,13 @@ from typing import Protocol
 
 from shp_core.codes import Code
 from shp_core.errors import ShpError
+from shp_ops.supervisor.scribe import Scribe
 from shp_ops.supervisor.services import Service
 from shp_ops.supervisor.state import ServiceState
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.processes import ProcessId, port_is_free, spawn, stop, wait_until
 
 _PORT_SECONDS = 15.0
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Part(Protocol):
@@ -41,20 +40,19 @@ class Part(Protocol):
 
 
 class ServiceProcess:
-    """A service as a child of ours, with its own log file.
+    """A service as a child of ours.
 
     Args:
         service: what to start.
-        log: its log file.
+        scribe: keeps what it writes.
         environ: makes the whole environment at each start.
         cwd: working directory.
     """
 
-    def __init__(self, service: Service, log: Path, environ: Callable[[], Mapping[str, str]], cwd: Path) -> None:
+    def __init__(self, service: Service, scribe: Scribe, environ: Callable[[], Mapping[str, str]], cwd: Path) -> None:
         self.name, self.port = service.name, service.port
-        self._service, self._log, self._environ, self._cwd = service, log, environ, cwd
+        self._service, self._scribe, self._environ, self._cwd = service, scribe, environ, cwd
         self._child: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
 
     @property
     def process(self) -> ProcessId | None:
@@ -73,8 +71,8 @@ class ServiceProcess:
         """
         if self.port is not None and not wait_until(lambda: port_is_free(self.port or 0), _PORT_SECONDS):
             raise OSError(f"port {self.port} is in use")
-        self._log_start = self._log.stat().st_size if self._log.exists() else 0
-        self._child = spawn(self._service.command, self._log, self._environ(), self._cwd)
+        with self._scribe.pipe() as output:
+            self._child = spawn(self._service.command, output, self._environ(), self._cwd)
 
     def stop(self) -> None:
         """End it, and the workers it started if it has any."""
@@ -91,16 +89,12 @@ class ServiceProcess:
             ShpError: it has died; carries the last lines of its log.
         """
         if self.process is None:
-            raise ShpError(Code.SERVICE_FAILED, f"{self.name} ended while it started: {self.last_words()}", f"Read {self._log}.")
+            raise ShpError(Code.SERVICE_FAILED, f"{self.name} ended while it started: {self.last_words()}", f"Read {self._scribe.place}.")
         return self._service.ready(since)
 
     def last_words(self, lines: int = 12) -> str:
         """The last lines it wrote since its start."""
-        try:
-            said = self._log.read_bytes()[self._log_start :].decode("utf-8", errors="replace")
-        except FileNotFoundError:
-            return "(it wrote nothing)"
-        return "\n".join(_COLOURS.sub("", said).splitlines()[-lines:]) or "(it wrote nothing)"
+        return "\n".join(self._scribe.last_words(lines)) or "(it wrote nothing)"
 
 
 class Database:

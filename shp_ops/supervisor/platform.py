@@ -21,9 +21,11 @@ from shp_ops.supervisor.daily import Daily
 from shp_ops.supervisor.feed_files import FeedFiles
 from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
+from shp_ops.supervisor.scribe import Scribes
 from shp_ops.supervisor.state import HADOOP, PlatformState
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.hdfs.cluster import forget_cluster, tell_cluster
+from shp_resources.logs import json_lines
 from shp_resources.processes import LOOPBACK, MARK, ProcessId, free_port, port_is_free, sweep
 from shp_resources.settings import Settings
 
@@ -51,9 +53,10 @@ class Platform:
     def __init__(
         self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None, hadoop: HadoopMachine | None = None
     ) -> None:
-        self._settings, self._wanted_port, self._tell, self._hadoop = settings, port, tell, hadoop
-        self._layout, self._feed_files = Layout(settings.home), FeedFiles(settings, tell)
-        self._daily = Daily(self._layout, self._environment, settings.home)
+        self._settings, self._wanted_port, self._hadoop = settings, port, hadoop
+        self._layout, self._say, self._scribes = Layout(settings.home), tell, Scribes(settings)
+        self._feed_files = FeedFiles(settings, self._tell)
+        self._daily = Daily(self._layout, self._scribes.of("retention"), self._environment, settings.home)
         self._asked, self._ready = threading.Event(), threading.Event()
         self._parts: list[Tended] = []
         self._mark = uuid4().hex
@@ -63,6 +66,11 @@ class Platform:
         self._ports: dict[str, int] = {}
         self._failure: BaseException | None = None
         self._state: PlatformState | None = None
+
+    def _tell(self, line: str) -> None:
+        self._say(line)
+        if self._lock is not None:  # before that the logs are another supervisor's
+            self._scribes.of("supervisor").say(line)
 
     @property
     def ui_url(self) -> str:
@@ -224,7 +232,7 @@ class Platform:
         self._tell("postgres is ready")
 
     def _add(self, service: services.Service, environ: Callable[[], Mapping[str, str]] | None = None) -> Tended:
-        part = ServiceProcess(service, self._layout.log(service.name), environ or self._environment, self._settings.home)
+        part = ServiceProcess(service, self._scribes.of(service.name), environ or self._environment, self._settings.home)
         tended = self._keep(Tended(part, self._tell))
         tended.start()
         self._save()
@@ -247,7 +255,7 @@ class Platform:
 
     def _environment(self) -> Mapping[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name != "SHP_SCRATCH_STORAGE"}
-        ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5"}
+        ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5", **json_lines()}
         return inherited | python_path() | environment(self._settings, self.dsn) | self._settings.sources.as_environment() | ours
 
     def _watchdogs_environment(self) -> Mapping[str, str]:
@@ -266,6 +274,7 @@ class Platform:
                 self._try_to_save()
             if self._feed_files.changed(now):
                 self._follow_feed_files()
+            self._scribes.look(now)
 
     def _follow_feed_files(self) -> None:
         """Code server and watchdog load them when they start; UI and daemon see that it is another one, the fork server looks itself."""
@@ -322,7 +331,7 @@ class Platform:
         if self._guardian is not None and self._guardian.stdin is not None:
             self._guardian.stdin.close()
             self._guardian.wait()
+        self._tell("stopped")
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        self._tell("stopped")

@@ -18,9 +18,11 @@ from shp_ops.watchdog.server import Answers, server
 from shp_ops.watchdog.telling import Telling, teller_of
 from shp_ops.watchdog.watch import Watch
 from shp_resources.ledger import Ledger
+from shp_resources.logs import log_to_stderr
 from shp_resources.settings import Settings
 
 _LOOK_SECONDS = 0.5
+_log = logging.getLogger("shp.watchdog")
 
 
 def main(port: int) -> int:
@@ -45,6 +47,7 @@ def main(port: int) -> int:
     for part in (watch, telling):
         part.start()
     threading.Thread(target=answering.serve_forever, name="answering", daemon=True).start()
+    _log.info("watching %s, answering at port %d", ", ".join(WATCHED), answering.server_port)
     while not ending.wait(_LOOK_SECONDS):
         if not (watch.alive and telling.alive):
             return 1
@@ -61,7 +64,7 @@ def _scrape(settings: Settings, ledger: Ledger, watch: Watch) -> bytes:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     options = argparse.ArgumentParser(prog="python -m shp_ops.watchdog")
     options.add_argument("--port", type=int, required=True)
     sys.exit(main(options.parse_args().port))

@@ -33,6 +33,9 @@ _OPTIONS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
+    "log_min_messages": "log",  # an error of a statement goes to who sent it; it may quote rows
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "client_connection_check_interval": "5s",  # a killed client's statement ends, and with it its locks
 }
 

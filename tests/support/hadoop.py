@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor.parts import ServiceProcess
+from shp_ops.supervisor.scribe import Scribe
 from shp_ops.supervisor.services import Service
 from shp_resources.hdfs import Cluster
 from shp_resources.processes import MARK, free_port, sweep, wait_until
@@ -44,7 +45,7 @@ class Daemons:
         self.parts = {service.name: self._part(service, home) for service in services}
 
     def _part(self, service: Service, home: Path) -> ServiceProcess:
-        return ServiceProcess(service, home / f"{service.name}.log", lambda: self.environ, home)
+        return ServiceProcess(service, Scribe.over(home / f"{service.name}.log"), lambda: self.environ, home)
 
     @property
     def cluster(self) -> Cluster:
