@@ -47,7 +47,8 @@ def redaction_of(settings: Settings) -> Redaction:
     addresses = (settings.pg_dsn, settings.warehouse_dsn, settings.ledger_dsn(), settings.hive_url)
     alerts = settings.alerts
     mail = [alerts.mail.password] if alerts.mail and alerts.mail.password else []
-    return Redaction([*(word for address in addresses for word in password_of(address)), *mail, *alerts.webhooks.values()])
+    passwords = [word for address in addresses for word in password_of(address)]
+    return Redaction([*passwords, *mail, *alerts.webhooks.values(), *settings.sources.secrets])
 
 
 class JsonLines(logging.Handler):

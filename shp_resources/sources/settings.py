@@ -72,6 +72,11 @@ class SourceSettings:
         found = {kind: self.variables.get(f"{name}_{kind}") or self.variables.get(f"{host}_{kind}") for kind in _KINDS}
         return Access(**{kind.lower(): value for kind, value in found.items()})
 
+    @property
+    def secrets(self) -> list[str]:
+        """The values that nobody may see."""
+        return [value for name, value in self.variables.items() if name.endswith(_SECRET_KINDS)]
+
     def as_environment(self) -> dict[str, str]:
         """The variables with which another process reaches the same places; they hold secrets."""
         return {f"{PREFIX}{name}": value for name, value in self.variables.items()}
