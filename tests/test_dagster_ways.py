@@ -7,11 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from shp_resources.processes import free_port, wait_until
 from tests.support.commands import COUNTS, DAGSTER, VISITS, Place, counts, visits
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import rows
+from tests.support.web import graphql
 
 LAYERS = ("raw", "text", "validated", "quarantine", "warehouse")
 DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")
@@ -48,16 +47,6 @@ def checkout(tmp_path: Path) -> Place:
 def files(place: Place) -> set[str]:
     """Everything in a place."""
     return {str(path.relative_to(place.base)) for path in place.base.rglob("*")}
-
-
-def graphql(url: str, query: str, **variables: Any) -> Any:
-    """An answer of the webserver."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        document = json.load(answer)
-    assert "errors" not in document, document["errors"]
-    return document["data"]
 
 
 def test_definitions_validate_needs_nothing_and_leaves_nothing(checkout: Place) -> None:

@@ -1,14 +1,26 @@
-"""A web server that gives fixed answers, on the loopback address."""
+"""Web servers on the loopback address: one that gives fixed answers, and Dagster's, asked."""
 
 from __future__ import annotations
 
+import json
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = tuple[int, bytes]
+
+
+def graphql(url: str, query: str, **variables: Any) -> Any:
+    """An answer of Dagster's webserver."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        document = json.load(answer)
+    assert "errors" not in document, document["errors"]
+    return document["data"]
 
 
 @contextmanager
