@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shp_core.clock import ManualClock
 from shp_core.healing.breaker import Breaker, Phase
 from shp_core.states import IllegalTransition, State
-from shp_resources.ledger import Kept, Ledger, Source
+from shp_resources.ledger import LAKE, Kept, Ledger, Publication, Source
 from tests.support.ledgers import opened
 from tests.support.memory_ledger import MemoryLedger
 
@@ -24,6 +24,16 @@ LONG_AGO, SOON = timedelta(days=-30), timedelta(days=30)
 _feeds = count()
 
 names, causes, offsets = st.sampled_from(NAMES), st.sampled_from(CAUSES), st.sampled_from([None, LONG_AGO, SOON])
+numbers, deliveries = st.integers(1, 3), st.sampled_from(["d1", "d2"])
+LAKE_STEPS = st.one_of(
+    st.tuples(st.just("want"), names, numbers, deliveries),
+    st.tuples(st.just("confirm"), names, numbers, deliveries),
+    st.tuples(st.just("lake"), st.sampled_from(["doubt", "arm", "agreed"]), names),
+    st.tuples(st.just("pause"), names, st.sampled_from([LONG_AGO, SOON])),
+    st.tuples(st.just("hold"), names, st.sampled_from([None, "hdfs", "transient/hdfs", "code_bug/x"]), offsets),
+)
+"""What sinks are to hold and hold."""
+
 STEPS = st.one_of(
     st.tuples(st.just("arrive"), names),
     st.tuples(st.just("begin"), names, st.sampled_from(["redrive", "sensor"])),
@@ -114,6 +124,32 @@ class Both:
             ledger.breakers.change(name, lambda found: new)
             assert not (ledger.breakers.read([name]) and ledger.breakers.replace(Kept(new, 99_999), Breaker(name)))
 
+    def want(self, name: str, number: int, delivery: str) -> None:
+        """The lake is to hold something."""
+        for ledger in (self.real, self.memory):
+            ledger.lake.want(self.feed, name, Publication(delivery, "c", 1), (number, 1), self.now)
+
+    def confirm(self, name: str, number: int, delivery: str) -> None:
+        """The lake was made to hold something."""
+        for ledger in (self.real, self.memory):
+            told = {"rows": 1, "hash": delivery, "at": self.now}
+            ledger.publications.confirm(self.feed, name, LAKE, Publication(delivery, "c", 1), (number, 1), **told)
+
+    def lake(self, what: str, name: str) -> None:
+        """Its run is due, or both sinks are to be read again, or they agree."""
+        for ledger in (self.real, self.memory):
+            getattr(ledger.lake, what)(self.feed, name, self.now)
+
+    def pause(self, name: str, until: timedelta) -> None:
+        """No run before then."""
+        for ledger in (self.real, self.memory):
+            ledger.lake.pause(self.feed, name, self.now + until)
+
+    def hold(self, name: str, cause: str | None, due: timedelta | None) -> None:
+        """Its run is held back."""
+        for ledger in (self.real, self.memory):
+            ledger.lake.hold(self.feed, name, cause, "transient", "m", self.now + due if due else None)
+
     def join(self, name: str, cause: str) -> None:
         """A partition joins the incident of its cause; the causes are this example's own."""
         for ledger in (self.real, self.memory):
@@ -146,7 +182,20 @@ class Both:
         waiting, now = ledger.waiting, self.now
         due = [[one.partition for one in waiting.due(self.feed, now, kept, 9)] for kept in ([], ["warehouse"], ["warehouse/x"])]
         parked = [getattr(waiting.parked_behind(cause, [self.feed]), "partition", None) for cause in CAUSES]
-        return [due, parked, [self._of(ledger, name) for name in NAMES], [self._told(ledger, cause) for cause in CAUSES]]
+        return [
+            due,
+            parked,
+            self._in_lake(ledger),
+            [self._of(ledger, name) for name in NAMES],
+            [self._told(ledger, cause) for cause in CAUSES],
+        ]
+
+    def _in_lake(self, ledger: Any) -> list[Any]:
+        lake, kept = ledger.lake, ([], ["hdfs"])
+        due = [[one.partition for one in lake.due(self.feed, self.now, names, 9)] for names in kept]
+        known = [lake.get(self.feed, name) for name in NAMES]
+        told = [one and (one.intended, one.fence, one.held, one.agreed_at, one.cause, one.code, one.next_attempt_at) for one in known]
+        return [due, getattr(lake.parked_behind("hdfs", [self.feed]), "partition", None), told]
 
     def _of(self, ledger: Any, name: str) -> list[Any]:
         record, arrival = ledger.partitions.get(self.feed, name), ledger.arrivals.current(self.feed, name)
@@ -160,7 +209,7 @@ class Both:
         return [[(one.partition, one.outcome) for one in sorted(found.members, key=repr)] for found in self._open(ledger, cause)]
 
 
-@given(st.lists(STEPS, max_size=25))
+@given(st.lists(STEPS | LAKE_STEPS, max_size=25))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_answers_as_the_real_one_does(real: Ledger, steps: list[tuple[Any, ...]]) -> None:
     """Simulations would prove something about a ledger that nobody has."""

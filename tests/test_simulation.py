@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from shp_resources.ledger import ELT
 from tests.support.simulation import Simulation
 
 SCHEDULES = int(os.environ.get("SHP_SIMULATIONS", "1000"))
@@ -28,6 +29,8 @@ def test_schedules_are_rough_enough() -> None:
     codes = {attempt.code for one in played for attempt in one.ledger.runs.values()}
     assert {"transient", "sink_unreachable", "sink_refused", "store_refused", "breaker_open", "worker_lost", "code_bug"} <= codes
     assert ("exhausted", "artefact_damaged") in {(attempt.verdict, attempt.code) for one in played for attempt in one.ledger.runs.values()}
+    in_lake = {attempt.code for one in played for attempt in one.ledger.runs.values() if attempt.way == ELT}
+    assert {None, "transient", "sink_unreachable", "sink_refused", "worker_lost", "artefact_damaged"} <= in_lake
     assert max(len(one.ledger.attempts.of_partition("orders", "p1")) for one in played) > 4
     assert sum(len(one.ledger.told) for one in played) > 60
 

@@ -17,6 +17,7 @@ from shp_core.healing.breaker import Breaker
 from shp_core.healing.faults import Evidence
 from shp_core.states import HELD_STATES, State, check_transition
 from shp_resources.ledger import ETL, REDRIVE, Arrival, Attempt, Incident, Kept, Member, PartitionRecord, StaleState
+from tests.support.memory_sinks import MemoryLake, MemoryPublications, MemorySinks
 
 Key = tuple[str, str]
 
@@ -32,7 +33,7 @@ class MemoryLedger:
     clock: Clock
     records: dict[Key, PartitionRecord] = field(default_factory=dict)
     moves: list[tuple[Key, State | None, State]] = field(default_factory=list)
-    runs: dict[tuple[str, str, str], Attempt] = field(default_factory=dict)
+    runs: dict[tuple[str, str, str, str], Attempt] = field(default_factory=dict)
     came: list[Arrival] = field(default_factory=list)
     switches: dict[str, Kept] = field(default_factory=dict)
     told: list[Incident] = field(default_factory=list)
@@ -41,6 +42,8 @@ class MemoryLedger:
         self.partitions, self.attempts = _Partitions(self), _Attempts(self)
         self.arrivals, self.leases = _Arrivals(self), _Leases()
         self.breakers, self.incidents, self.waiting = _Breakers(self), _Incidents(self), _Waiting(self)
+        sinks = MemorySinks()
+        self.publications, self.lake = MemoryPublications(sinks), MemoryLake(sinks)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything happens at once here."""
@@ -121,7 +124,7 @@ class _Attempts(_Part):
         self, feed: str, partition: str, arrival: int, run_id: str, *, pid: int, pid_started: float, via: str, way: str = ETL
     ) -> Attempt:
         """The same attempt for the same run."""
-        key = (feed, partition, run_id)
+        key = (feed, partition, run_id, way)
         if key not in self.ledger.runs:
             number = len(self.of_partition(feed, partition)) + 1
             began = (number, arrival, run_id, "here", pid, pid_started, via, None, self.ledger.clock.now())
@@ -130,19 +133,19 @@ class _Attempts(_Part):
 
     def note_step(self, feed: str, partition: str, run_id: str, step: str, way: str = ETL) -> None:
         """Where it is."""
-        key = (feed, partition, run_id)
+        key = (feed, partition, run_id, way)
         self.ledger.runs[key] = replace(self.ledger.runs[key], step=step)
 
     def end(
         self, feed: str, partition: str, run_id: str, outcome: str, *, evidence: Evidence | None = None, way: str = ETL, **told: Any
     ) -> bool:
         """The first verdict stands."""
-        attempt = self.ledger.runs.get((feed, partition, run_id))
+        attempt = self.ledger.runs.get((feed, partition, run_id, way))
         if attempt is None or attempt.ended_at is not None:
             return False
         seen = evidence.as_dict() if evidence else {}
         ended = replace(attempt, outcome=outcome, evidence=seen, ended_at=self.ledger.clock.now(), **told)
-        self.ledger.runs[(feed, partition, run_id)] = ended
+        self.ledger.runs[(feed, partition, run_id, way)] = ended
         return True
 
     def under_way(self, feed: str | None = None) -> list[Attempt]:
@@ -158,7 +161,7 @@ class _Attempts(_Part):
         record = self.ledger.records.get((feed, partition))
         start = max(since, record.armed_at) if record and record.armed_at else since
         return sum(
-            found.arrival == arrival and found.cause == cause and found.via == REDRIVE
+            (found.arrival, found.cause, found.via, found.way) == (arrival, cause, REDRIVE, way)
             for found in self.of_partition(feed, partition)
             if found.started_at >= start and found.code not in (None, Code.BREAKER_OPEN)
         )
@@ -230,7 +233,7 @@ class _Incidents(_Part):
 class _Waiting(_Part):
     def due(self, feed: str, now: datetime, kept_back: Collection[str], limit: int) -> list[PartitionRecord]:
         """Whose time has come, or whose breaker is closed again."""
-        mine = [record for record in self.ledger.records.values() if record.feed == feed and record.state in HELD_STATES]
+        mine = [one for one in self.ledger.records.values() if one.feed == feed and one.state in HELD_STATES and one.behind is None]
         due = [record for record in mine if self._is_due(record, now) and not _behind(record.cause, kept_back)]
         return sorted(due, key=_oldest)[:limit]
 
@@ -245,7 +248,8 @@ class _Waiting(_Part):
 
     def parked_behind(self, breaker: str, feeds: Collection[str]) -> PartitionRecord | None:
         """The oldest that waits for a breaker."""
-        waits = [one for one in self.ledger.records.values() if one.state is State.PARKED and one.cause == breaker and one.feed in feeds]
+        mine = [one for one in self.ledger.records.values() if one.feed in feeds and one.behind is None]
+        waits = [one for one in mine if one.state is State.PARKED and one.cause == breaker]
         return min(waits, key=_oldest, default=None)
 
 
