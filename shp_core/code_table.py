@@ -261,6 +261,9 @@ TABLE: dict[Code, CodeInfo] = {
     Code.SERVICE_FAILED: _platform(
         FaultKind.INTERRUPTED, "One of the platform's own processes does not start or does not answer; the end of its log says why."
     ),
+    Code.PLATFORM_STRAINED: _platform(
+        FaultKind.INTERRUPTED, "The platform lags, or runs out of something: disk, memory, connections; the message says which."
+    ),
     Code.CODE_BUG: _platform(FaultKind.CODE_BUG, "Something nobody named went wrong; please report it with the run's log."),
     Code.STILL_HELD: CodeInfo(
         Scope.FEED,

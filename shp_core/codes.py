@@ -118,6 +118,7 @@ class Code(StrEnum):
     TERMINATED = "terminated"
     WORKER_LOST = "worker_lost"
     SERVICE_FAILED = "service_failed"
+    PLATFORM_STRAINED = "platform_strained"
     CODE_BUG = "code_bug"
     # what people are told beside verdicts
     STILL_HELD = "still_held"

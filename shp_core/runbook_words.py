@@ -17,6 +17,7 @@ PLATFORM: dict[Code, str] = {
     Code.PARTITION_BUSY: "It ends this run and leaves the partition alone: the other worker answers for it.",
     Code.SUPERSEDED: "It ends this run; the newer one stands.",
     Code.SERVICE_FAILED: "The supervisor starts it again, with pauses that grow.",
+    Code.PLATFORM_STRAINED: "It goes on as well as it can, and tells people once; the incident closes when it is over.",
     Code.LATE: "It tells people once for the feed, and takes the file whenever it comes.",
     Code.UNUSUALLY_LATE: "It tells people once, before the due time.",
     Code.STILL_HELD: "It tells people once.",
@@ -47,6 +48,9 @@ PERSON: dict[Code, str] = {
     Code.WORKER_LOST: "Look for the reason in the kernel's log (out of memory?). A partition that is held runs again with "
     "`shp quarantine release FEED PARTITION`.",
     Code.SERVICE_FAILED: "`shp doctor` names it and its log.",
+    Code.PLATFORM_STRAINED: "Disk or memory: make room (`shp retention --dry-run` shows what may go). Connections: raise "
+    "`max_connections`, or find who holds them. A queue or a run that stands: look at the run in the UI, and terminate it. "
+    "A sensor: its ticks in the UI say why it fails, `shp logs daemon` what the daemon does.",
     Code.CODE_BUG: "Report it with `shp history FEED PARTITION --json` and the run's log. After an upgrade: `shp quarantine release FEED "
     "PARTITION`.",
     Code.STILL_HELD: "`shp partitions FEED` says why each is held; mend the cause, waive what will never come, release the rest.",

@@ -40,6 +40,7 @@ DOING: dict[FaultKind, str] = {
 _DOING_OF = {
     Code.LEDGER_UNREACHABLE: "It keeps the verdicts of runs under way, decides nothing until the ledger is back, and then goes on.",
     Code.SERVICE_FAILED: "It starts the process again, after a pause that grows up to half a minute.",
+    Code.PLATFORM_STRAINED: "It goes on as well as it can, and says when it is over.",
     Code.SINK_GAP: "It fills the sink again from what it keeps; nobody has to send anything.",
     Code.SINKS_DIFFER: "It makes both sinks hold the delivery again, and compares them.",
     Code.STILL_HELD: "It goes on holding them; nothing changes by itself.",

@@ -21,6 +21,9 @@ CALM = timedelta(days=1)
 """So long no run meets a cause before it counts as gone."""
 
 INVENTORY = "inventory"
+PLATFORM = "platform/"
+"""The beginning of causes that are the platform's own; the watchdog opens and closes their incidents."""
+
 _RECURRING = "recurring/"
 _SHOWN = 3
 
@@ -36,8 +39,8 @@ def recurs(cause: str) -> str | None:
 
 
 def is_looked_after(cause: str) -> bool:
-    """Whether an incident's members are the inventory's business, and not proven by reading sinks."""
-    return cause == INVENTORY or recurs(cause) is not None
+    """Whether an incident is the inventory's business or the watchdog's, and not proven over by reading sinks."""
+    return cause == INVENTORY or recurs(cause) is not None or cause.startswith(PLATFORM)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shp_ops.hadoop import hive, probes
-from shp_ops.supervisor.state import ServiceState
+from shp_ops.supervisor.state import HALTED, ServiceState
 from shp_resources.hdfs.cluster import cluster_of, this_user
 from shp_resources.hive import hive_of
-from shp_resources.processes import LOOPBACK
+from shp_resources.processes import LOOPBACK, is_halted
 from shp_resources.settings import Settings
 
 
@@ -42,14 +42,29 @@ def _external_hive(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _own(settings: Settings, services: Mapping[str, ServiceState], name: str) -> dict[str, Any]:
-    service = services[name]
-    urls = {one: f"http://{LOOPBACK}:{state.port}" for one, state in services.items()}
+    service, url = services[name], _urls(services)[name]
+    shown = url.replace("http://", "hive://") if name == hive.NAME else url
+    return {**_fields(service.pid, shown, why_not_ready(settings, services, name)), "restarts": service.restarts}
+
+
+def why_not_ready(settings: Settings, services: Mapping[str, ServiceState], name: str) -> str | None:
+    """Why one of our daemons is not ready, None when it is.
+
+    Args:
+        settings: the installation.
+        services: the daemons as the supervisor told of them.
+        name: which one.
+    """
+    service = services.get(name, ServiceState())
     if service.pid is None:
-        why: str | None = "its process has died and will be started again" if service.process else "not started yet"
-    else:
-        why = _ask(name, urls, settings.hdfs_user or this_user())
-    url = urls[name].replace("http://", "hive://") if name == hive.NAME else urls[name]
-    return {**_fields(service.pid, url, why), "restarts": service.restarts}
+        return "its process has died and will be started again" if service.process else "not started yet"
+    if is_halted(service.pid):
+        return HALTED
+    return _ask(name, _urls(services), settings.hdfs_user or this_user())
+
+
+def _urls(services: Mapping[str, ServiceState]) -> dict[str, str]:
+    return {one: f"http://{LOOPBACK}:{state.port}" for one, state in services.items()}
 
 
 def _ask(name: str, urls: Mapping[str, str], user: str) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ from shp_resources.processes import ProcessId, is_halted
 from shp_resources.settings import Settings
 
 WATCHED = ("postgres", "code", "runs", "web", "daemon")
-"""What the watchdog watches."""
+"""What the watchdog watches, beside the daemons of a Hadoop of ours."""
 
 SERVICES = (*WATCHED, "watchdog")
 HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager", "hive")
 """Shown where they run, or where the settings name a cluster."""
+
+HALTED = "its process was halted by a signal; kill -CONT lets it go on"
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,25 @@ def ask(settings: Settings, name: str) -> str | None:
     return _ask(settings, name, state.services.get(name, ServiceState()) if state else ServiceState())
 
 
+def probes_of(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
+    """What a watchdog asks: by service, why it is not ready; with the daemons of our own Hadoop where they run.
+
+    Args:
+        settings: the installation.
+    """
+    state = PlatformState.load(Layout(settings.home).state)
+    hadoop = [name for name in HADOOP if state is not None and name in state.services]
+    own = {name: partial(_ask_hadoop, settings, name) for name in hadoop}
+    return {name: partial(ask, settings, name) for name in WATCHED} | own
+
+
+def _ask_hadoop(settings: Settings, name: str) -> str | None:
+    from shp_ops.hadoop.status import why_not_ready
+
+    state = PlatformState.load(Layout(settings.home).state)
+    return why_not_ready(settings, {one: state.services[one] for one in HADOOP if one in state.services} if state else {}, name)
+
+
 def _look(settings: Settings, state: PlatformState | None, name: str) -> dict[str, Any]:
     if state is None and (name != "postgres" or settings.ledger_dsn() is None):
         return {"pid": None, "ready": False, "url": None, "why": "not running"}
@@ -138,7 +161,7 @@ def _ask(settings: Settings, name: str, service: ServiceState) -> str | None:
     if service.pid is None:
         return "its process has died and will be started again" if service.process else "not started yet"
     if is_halted(service.pid):
-        return "its process was halted by a signal; kill -CONT lets it go on"
+        return HALTED
     if name == "watchdog":
         return probes.watchdog(service.port or 0)
     if name == "daemon":

@@ -10,12 +10,13 @@ import threading
 from functools import partial
 
 from shp_ops.supervisor.layout import feed_names
-from shp_ops.supervisor.state import WATCHED, ask
+from shp_ops.supervisor.state import probes_of
 from shp_ops.watchdog.emergency import Emergency
 from shp_ops.watchdog.gauges import PERIOD
 from shp_ops.watchdog.readings import read_database, read_ledger, read_machine
 from shp_ops.watchdog.server import Answers, server
 from shp_ops.watchdog.telling import Telling, teller_of
+from shp_ops.watchdog.troubles import Troubles, see
 from shp_ops.watchdog.watch import Watch
 from shp_resources.ledger import Ledger
 from shp_resources.logs import log_to_stderr
@@ -39,15 +40,16 @@ def main(port: int) -> int:
         signal.signal(number, lambda *_: ending.set())
     settings = Settings.load()
     ledger = Ledger(settings.ledger_dsn)
-    watch = Watch({name: partial(ask, settings, name) for name in WATCHED})
+    watch = Watch(probes_of(settings))
     teller = teller_of(settings, ledger)
-    telling = Telling(teller, Emergency(watch.why_not_ready, teller, settings.home / "run" / "told.json").look)
+    troubles = Troubles(ledger, partial(see, settings), teller.clock)
+    telling = Telling(teller, Emergency(watch.why_not_ready, teller, settings.home / "run" / "told.json").look, troubles.look)
     scrape = partial(_scrape, settings, ledger, watch)
     answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, scrape))
     for part in (watch, telling):
         part.start()
     threading.Thread(target=answering.serve_forever, name="answering", daemon=True).start()
-    _log.info("watching %s, answering at port %d", ", ".join(WATCHED), answering.server_port)
+    _log.info("watching %s, answering at port %d", ", ".join(watch.names), answering.server_port)
     while not ending.wait(_LOOK_SECONDS):
         if not (watch.alive and telling.alive):
             return 1

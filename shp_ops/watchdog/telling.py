@@ -25,11 +25,18 @@ class Telling:
     Args:
         teller: looks and delivers.
         emergency: looks first, and asks no ledger.
+        troubles: looks then, and writes into the ledger what is to be told.
         pause: seconds between two looks.
     """
 
-    def __init__(self, teller: Teller, emergency: Callable[[], None] = lambda: None, pause: float = TELL_SECONDS) -> None:
-        self._teller, self._emergency, self._pause = teller, emergency, pause
+    def __init__(
+        self,
+        teller: Teller,
+        emergency: Callable[[], None] = lambda: None,
+        troubles: Callable[[], None] = lambda: None,
+        pause: float = TELL_SECONDS,
+    ) -> None:
+        self._teller, self._emergency, self._troubles, self._pause = teller, emergency, troubles, pause
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telling", daemon=True)
         self._away = False
@@ -54,6 +61,7 @@ class Telling:
     def _look(self) -> None:
         self._emergency()
         try:
+            self._troubles()
             self._teller.look()
             self._teller.deliver()
         except Fault as fault:

@@ -38,6 +38,11 @@ class Watch:
         self._ending = threading.Event()
         self._threads = [threading.Thread(target=self._look, args=(name,), name=f"watch-{name}", daemon=True) for name in probes]
 
+    @property
+    def names(self) -> list[str]:
+        """The services that are watched."""
+        return list(self._probes)
+
     def start(self) -> None:
         """Begin to watch."""
         for thread in self._threads:

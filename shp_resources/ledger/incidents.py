@@ -84,7 +84,7 @@ class Incidents:
         Args:
             cause: what holds the partitions.
             feed: feed.
-            partitions: partition keys, at least one.
+            partitions: partition keys; none where it is about the platform itself.
             severity: of an incident that opens.
             code: of an incident that opens.
             message: of an incident that opens, for people.
@@ -104,7 +104,8 @@ class Incidents:
             members = [{"incident": number, "feed": feed, "partition": partition, "joined_at": at} for partition in partitions]
             again = {"left_at": None, "outcome": None}
             joined = insert(incident_members).on_conflict_do_update(index_elements=["incident", "feed", "partition"], set_=again)
-            connection.execute(joined, members)
+            if members:
+                connection.execute(joined, members)
             return number
 
     def leave(self, incident: int, member: Member, outcome: str, at: datetime) -> None:
