@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
 
 from shp_core.clock import ManualClock
 from shp_core.errors import Fault, Refusal
@@ -18,7 +16,7 @@ from shp_core.limits import Limits
 from shp_resources.sources.download import Download, download
 from shp_resources.sources.http import HttpSource
 from shp_resources.sources.settings import SourceSettings
-from tests.support.platforms import HEADER, ORDERS, Platform, order
+from tests.support.platforms import ORDERS, Platform, book_of, order
 from tests.support.remote_web import RemoteWeb, Trouble, remote_web
 
 PATH = "/out/prices.xlsx"
@@ -56,15 +54,6 @@ def source_of(web: RemoteWeb, settings: SourceSettings = QUICK) -> HttpSource:
 def fetch(web: RemoteWeb, into: Download, limits: Limits | None = None) -> bytes:
     """One try at fetching the file."""
     return download(source_of(web), web.url + PATH, into, limits or Limits(), 10.0).read_bytes()
-
-
-def workbook(*lines: tuple[object, ...]) -> bytes:
-    """A workbook of the feed by file."""
-    book, content = Workbook(), BytesIO()
-    for line in (HEADER, *lines):
-        book.active.append(line)
-    book.save(content)
-    return content.getvalue()
 
 
 # the download alone
@@ -246,12 +235,12 @@ class Remote:
 def test_a_file_at_an_address_is_published_and_followed(platform: Platform, web: RemoteWeb) -> None:
     """A feed with an address would never load, never notice a correction, or load the same bytes at every look."""
     remote = Remote(platform, web)
-    web.put(PATH, workbook(order(1)))
+    web.put(PATH, book_of(order(1)))
     assert "1 files arrived" in remote.round()
     assert (remote.rows, remote.state) == ([1], ("published", None))
     remote.round()
     assert len(platform.attempts("prices")) == 1
-    web.put(PATH, workbook(order(2), order(3)))
+    web.put(PATH, book_of(order(2), order(3)))
     remote.round()
     assert remote.rows == [2, 3]
     del web.files[PATH]
@@ -261,7 +250,7 @@ def test_a_file_at_an_address_is_published_and_followed(platform: Platform, web:
 
 def test_no_trouble_of_a_server_ever_shows_in_the_table(platform: Platform, web: RemoteWeb) -> None:
     """Cut connections, short bodies, a busy server and a file that changes meanwhile would leave rows that nobody sent."""
-    remote, good, better = Remote(platform, web), workbook(order(1), order(2)), workbook(order(3), order(4), order(5))
+    remote, good, better = Remote(platform, web), book_of(order(1), order(2)), book_of(order(3), order(4), order(5))
     web.put(PATH, good)
     remote.round()
     assert remote.rows == [1, 2]
@@ -282,7 +271,7 @@ def test_no_trouble_of_a_server_ever_shows_in_the_table(platform: Platform, web:
 def test_a_long_pause_is_a_redrives_business(platform: Platform, web: RemoteWeb) -> None:
     """A worker would sleep for an hour because a server asks for it."""
     remote = Remote(platform, web)
-    web.put(PATH, workbook(order(1)))
+    web.put(PATH, book_of(order(1)))
     web.troubles = [Trouble(status=503, retry_after="600")]
     remote.round()
     assert (remote.state, remote.slept, remote.rows) == (("waiting", "transient"), [], [])
@@ -317,14 +306,14 @@ def test_a_host_that_is_away_has_a_breaker_of_its_own(platform: Platform, web: R
 def test_a_fallback_stands_in_until_the_source_is_back(platform: Platform, web: RemoteWeb) -> None:
     """A source that is away would stop a feed that has a mirror; or the mirror's rows would stay, and nobody know whose they are."""
     remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/other-name.xlsx}}]")
-    mirror = web.put("/mirror/other-name.xlsx", workbook(order(1, amount=10), order(2, amount=1)))
+    mirror = web.put("/mirror/other-name.xlsx", book_of(order(1, amount=10), order(2, amount=1)))
     del web.files[PATH]
     assert f"prices comes from the fallback {mirror}" in remote.round()
     assert (remote.rows, remote.state) == ([1, 2], ("published", None))
     assert remote.flags == {"fallback": mirror}
     (arrival,) = [event for event in platform.outside.ledger.history("orders", "prices") if event["what"] == "arrival"]
     assert (arrival["via"], arrival["uri"]) == ("fallback", mirror)
-    web.put(PATH, workbook(order(1, amount=12), order(3, amount=1), order(4, amount=1)))
+    web.put(PATH, book_of(order(1, amount=12), order(3, amount=1), order(4, amount=1)))
     platform.tick("remotes")
     (run,) = platform.fulfil(platform.tick())
     assert (remote.rows, remote.state) == ([1, 3, 4], ("published", None))
@@ -337,8 +326,8 @@ def test_a_fallback_stands_in_until_the_source_is_back(platform: Platform, web: 
 def test_a_fallback_never_replaces_what_the_source_delivered(platform: Platform, web: RemoteWeb) -> None:
     """An old mirror would take the place of today's prices whenever the source has a hiccup."""
     remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/prices.xlsx}}]")
-    web.put(PATH, workbook(order(7)))
-    web.put("/mirror/prices.xlsx", workbook(order(1)))
+    web.put(PATH, book_of(order(7)))
+    web.put("/mirror/prices.xlsx", book_of(order(1)))
     remote.round()
     del web.files[PATH]
     remote.round()
@@ -348,8 +337,8 @@ def test_a_fallback_never_replaces_what_the_source_delivered(platform: Platform,
 def test_the_source_takes_over_though_it_is_what_it_was(platform: Platform, web: RemoteWeb) -> None:
     """A source that comes back with the file it had before would stay behind its fallback for ever."""
     remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/prices.xlsx}}]")
-    good = web.put(PATH, workbook(order(7)))
-    web.put("/mirror/prices.xlsx", workbook(order(1)))
+    good = web.put(PATH, book_of(order(7)))
+    web.put("/mirror/prices.xlsx", book_of(order(1)))
     web.troubles = [Trouble(status=403)]
     remote.round()
     assert (remote.rows, remote.state) == ([], ("waiting", "source_refused"))
@@ -370,10 +359,10 @@ def test_fallbacks_are_tried_in_order_and_the_last_good_delivery_last(platform: 
     second, third = f"{web.url}/second/prices.xlsx", f"{web.url}/third/prices.xlsx"
     fallbacks = f"[{{uri: {second}}}, {{uri: {third}}}, {{snapshot: {{max_age: 24h}}}}]"
     remote = Remote(platform, web, f", fallbacks: {fallbacks}")
-    web.put(PATH, workbook(order(1)))
+    web.put(PATH, book_of(order(1)))
     remote.round()
-    web.put(PATH, workbook(order(2)))
-    web.put("/third/prices.xlsx", workbook(order(3)))
+    web.put(PATH, book_of(order(2)))
+    web.put("/third/prices.xlsx", book_of(order(3)))
     web.troubles = [Trouble(status=403), Trouble(status=403)]
     remote.round()
     assert remote.state == ("waiting", "source_refused")
@@ -391,9 +380,9 @@ def test_fallbacks_are_tried_in_order_and_the_last_good_delivery_last(platform: 
 def test_a_snapshot_that_is_too_old_does_not_stand(platform: Platform, web: RemoteWeb) -> None:
     """Last month's prices would pass for today's."""
     remote = Remote(platform, web, ", fallbacks: [{snapshot: {max_age: 1h}}]")
-    web.put(PATH, workbook(order(1)))
+    web.put(PATH, book_of(order(1)))
     remote.round()
-    web.put(PATH, workbook(order(2)))
+    web.put(PATH, book_of(order(2)))
     web.troubles = [Trouble(status=403)]
     remote.round()
     remote.later(hours=2)

@@ -84,7 +84,7 @@ class S3Source:
             config_kwargs={
                 "connect_timeout": settings.connect_seconds,
                 "read_timeout": settings.read_seconds,
-                "retries": {"max_attempts": 1},
+                "retries": {"total_max_attempts": 1},
             },
             skip_instance_cache=True,
             use_listings_cache=False,
@@ -94,10 +94,11 @@ class S3Source:
 
     @contextmanager
     def _told(self, doing: str) -> Iterator[None]:
+        import aiohttp
         import botocore.exceptions as foreign
 
         refused = (foreign.NoCredentialsError, foreign.PartialCredentialsError, foreign.ClientError)
-        with told(self.system, doing, (foreign.BotoCoreError,)):
+        with told(self.system, doing, (foreign.BotoCoreError, aiohttp.ClientError)):
             try:
                 yield
             except FileNotFoundError:

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
 from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from openpyxl import Workbook
 
 from shp_assets.build import build_kits
 from shp_assets.kit import FeedKit
@@ -29,6 +31,7 @@ from shp_resources.landing import sight, uri_of
 from shp_resources.ledger import Attempt, PartitionRecord, migrate
 from shp_resources.outside import Outside
 from shp_resources.settings import Settings
+from shp_resources.sources.settings import SourceSettings
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import rows
 from tests.support.workbooks import written
@@ -80,6 +83,15 @@ def order(number: Any, country: Any = "AT", day: Any = "2026-03-01", amount: Any
     return number, country, day, amount, contact
 
 
+def book_of(*lines: Sequence[Any]) -> bytes:
+    """A workbook of the feed by file, as bytes."""
+    book, content = Workbook(), BytesIO()
+    for line in (HEADER, *lines):
+        book.active.append(line)
+    book.save(content)
+    return content.getvalue()
+
+
 @dataclass
 class Tick:
     """What a sensor answered: run requests, new dynamic keys by name, why it asked for nothing."""
@@ -102,6 +114,7 @@ class Platform:
         base: the folder with `feeds`, `marts` and `home`.
         dsn: address of its database.
         warehouse_dsn: address of the warehouse's, if that is another one.
+        sources: what its remote sources need to let it in.
         changes: what its outside systems are made with beside the usual (a clock, rehearsed faults).
     """
 
@@ -109,17 +122,23 @@ class Platform:
     dsn: str
     warehouse_dsn: str | None = None
     changes: dict[str, Any] = field(default_factory=dict)
+    sources: SourceSettings = field(default_factory=SourceSettings)
 
     @cached_property
     def settings(self) -> Settings:
         """Its settings."""
         known = {"SHP_FEEDS": str(self.base / "feeds"), "SHP_PG_DSN": self.dsn}
         settings = Settings.load(known, home=self.base / "home")
-        return replace(settings, warehouse_dsn=self.warehouse_dsn)
+        return replace(settings, warehouse_dsn=self.warehouse_dsn, sources=self.sources)
 
     def turn_to(self, warehouse_dsn: str | None) -> None:
         """Let its warehouse be somewhere else from now on."""
         self.warehouse_dsn = warehouse_dsn
+        self.change()
+
+    def reach(self, sources: SourceSettings) -> None:
+        """Let its remote sources be spoken to so from now on."""
+        self.sources = sources
         self.change()
 
     def change(self, **changes: Any) -> None:
