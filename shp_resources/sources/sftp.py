@@ -16,10 +16,12 @@ from shp_core.healing.faults import Evidence
 from shp_resources import landing
 from shp_resources.landing import Seen, is_delivery, printable
 from shp_resources.ledger import Source
-from shp_resources.sources.protocol import PIECE, Stream, fault, missing, moving, told, words
+from shp_resources.sources.protocol import Stream, fault, missing, moving, told, words
 from shp_resources.sources.settings import Access, SourceSettings
 
 PORT = 22
+READ, WINDOW = 32 << 10, 2 << 20
+"""Bytes of one read, as servers allow it, and of all that are under way."""
 
 
 class SftpSource:
@@ -51,13 +53,12 @@ class SftpSource:
             before = file.stat()
             now = _version(before)
             begin = start if version and version == now else 0
-            file.seek(begin)
-            file.prefetch(before.st_size)
-            yield Stream(now, begin, before.st_size, self._pieces(client, file, path, now))
+            windows = _windows(begin, before.st_size)
+            pieces = (piece for window in windows for piece in file.readv(window))
+            yield Stream(now, begin, before.st_size, self._pieces(client, pieces, path, now))
 
-    def _pieces(self, client: Any, file: Any, path: str, version: str) -> Iterator[bytes]:
-        while piece := file.read(PIECE):
-            yield piece
+    def _pieces(self, client: Any, pieces: Iterator[bytes], path: str, version: str) -> Iterator[bytes]:
+        yield from pieces
         if _version(client.stat(path)) != version:
             raise moving(self.system, printable(Origin(path).name))
 
@@ -135,6 +136,13 @@ def _decoded(body: str) -> bytes:
 def _host_and_port(place: str) -> tuple[str, int]:
     host, colon, port = place.rpartition(":")
     return (host.strip("[]"), int(port)) if colon and port.isdigit() else (place.strip("[]"), PORT)
+
+
+def _windows(begin: int, size: int) -> Iterator[list[tuple[int, int]]]:
+    """What is asked for at a time: many small reads at once for speed, and never so many that memory grows with the file."""
+    for start in range(begin, size, WINDOW):
+        end = min(start + WINDOW, size)
+        yield [(place, min(READ, end - place)) for place in range(start, end, READ)]
 
 
 def _version(status: Any) -> str:
