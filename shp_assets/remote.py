@@ -51,11 +51,13 @@ class Taken:
         fault: why its source could not be looked at.
         arrived: partitions that something arrived for.
         notes: what a reader should know.
+        moving: whether a file was seen that is still being written.
     """
 
     fault: Fault | None = None
     arrived: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    moving: bool = False
 
 
 def look_round(outside: Outside, kits: Sequence[FeedKit]) -> dict[str, Taken]:
@@ -130,6 +132,7 @@ class _Round:
                 self.taken.fault = found
             return
         files = [file for file in found if file.quiet]
+        self.taken.moving |= len(files) < len(found)
         there = {file.source.uri for file in files}
         for file in list(self._news(files, there)) if level == 0 else list(self._wanted(level, files)):
             self._take(file, "sensor" if level == 0 else FALLBACK, there)

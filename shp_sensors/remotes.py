@@ -1,7 +1,8 @@
 """`remotes`: is there a new or changed file at a remote source, or must a fallback give one?
 
-Each feed at its own pace, all that are due side by side and with deadlines: a slow source keeps no drop folder waiting and
-no other feed. When each is due next is the cursor; what was seen is the ledger's. Runs are `arrivals`' business.
+Each feed at its own pace or by the clock, all that are due side by side and with deadlines: a slow source keeps no drop folder
+waiting and no other feed. When each is due next is the cursor; what was seen is the ledger's. Runs are `arrivals`' business.
+Looks at one source never overlap, for they are this sensor's, and after a stop one look makes up for all that were missed.
 """
 
 import json
@@ -12,6 +13,8 @@ import dagster as dg
 
 from shp_assets.kit import FeedKit
 from shp_assets.remote import Taken, look_round
+from shp_core.codes import Code
+from shp_core.expectations.cron import next_after, parse
 from shp_resources.outside import Outside
 
 INTERVAL_SECONDS = 5
@@ -32,11 +35,14 @@ def remotes_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     def remotes(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:
         if not remote:
             return dg.SensorResult(skip_reason=dg.SkipReason("No feed has a remote source."))
-        now, due_at = outside.clock.now(), _read(context.cursor, remote)
-        due = sorted((name for name in remote if due_at.get(name, 0.0) <= now.timestamp()), key=lambda name: due_at.get(name, 0.0))
+        now, due_at = outside.clock.now(), _read(context.cursor)
+        slots = {name: _slot(kit) for name, kit in remote.items()}
+        first = {slots[name]: _first(now, kit) for name, kit in remote.items()}
+        due_at = {slot: due_at.get(slot, at) for slot, at in first.items()}
+        due = sorted((name for name in remote if due_at[slots[name]] <= now.timestamp()), key=lambda name: due_at[slots[name]])
         found = look_round(outside, [remote[name] for name in due[:FEEDS_A_TICK]])
         for name, taken in found.items():
-            due_at[name] = _next(now, remote[name], taken)
+            due_at[slots[name]] = _next(now, remote[name], taken)
         notes = [note for taken in found.values() for note in taken.notes]
         for note in notes:
             context.log.info(note)
@@ -45,19 +51,40 @@ def remotes_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
     return remotes
 
 
-def _read(cursor: str | None, remote: Mapping[str, FeedKit]) -> dict[str, float]:
-    """When each feed's source is due, seconds since 1970."""
+def _read(cursor: str | None) -> dict[str, float]:
+    """When each feed's source is due, seconds since 1970, by slot."""
     try:
         known = json.loads(cursor) if cursor else {}
     except ValueError:
         known = {}
-    return {name: float(at) for name, at in known.items() if name in remote}
+    return {slot: float(at) for slot, at in known.items()}
+
+
+def _slot(kit: FeedKit) -> str:
+    """Under which a feed's next look is kept: another schedule counts at once."""
+    return f"{kit.name} {kit.feed.schedule}" if kit.feed.schedule else kit.name
+
+
+def _first(now: datetime, kit: FeedKit) -> float:
+    """When a source is looked at that is not known yet: at once, or at the clock's next tick."""
+    return _tick(now, kit) if kit.feed.schedule else 0.0
+
+
+def _tick(now: datetime, kit: FeedKit) -> float:
+    at = next_after(parse(kit.feed.schedule or ""), now, kit.feed.partition.zone)
+    assert at is not None, "the model refuses a schedule that never comes"
+    return at.timestamp()
 
 
 def _next(now: datetime, kit: FeedKit, taken: Taken) -> float:
-    """When a source is looked at again: at the feed's pace, unless it asked to be left alone for longer."""
+    """When a source is looked at again: at the feed's pace, unless it asked to be left alone for longer.
+
+    By the clock: at the next tick, but in a minute where the look failed or a file was still being written.
+    """
     asked = (taken.fault.evidence.retry_after or 0.0) if taken.fault else 0.0
-    return now.timestamp() + max(kit.feed.source.pace.total_seconds(), asked)
+    soon = now.timestamp() + max(kit.feed.source.pace.total_seconds(), asked)
+    failed = taken.fault is not None and taken.fault.code is not Code.SOURCE_MISSING  # that is an answer
+    return soon if not kit.feed.schedule or failed or taken.moving else max(_tick(now, kit), now.timestamp() + asked)
 
 
 def _told(found: Mapping[str, Taken], notes: list[str]) -> str:

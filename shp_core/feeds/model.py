@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from shp_core.expectations.cron import parse
 from shp_core.feeds.base import PolicyName, Strict, require_name, tell_all
 from shp_core.feeds.column import Column, ColumnType, Transform, column_name
 from shp_core.feeds.names import clean_header, column_name_problem, identifier_problem, table_name_problem
@@ -121,6 +122,10 @@ class Feed(Strict):
     description: str | None = Field(None, description="What the feed is.")
     source: Source = Field(default_factory=Source, description="Where files come from, what they are, and where the table lies in them.")
     partition: Partition = Field(default_factory=Partition, description="What one expected piece of the feed is.")
+    schedule: str | None = Field(
+        None,
+        description="When the source is looked at, as cron writes it (`*/15 * * * *`), in `partition`'s time zone; instead of `poll`.",
+    )
     columns: dict[str, Column] = Field(
         min_length=1, max_length=_MOST_COLUMNS, description='Columns by header; "" is a column without a header.'
     )
@@ -148,14 +153,27 @@ class Feed(Strict):
             raise ValueError("must be an e-mail address or team:name")
         return value
 
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse(value)
+        return value
+
     @model_validator(mode="after")
     def _fits(self) -> Feed:
         used = {header: column for header, column in self.columns.items() if not column.ignore}
         if not used:
             raise ValueError("`columns` needs at least one column that is not ignored")
         problems = [*_header_problems(self.columns), *_name_problems(used), *_key_problems(self.key, used), self._table_problem()]
-        tell_all([*problems, *self._csv_problems(), *self._origin_problems()])
+        tell_all([*problems, *self._csv_problems(), *self._origin_problems(), *self._schedule_problems()])
         return self
+
+    def _schedule_problems(self) -> Iterator[str]:
+        if self.schedule is not None and self.source.uri is None:
+            yield "`schedule` is for sources with a `uri`; a drop folder is looked at all the time"
+        if self.schedule is not None and "poll" in self.source.model_fields_set:
+            yield "`schedule` and `poll` both say when the source is looked at; keep one"
 
     def _origin_problems(self) -> Iterator[str]:
         for origin in self.source.origins:

@@ -123,9 +123,9 @@ class Partition(Strict):
         return ZoneInfo(self.timezone)
 
     def _file_problems(self) -> Iterator[str]:
-        allowed = {"by", "expects", *(("start", "due", "timezone") if self.expects else ())}
+        allowed = {"by", "expects", "timezone", *(("start", "due") if self.expects else ())}
         for field in sorted(self.model_fields_set - allowed):
-            more = " with `expects`" if field in ("start", "due", "timezone") else ""
+            more = " with `expects`" if field in ("start", "due") else ""
             yield f"`{field.rstrip('_')}` is for {_PERIODS}{', or for `by: file`' + more if more else ''}; write one of them or remove it"
         if self.expects and (self.start is None) != (self.due is None):
             yield "`expects` is due at `start` (the day) and `due` (the time of day); write both or none"

@@ -46,6 +46,9 @@ key: [Item]
   A fallback that is one file stands for the partition of the source, whatever its own name. `shp history` and the
   partition's flag `fallback` name the address. When the source is back, its file takes over; where the bytes differ,
   `reconciled_at` is set and the run tells the differences in rows and sums.
+* `schedule: "*/15 * * * *"` beside `source` says by the clock when the source is looked at, instead of `poll`: five fields as in a
+  crontab, in the time zone of `partition` (`timezone`, UTC by default). A look that fails is repeated every minute until it
+  does not (a file that is not there is no failure); looks never overlap, and after a stop one makes up for all that were missed.
 * `snapshot` comes last: the partition's own last good delivery goes on standing, if it was published within `max_age`. To show
   another period's rows meanwhile, use `placeholder_days`.
 * `shp feeds check --sources` asks each address once; `shp inspect URI` looks into a file where it is.
