@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import dagster as dg
@@ -27,8 +28,10 @@ from shp_core.feeds.load import Catalogue, load_catalogue
 from shp_ops.definitions import build_definitions
 from shp_ops.ingest.one import Ingestion
 from shp_ops.ingest.results import FileResult
+from shp_resources import reader
 from shp_resources.landing import sight, uri_of
 from shp_resources.ledger import Attempt, PartitionRecord, migrate
+from shp_resources.nursery import Nursery
 from shp_resources.outside import Outside
 from shp_resources.settings import Settings
 from shp_resources.sources.settings import SourceSettings
@@ -379,11 +382,24 @@ def opened(base: Path, dsn: str, *, repository_feeds: bool = False) -> Iterator[
     dagster_home = base / "home" / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "dagster.yaml", dagster_home)
-    with _environment(platform.settings.as_environment() | _SHORT_LIVED | {"DAGSTER_HOME": str(dagster_home)}):
+    with (
+        _environment(platform.settings.as_environment() | _SHORT_LIVED | {"DAGSTER_HOME": str(dagster_home)}),
+        patch.object(reader, "Nursery", _the_nursery),
+    ):
         try:
             yield platform
         finally:
             platform.close()
+
+
+def _the_nursery(environment: Mapping[str, str]) -> Nursery:
+    """One for all installations of this process, which come one after the other: a process takes a tenth of a second to start."""
+    return _nursery_of(tuple(sorted(environment.items())))
+
+
+@cache
+def _nursery_of(environment: tuple[tuple[str, str], ...]) -> Nursery:
+    return Nursery(dict(environment))
 
 
 def prepare(dsn: str, base: Path) -> None:
