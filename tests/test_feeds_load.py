@@ -77,6 +77,7 @@ def test_two_feeds_never_share_a_place(tmp_path: Path) -> None:
             "c.yaml": good("c", "sinks: {warehouse: {table: x_filled}}\n"),
             "x.yaml": good("x"),
             "y.yaml": good("y", "sinks: {lake: {path: x}}\n"),
+            "z.yaml": good("z", "sinks: {warehouse: {table: y}}\n"),
         },
     )
     assert list(catalogue.feeds) == ["a", "y"]
@@ -87,6 +88,8 @@ def test_two_feeds_never_share_a_place(tmp_path: Path) -> None:
         "feeds/c.yaml: sinks.warehouse.table: 'x_filled' is already taken by feed 'a'; choose another.",
         "feeds/x.yaml: sinks.warehouse.table: 'x' is already taken by feed 'a'; choose another.",
         "feeds/x.yaml: sinks.warehouse.table: 'x_filled' is already taken by feed 'a'; choose another.",
+        "feeds/z.yaml: sinks.warehouse.table: 'y' is already taken by feed 'y'; choose another.",
+        "feeds/z.yaml: sinks.warehouse.table: 'y_filled' is already taken by feed 'y'; choose another.",
     ]
 
 
@@ -134,15 +137,13 @@ def test_a_missing_folder_is_an_error_and_missing_marts_are_none(tmp_path: Path)
         ),
         ("from: a\ngroup_by: [[Name]]", "group_by: must list headers or {month: header}, not ['Name']."),
         ("from: a\ngroup_by: [{year: Day}]", "group_by: must list headers or {month: header}, not {'year': 'Day'}."),
-        ("from: lake_only\ngroup_by: [Name]", "from: feed 'lake_only' has no warehouse table; give it `sinks: {warehouse: …}`."),
         ("from: a\ngroup_by: [Name]\non_incomplete: maybe", "on_incomplete: must be 'label' or 'hold', not 'maybe'."),
         ("group_by: [Name]", "from: is missing; add it (The feed it is made from)."),
     ],
 )
 def test_marts_that_do_not_fit(mart: str, problem: str, tmp_path: Path) -> None:
     """A mart over a column that is not there, or not a number, is told before anything runs."""
-    feeds = {"a.yaml": good("a"), "lake_only.yaml": good("lake_only", "sinks: {lake: {path: p}}\n")}
-    catalogue = folder(tmp_path, feeds, {"m.yaml": f"mart: m\n{mart}\n"})
+    catalogue = folder(tmp_path, {"a.yaml": good("a")}, {"m.yaml": f"mart: m\n{mart}\n"})
     assert catalogue.errors == [f"marts/m.yaml: {problem}"]
     assert catalogue.marts == {}
 

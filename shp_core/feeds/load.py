@@ -79,9 +79,8 @@ def _places_taken(feeds: dict[str, Feed]) -> dict[str, list[str]]:
 
 
 def _claims(feed: Feed) -> Iterator[tuple[str, str]]:
-    if feed.sinks is None or feed.sinks.warehouse is not None:
-        yield "sinks.warehouse.table", feed.table
-        yield "sinks.warehouse.table", f"{feed.table}_filled"
+    yield "sinks.warehouse.table", feed.table
+    yield "sinks.warehouse.table", f"{feed.table}_filled"
     if feed.sinks is not None and feed.sinks.lake is not None:
         yield "sinks.lake.path", feed.sinks.lake.path
 

@@ -47,8 +47,6 @@ class Mart(Strict):
         feed = feeds.get(self.from_)
         if feed is None:
             return [f"from: there is no sound feed {self.from_!r} ({', '.join(feeds) or 'none at all'})."]
-        if feed.sinks is not None and feed.sinks.warehouse is None:
-            return [f"from: feed {self.from_!r} has no warehouse table; give it `sinks: {{warehouse: …}}`."]
         if self.placeholders and feed.partition.placeholder_days is None:
             return [f"placeholders: nothing stands in for late partitions of {self.from_!r}; give it `placeholder_days`, or remove this."]
         asked = [*self._groups_asked(), *(("sum", header, ("integer", "bigint", "decimal", "money")) for header in self.sum)]

@@ -102,10 +102,10 @@ class LakeSink(Strict):
 
 
 class Sinks(Strict):
-    """Where clean rows go."""
+    """Where clean rows go: always into a table, which the lake follows and is held to."""
 
-    warehouse: WarehouseSink | None = Field(None, description="The table in PostgreSQL.")
-    lake: LakeSink | None = Field(None, description="The folder in the lake.")
+    warehouse: WarehouseSink | None = Field(None, description="The table in PostgreSQL; one of the feed's name by default.")
+    lake: LakeSink | None = Field(None, description="The folder in the lake, beside the table.")
 
     @model_validator(mode="after")
     def _any(self) -> Sinks:
