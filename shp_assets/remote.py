@@ -30,9 +30,6 @@ from shp_resources.landing import Seen, printable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
 from shp_resources.outside import Outside
 
-AT_ONCE = 8
-"""So many sources are looked at side by side."""
-
 ROUND_SECONDS = 40.0
 """No further fallbacks are asked in a round that took so long; the next round goes on."""
 
@@ -65,7 +62,7 @@ def look_round(outside: Outside, kits: Sequence[FeedKit]) -> dict[str, Taken]:
 
     Args:
         outside: the outside systems.
-        kits: feeds with remote sources.
+        kits: feeds with remote sources, each of which gets a thread.
 
     Returns:
         By feed, what was found.
@@ -176,7 +173,7 @@ class _Round:
         if current is None or fallback_of(current) is None:
             return False
         tries = self.outside.ledger.attempts.of_partition(self.kit.name, record.partition)
-        could_not_be_had = any(one.arrival == before.arrival and one.code is not None for one in tries[-AT_ONCE:])
+        could_not_be_had = any(one.arrival == before.arrival and one.code is not None for one in tries)
         return not could_not_be_had or current.at <= self.outside.clock.now() - PATIENCE
 
     def _is_over(self, record: PartitionRecord) -> bool:
@@ -253,11 +250,14 @@ class _Round:
 
 def _side_by_side(outside: Outside, asked: Sequence[tuple[_Round, _Asked]]) -> Iterator[tuple[_Round, list[Seen] | Fault]]:
     """Look at several sources at the same time; the ledger is spoken to from this thread alone."""
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look")
+    if not asked:
+        return
+    pool = ThreadPoolExecutor(len(asked), thread_name_prefix="look")
     try:
         begun = [(one, *_begin(outside, pool, one, what)) for one, what in asked]
+        until = time.monotonic() + outside.settings.sources.look_seconds
         for one, switch, future in begun:
-            yield one, future if isinstance(future, Fault) else _result(outside, one, switch, future)
+            yield one, future if isinstance(future, Fault) else _result(outside, switch, future, until)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -288,20 +288,22 @@ def _look(outside: Outside, asked: _Asked, system: str, feed: str) -> list[Seen]
     return found
 
 
-def _result(outside: Outside, one: _Round, switch: Switch, future: Future[list[Seen]]) -> list[Seen] | Fault:
+def _result(outside: Outside, switch: Switch, future: Future[list[Seen]], until: float) -> list[Seen] | Fault:
     try:
         with switch.told():
-            return _in_time(outside, switch.system, future)
+            return _in_time(outside, switch.system, future, until)
     except Fault as fault:
         return fault
     except ShpError as error:  # a package is missing, or a setting is wrong: one feed never stops the others
         return Fault(Code.SOURCE_REFUSED, f"{error.message} {error.next_step}", Evidence(switch.system, text=error.message))
+    except Exception as error:  # noqa: BLE001 - boundary: what nobody named at one source never stops the others
+        text = type(error).__name__
+        return Fault(Code.CODE_BUG, f"{text} while looking at {switch.system}.", Evidence(switch.system, text=text))
 
 
-def _in_time(outside: Outside, system: str, future: Future[list[Seen]]) -> list[Seen]:
-    seconds = outside.settings.sources.look_seconds
+def _in_time(outside: Outside, system: str, future: Future[list[Seen]], until: float) -> list[Seen]:
     try:
-        return future.result(timeout=seconds)
+        return future.result(timeout=max(0.0, until - time.monotonic()))
     except TimeoutError:  # its own time limits end the thread later
-        text = f"no answer in {seconds:g} s"
+        text = f"no answer in {outside.settings.sources.look_seconds:g} s"
         raise Fault(Code.TRANSIENT, f"{system}: {text}.", Evidence(system, errno=errno.ETIMEDOUT, text=text)) from None

@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class RemoteWeb:
         needs: the Authorization header without which it answers 401.
         heads: whether it answers HEAD.
         away: answer every request so.
+        delays: how long a path's answers take, in seconds.
     """
 
     url: str = ""
@@ -70,6 +72,7 @@ class RemoteWeb:
     needs: str | None = None
     heads: bool = True
     away: Trouble | None = None
+    delays: dict[str, float] = field(default_factory=dict)
 
     def put(self, path: str, content: bytes) -> str:
         """Hold a file; its address."""
@@ -132,6 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         """A test's output is its own."""
 
     def _may(self) -> bool:
+        self.path = self.path.partition("?")[0]
+        time.sleep(self.remote.delays.get(self.path, 0.0))
         if self.remote.away is not None:
             self._end(self.remote.away.status or 503, self.remote.away.retry_after)
         elif self.remote.needs is not None and self.headers.get("Authorization") != self.remote.needs:
