@@ -52,6 +52,14 @@ def require_known(version: str) -> None:
         raise UsageError(message, "Install the version of shp that made them, or a newer one.") from error
 
 
+def make_storage() -> None:
+    """Make the tables of the instance that DAGSTER_HOME names, where there are none."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.get() as instance:
+        instance.get_runs_count()
+
+
 def upgrade_storage() -> None:
     """Bring the tables of the instance that DAGSTER_HOME names to the installed Dagster's version."""
     from dagster import DagsterInstance

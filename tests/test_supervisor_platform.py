@@ -16,8 +16,9 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shp_ops.supervisor import probes
 from shp_ops.supervisor.platform import Platform
-from shp_ops.supervisor.state import WATCHED
+from shp_ops.supervisor.state import VIEWERS, WATCHED
 from shp_ops.watchdog.gauges import GAUGES
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
@@ -25,14 +26,14 @@ from tests.support.postgres import rows
 from tests.support.workbooks import written
 
 pytestmark = pytest.mark.platform
-SERVICES = ("postgres", "code", "runs", "web", "daemon", "watchdog")
+SERVICES = ("postgres", "code", "runs", "web", "daemon", "watchdog", "viewers")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A platform in the background; whatever the tests did to it, nothing of it is left afterwards."""
     made = Home.make(tmp_path_factory.mktemp("platform"))
-    done = made.shp("up", "--detach", "--json")
+    done = made.shp("up", "--detach", "--viewers", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ready"] is True
     yield made
@@ -59,6 +60,28 @@ def test_up_is_ready_and_says_where(shared: Home) -> None:
     assert [feed["feed"] for feed in document["feeds"]] == ["sales", "stock"]
     assert all(Path(feed["landing"]).is_dir() for feed in document["feeds"])
     assert rows(dsn(shared), "select to_regclass('shp.partitions') is not null, to_regclass('runs') is not null") == [(True, True)]
+
+
+def test_viewers_see_everything_and_change_nothing(shared: Home) -> None:
+    """Whoever may only look could start, end and delete runs; or there would be nothing to look at."""
+    url = shared.status()["services"]["viewers"]["url"]
+    found = probes.graphql(url, "{ permissions { permission value } assetNodes { assetKey { path } } }")
+    assert len(found["assetNodes"]) > 10
+    allowed = {one["permission"].upper() for one in found["permissions"] if one["value"]}
+    assert not {name for name in allowed if name.startswith(("LAUNCH", "CANCEL", "TERMINATE", "DELETE", "EDIT", "WIPE"))}
+    asked = 'mutation { deletePipelineRun(runId: "any") { __typename } }'
+    assert probes.graphql(url, asked)["deletePipelineRun"]["__typename"] == "UnauthorizedError"
+
+
+ROLES = {"code": "writer", "runs": "writer", "web": "writer", "daemon": "writer", "watchdog": "writer", "viewers": "reader"}
+
+
+@pytest.mark.parametrize(("name", "role"), ROLES.items())
+def test_each_service_has_a_role_that_drops_nothing(shared: Home, name: str, role: str) -> None:
+    """A bug in any process could drop every table, and who may only look could write."""
+    environ = Path(f"/proc/{shared.pids()[name]}/environ").read_bytes()
+    assert f"://shp_{role}:".encode() in environ
+    assert b"://shp:" not in environ
 
 
 def test_each_service_has_its_log_and_nothing_lies_elsewhere(shared: Home) -> None:
@@ -96,7 +119,9 @@ def test_monitoring_reads_every_metric(shared: Home) -> None:
     with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
         found = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
     assert set(found) == {gauge.name for gauge in GAUGES}
-    assert {sample.labels["service"]: sample.value for sample in found["shp_service_ready"].samples} == dict.fromkeys(WATCHED, 1.0)
+    assert {sample.labels["service"]: sample.value for sample in found["shp_service_ready"].samples} == dict.fromkeys(
+        [*WATCHED, VIEWERS], 1.0
+    )
     assert {sample.labels["daemon"] for sample in found["shp_daemon_heartbeat_age_seconds"].samples} >= {"sensor", "backfill"}
     assert [sample.value for sample in found["shp_ledger_readable"].samples] == [1.0]
 

@@ -12,7 +12,7 @@ import pytest
 from shp_core.codes import Code
 from shp_core.errors import ShpError, UsageError
 from shp_ops.supervisor import control, prepare, services
-from shp_ops.supervisor.layout import Layout, python
+from shp_ops.supervisor.layout import Layout, environment, python
 from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.services import Service
 from shp_ops.supervisor.state import SERVICES, PlatformState, status
@@ -76,7 +76,8 @@ def test_a_port_in_use_is_a_wrong_call(home: Home) -> None:
 
 def test_the_ledger_is_prepared_by_a_process_of_its_own(database_dsn: str, home: Home) -> None:
     """Sensors would start on a database without the ledger's tables."""
-    prepare.finish(prepare.start(home.environ | {"SHP_PG_DSN": database_dsn}))
+    Layout(home.path).write_dagster_home()
+    prepare.finish(prepare.start(home.environ | environment(home.settings, database_dsn)))
     assert rows(database_dsn, "select to_regclass('shp.partitions') is not null") == [(True,)]
 
 
@@ -84,7 +85,7 @@ def test_an_error_of_the_preparation_arrives_as_it_was(home: Home) -> None:
     """The user would see an exit status instead of what is wrong with the database."""
     nowhere = f"postgresql://u:p@127.0.0.1:{free_port()}/d"
     with pytest.raises(ShpError) as caught:
-        prepare.finish(prepare.start(home.environ | {"SHP_PG_DSN": nowhere}))
+        prepare.finish(prepare.start(home.environ | environment(home.settings, nowhere)))
     assert caught.value.code is Code.LEDGER_UNREACHABLE
 
 

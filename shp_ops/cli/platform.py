@@ -24,11 +24,21 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the UI; a free one by default, the same each time.")
 @click.option("--hadoop", is_flag=True, help="Run HDFS and YARN for this machine too (needs Java 17; Maven once, to fetch 100 MB).")
 @click.option("--hive", is_flag=True, help="With --hadoop: SQL over the lake too, by HiveServer2 (Maven once, to fetch 280 MB).")
+@click.option(
+    "--viewers",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=0,
+    default=None,
+    metavar="[PORT]",
+    help="A second UI for those who may only look, on this port or a free one.",
+)
 @with_output
-def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool) -> int:
+def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool, viewers: int | None) -> int:
     """Start the platform: PostgreSQL, code server, webserver, daemon and watchdog.
 
     In the foreground it runs until Ctrl-C, which stops everything in order.
+    With --viewers a second UI runs in which nothing can be started or changed; its process can only read the database.
     With --hadoop a NameNode, a DataNode, a ResourceManager and a NodeManager run beside it, on this machine alone;
     where SHP_HDFS_URL names a cluster, that one is used and none is started.
     With --hive a HiveServer2 runs over it, in whose database `curated` each feed of the lake is a table.
@@ -37,8 +47,8 @@ def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool) -> 
         raise UsageError("--hive belongs to --hadoop.", "Run: shp up --hadoop --hive; a HiveServer2 of yours is named by SHP_HIVE_URL.")
     machine = _hadoop_machine(desk, hive) if hadoop else None
     if detach:
-        return _up_detached(desk, port, machine)
-    return _up_here(desk, port, machine)
+        return _up_detached(desk, port, machine, viewers)
+    return _up_here(desk, port, machine, viewers)
 
 
 @click.command()
@@ -96,23 +106,24 @@ def _hadoop_machine(desk: Desk, hive: bool) -> HadoopMachine | None:
     return HadoopMachine(desk.settings, with_hive=hive)
 
 
-def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
+def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None, viewers: int | None) -> int:
     from shp_ops.supervisor.platform import Platform
 
     started = time.monotonic()
-    platform = Platform(desk.settings, port, desk.say, hadoop)
+    platform = Platform(desk.settings, port, desk.say, hadoop, viewers)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: platform.ask_to_stop())
     platform.run(lambda: _announce(desk, platform.ui_url, started, "Ctrl-C stops it."))
     return 0
 
 
-def _up_detached(desk: Desk, port: int | None, hadoop: HadoopMachine | None) -> int:
+def _up_detached(desk: Desk, port: int | None, hadoop: HadoopMachine | None, viewers: int | None) -> int:
     from shp_ops.supervisor.control import start_detached
 
     started = time.monotonic()
     with desk.console.status("starting the platform"):
-        state = start_detached(desk.settings, port, hadoop=hadoop is not None, hive=hadoop is not None and hadoop.with_hive)
+        with_hive = hadoop is not None and hadoop.with_hive
+        state = start_detached(desk.settings, port, hadoop=hadoop is not None, hive=with_hive, viewers=viewers)
     _announce(desk, state.ui, started, "shp status shows it, shp down stops it.")
     return 0
 

@@ -9,6 +9,7 @@
     scribe     what the processes write, kept as JSON lines
     daily      what is done once a day: retention, in a process of its own
     guardian   ends what is left when the supervisor is killed
+    access     which process works under which database role
     prepare    what must be done once before the services start; a process of its own
 
 The supervisor itself imports neither Dagster nor SQLAlchemy: it stays for weeks and must stay small.

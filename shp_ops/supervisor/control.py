@@ -18,7 +18,9 @@ from shp_resources.settings import Settings
 _START_SECONDS, _STOP_SECONDS = 600.0, 120.0
 
 
-def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool = False, hive: bool = False) -> PlatformState:
+def start_detached(
+    settings: Settings, port: int | None = None, *, hadoop: bool = False, hive: bool = False, viewers: int | None = None
+) -> PlatformState:
     """Start a supervisor in the background, unless one runs, and wait until its platform is ready.
 
     Args:
@@ -26,6 +28,7 @@ def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool 
         port: port of the UI.
         hadoop: with a Hadoop of its own.
         hive: with a HiveServer2 over it.
+        viewers: port of a second UI in which nothing can be changed; 0: one that is free, None: there is none.
 
     Returns:
         The state of the ready platform.
@@ -39,6 +42,7 @@ def start_detached(settings: Settings, port: int | None = None, *, hadoop: bool 
     output = Layout(settings.home).output
     output.unlink(missing_ok=True)
     words = [*(["--port", str(port)] if port else []), *(["--hadoop"] if hadoop else []), *(["--hive"] if hive else [])]
+    words += ["--viewers", str(viewers)] if viewers is not None else []
     child = _spawn(settings, words, output)
     try:
         return _wait(settings, ProcessId.of(child.pid), child)

@@ -17,15 +17,15 @@ from shp_core.errors import Fault, ShpError, UsageError
 from shp_core.healing.faults import Evidence
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor import guardian, prepare, probes, services
+from shp_ops.supervisor.access import Access
 from shp_ops.supervisor.daily import Daily
 from shp_ops.supervisor.feed_files import FeedFiles
-from shp_ops.supervisor.layout import Layout, environment, make_landing_folders, python_path
+from shp_ops.supervisor.layout import Layout, make_landing_folders
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
 from shp_ops.supervisor.scribe import Scribes
 from shp_ops.supervisor.state import HADOOP, PlatformState
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.hdfs.cluster import forget_cluster, tell_cluster
-from shp_resources.logs import json_lines
 from shp_resources.processes import LOOPBACK, MARK, ProcessId, free_port, port_is_free, sweep
 from shp_resources.settings import Settings
 
@@ -48,15 +48,21 @@ class Platform:
         port: port of the UI; one that is free by default, the same at every start.
         tell: told what happens, in one line each.
         hadoop: a Hadoop to run beside it, None: none.
+        viewers: port of a second UI in which nothing can be changed; 0: one that is free, None: there is none.
     """
 
     def __init__(
-        self, settings: Settings, port: int | None = None, tell: Tell = lambda line: None, hadoop: HadoopMachine | None = None
+        self,
+        settings: Settings,
+        port: int | None = None,
+        tell: Tell = lambda line: None,
+        hadoop: HadoopMachine | None = None,
+        viewers: int | None = None,
     ) -> None:
         self._settings, self._wanted_port, self._hadoop = settings, port, hadoop
         self._layout, self._say, self._scribes = Layout(settings.home), tell, Scribes(settings)
-        self._feed_files = FeedFiles(settings, self._tell)
-        self._daily = Daily(self._layout, self._scribes.of("retention"), self._environment, settings.home)
+        self._feed_files, self._viewers, self._access = FeedFiles(settings, self._tell), viewers, Access(settings)
+        self._daily = Daily(self._layout, self._scribes.of("retention"), self._owners_environment, settings.home)
         self._asked, self._ready = threading.Event(), threading.Event()
         self._parts: list[Tended] = []
         self._mark = uuid4().hex
@@ -146,7 +152,7 @@ class Platform:
         self._write_files()
         hadoop = self._start_hadoop()
         self._start_database()
-        preparation = prepare.start(self._environment())
+        preparation = prepare.start(self._owners_environment())
         code = self._add(services.code_server(self._ports["code"]))
         for line in prepare.finish(preparation):
             self._tell(line)
@@ -155,8 +161,14 @@ class Platform:
             self._add(services.fork_server(self._layout)),
             self._add(services.webserver(self._layout, self._ports["web"])),
             self._add(services.daemon(self._layout, self.dsn)),
-            self._add(services.watchdog(self._ports["watchdog"]), self._watchdogs_environment),
+            self._add(services.watchdog(self._ports["watchdog"], self._viewers is not None), self._watchdogs_environment),
         ]
+        if self._viewers is not None:
+            others.append(
+                self._add(
+                    services.viewers(self._layout, self._ports["viewers"]), lambda: self._access.environment(self.dsn, self._mark, "reader")
+                )
+            )
         for part in (*others, *hadoop):
             self._await(part)
         self._save(ready_at=time.time())
@@ -192,11 +204,14 @@ class Platform:
 
     def _choose_ports(self) -> None:
         known = self._layout.remembered_ports()
-        if self._wanted_port is not None and not port_is_free(self._wanted_port):
-            raise UsageError(f"Port {self._wanted_port} is in use.", "Choose another one with --port, or none: a free one is found.")
+        for wanted, option in ((self._wanted_port, "--port"), (self._viewers, "--viewers")):
+            if wanted and not port_is_free(wanted):
+                raise UsageError(f"Port {wanted} is in use.", f"Choose another one with {option}, or none: a free one is found.")
         self._ports["web"] = self._wanted_port or free_port(known.get("web"))
         self._ports["code"] = free_port(known.get("code"), taken=[self._ports["web"]])
         self._ports["watchdog"] = free_port(known.get("watchdog"), taken=self._ports.values())
+        if self._viewers is not None:
+            self._ports["viewers"] = self._viewers or free_port(known.get("viewers"), taken=self._ports.values())
         for name in self._hadoop.port_names if self._hadoop is not None else ():
             self._ports[name] = free_port(known.get(name), taken=self._ports.values())
         self._layout.remember_ports(known | self._ports)
@@ -254,9 +269,10 @@ class Platform:
         self._tell(f"{part.name} is ready ({time.time() - tended.since:.1f} s)")
 
     def _environment(self) -> Mapping[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if name != "SHP_SCRATCH_STORAGE"}
-        ours = {MARK: self._mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5", **json_lines()}
-        return inherited | python_path() | environment(self._settings, self.dsn) | self._settings.sources.as_environment() | ours
+        return self._access.environment(self.dsn, self._mark, "writer")
+
+    def _owners_environment(self) -> Mapping[str, str]:
+        return self._access.owners_environment(self.dsn, self._mark)
 
     def _watchdogs_environment(self) -> Mapping[str, str]:
         """It alone is told the passwords of mail and webhooks."""
@@ -313,7 +329,7 @@ class Platform:
         if self._lock is None:
             return
         self._daily.stop()
-        for name in ("watchdog", "daemon", "web", "runs", "code", *reversed(HADOOP)):
+        for name in ("watchdog", "viewers", "daemon", "web", "runs", "code", *reversed(HADOOP)):
             self._stop_part(name)
         forget_cluster(self._settings)
         sweep(self._mark)  # workers whose code server died before

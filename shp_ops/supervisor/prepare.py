@@ -86,9 +86,36 @@ def _prepared(settings: Settings, dsn: str) -> Iterator[str]:
     for made, what in ((upgrade_ledger(settings, dsn), "the ledger"), (upgrade_dagster(settings, dsn), "Dagster's tables")):
         if made is not None:
             yield f"{what} brought to this version; the state before that is in {made}"
+    _make_roles(settings, dsn)
     found = _what_was_missed(settings)
     if found:
         yield f"the ledger learned of {found} publications from the tables, which are newer"
+
+
+def _make_roles(settings: Settings, dsn: str) -> None:
+    """Make what the services, whose roles make no schemas, must find; then the roles, where the address' own may."""
+    from shp_resources.dagster_upgrade import make_storage, storage_version
+    from shp_resources.roles import can_make_roles
+
+    tables = settings.sink_dsn() or dsn
+    if can_make_roles(dsn):
+        if storage_version(dsn) is None:
+            make_storage()
+        _give_rights(settings, dsn, with_tables=tables == dsn)
+    if tables != dsn:
+        with suppress(Fault):  # another server, which may come up later: its breaker tells
+            if can_make_roles(tables):
+                _give_rights(settings, tables, with_tables=True)
+
+
+def _give_rights(settings: Settings, dsn: str, *, with_tables: bool) -> None:
+    from shp_resources.role_access import passwords
+    from shp_resources.roles import make_roles
+    from shp_resources.warehouse import Warehouse
+
+    if with_tables:
+        Warehouse(lambda: dsn).make_schemas()
+    make_roles(dsn, passwords(settings.home))
 
 
 def _what_was_missed(settings: Settings) -> int:

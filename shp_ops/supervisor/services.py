@@ -51,9 +51,17 @@ def webserver(layout: Layout, port: int) -> Service:
     return Service("web", python("dagster_webserver", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port)
 
 
-def watchdog(port: int) -> Service:
+def viewers(layout: Layout, port: int) -> Service:
+    """The process that serves the UI to those who may only look: whatever would change something is refused."""
+    where = ["--host", LOOPBACK, "--port", str(port), "--workspace", str(layout.workspace)]
+    return Service(
+        "viewers", python("dagster_webserver", "--read-only", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port
+    )
+
+
+def watchdog(port: int, with_viewers: bool = False) -> Service:
     """The process that watches the others, tells people and answers monitoring."""
-    command = python("shp_ops.watchdog", "--port", str(port))
+    command = python("shp_ops.watchdog", "--port", str(port), *(["--viewers"] if with_viewers else []))
     return Service("watchdog", command, lambda since: probes.watchdog(port), port)
 
 

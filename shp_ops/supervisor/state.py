@@ -18,6 +18,9 @@ WATCHED = ("postgres", "code", "runs", "web", "daemon")
 """What the watchdog watches, beside the daemons of a Hadoop of ours."""
 
 SERVICES = (*WATCHED, "watchdog")
+VIEWERS = "viewers"
+"""The second UI, where there is one."""
+
 HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager", "hive")
 """Shown where they run, or where the settings name a cluster."""
 
@@ -102,7 +105,8 @@ def status(settings: Settings) -> dict[str, Any]:
     """
     state = PlatformState.load(Layout(settings.home).state)
     running = state if state is not None and state.process is not None else None
-    services = {name: _look(settings, running, name) for name in SERVICES} | _hadoop(settings, running)
+    names = [*SERVICES, *([VIEWERS] if running is not None and VIEWERS in running.services else [])]
+    services = {name: _look(settings, running, name) for name in names} | _hadoop(settings, running)
     ready = running is not None and running.ready_at is not None and all(service["ready"] for service in services.values())
     feeds = [{"feed": feed, "landing": str(settings.landing / feed)} for feed in feed_names(settings)]
     return {"ready": ready, "ui": running.ui if running else None, "services": services, "feeds": feeds, "lake": _lake(settings)}
@@ -135,7 +139,8 @@ def probes_of(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
     state = PlatformState.load(Layout(settings.home).state)
     hadoop = [name for name in HADOOP if state is not None and name in state.services]
     own = {name: partial(_ask_hadoop, settings, name) for name in hadoop}
-    return {name: partial(ask, settings, name) for name in WATCHED} | own
+    watched = [*WATCHED, *([VIEWERS] if state is not None and VIEWERS in state.services else [])]
+    return {name: partial(ask, settings, name) for name in watched} | own
 
 
 def _ask_hadoop(settings: Settings, name: str) -> str | None:
@@ -182,7 +187,7 @@ def _hadoop(settings: Settings, state: PlatformState | None) -> dict[str, dict[s
 def _url(settings: Settings, name: str, service: ServiceState) -> str | None:
     if name == "postgres":
         return _without_password(settings.ledger_dsn())
-    scheme = {"code": "grpc", "web": "http", "watchdog": "http"}.get(name)
+    scheme = {"code": "grpc", "web": "http", VIEWERS: "http", "watchdog": "http"}.get(name)
     return f"{scheme}://127.0.0.1:{service.port}" if scheme and service.port else None
 
 

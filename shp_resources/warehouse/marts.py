@@ -16,6 +16,7 @@ from shp_core.errors import Fault
 from shp_core.feeds.marts import Mart, Month
 from shp_core.feeds.names import MAX_IDENTIFIER_BYTES, clean_header
 from shp_core.healing.faults import Evidence
+from shp_resources.roles import as_owner
 from shp_resources.warehouse.placeholders import ensure_view
 from shp_resources.warehouse.tables import Columns, table_columns
 from shp_resources.warehouse.target import Target, sql_type
@@ -60,7 +61,8 @@ def refresh(cur: cursor, mart: Mart, target: Target) -> MartOutcome:
     existing, source = table_columns(cur, ("mart", mart.mart), ("warehouse", target.table))
     groups = _groups(mart, target, source)
     columns = [*groups, *_sums(mart, target, source), _SOURCE_ROWS]
-    _ensure(cur, mart, place, columns, existing)
+    with as_owner(cur):
+        _ensure(cur, mart, place, columns, existing)
     cur.execute(sql.SQL("DELETE FROM {}").format(place))
     return _fill(cur, mart, target, place, columns, len(groups)) if source else MartOutcome(0, 0, ())
 

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
+from shp_resources.roles import as_owner
 from shp_resources.warehouse.tables import table_columns
 from shp_resources.warehouse.target import Target
 
@@ -110,8 +111,9 @@ def ensure_view(cur: cursor, target: Target) -> bool:
     """Make the view, anew where the table has other columns by now; False while there is no table."""
     table, view = table_columns(cur, ("warehouse", target.table), ("warehouse", target.filled_name))
     if table and list(view) != [*table, IS_PLACEHOLDER]:
-        cur.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(target.filled))
-        cur.execute(_view(target, list(table)))
+        with as_owner(cur):
+            cur.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(target.filled))
+            cur.execute(_view(target, list(table)))
     return bool(table)
 
 

@@ -16,6 +16,7 @@ from shp_core.codes import Code
 from shp_core.contract.contract import ContractColumn
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
+from shp_resources.roles import as_owner
 from shp_resources.warehouse.target import PLACE, Target, names, sql_type
 
 _PUBLICATIONS = """
@@ -89,6 +90,11 @@ def ensure_tables(cur: cursor, target: Target) -> None:
     Raises:
         Fault: `table_mismatch`, naming columns and types.
     """
+    with as_owner(cur):
+        _ensure_tables(cur, target)
+
+
+def _ensure_tables(cur: cursor, target: Target) -> None:
     loaded, displaced, rejects = table_columns(
         cur, ("warehouse", target.table), ("shp_pub", target.displaced_name), ("quarantine", target.table)
     )

@@ -84,6 +84,11 @@ class Warehouse:
             finally:
                 connection.close()
 
+    def make_schemas(self) -> None:
+        """Make the schemas and the platform's own tables, where they are missing."""
+        with self.transaction() as cur:
+            ensure_schemas(cur)
+
     @contextmanager
     def alone(self, target: Target) -> Iterator[Any]:
         """A transaction that alone may change a feed's tables, as they are."""
