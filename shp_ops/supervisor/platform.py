@@ -143,8 +143,6 @@ class Platform:
         finally:
             self._ready.set()
 
-    # starting
-
     def _start(self) -> None:
         self._take_lock()
         self._guardian = guardian.start(self._mark)
@@ -164,11 +162,7 @@ class Platform:
             self._add(services.watchdog(self._ports["watchdog"], self._viewers is not None), self._watchdogs_environment),
         ]
         if self._viewers is not None:
-            others.append(
-                self._add(
-                    services.viewers(self._layout, self._ports["viewers"]), lambda: self._access.environment(self.dsn, self._mark, "reader")
-                )
-            )
+            others.append(self._add(services.viewers(self._layout, self._ports["viewers"]), self._viewers_environment))
         for part in (*others, *hadoop):
             self._await(part)
         self._save(ready_at=time.time())
@@ -274,9 +268,11 @@ class Platform:
     def _owners_environment(self) -> Mapping[str, str]:
         return self._access.owners_environment(self.dsn, self._mark)
 
+    def _viewers_environment(self) -> Mapping[str, str]:
+        return self._access.environment(self.dsn, self._mark, "reader")
+
     def _watchdogs_environment(self) -> Mapping[str, str]:
-        """It alone is told the passwords of mail and webhooks."""
-        return {**self._environment(), **self._settings.alerts.as_environment()}
+        return {**self._environment(), **self._settings.alerts.as_environment()}  # it alone is told the passwords of mail and webhooks
 
     # keeping up
 
