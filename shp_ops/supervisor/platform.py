@@ -159,10 +159,10 @@ class Platform:
             self._add(services.fork_server(self._layout)),
             self._add(services.webserver(self._layout, self._ports["web"])),
             self._add(services.daemon(self._layout, self.dsn)),
-            self._add(services.watchdog(self._ports["watchdog"], self._viewers is not None), self._watchdogs_environment),
         ]
         if self._viewers is not None:
             others.append(self._add(services.viewers(self._layout, self._ports["viewers"]), self._viewers_environment))
+        others.append(self._add(services.watchdog(self._ports["watchdog"]), self._watchdogs_environment))  # it watches what was started
         for part in (*others, *hadoop):
             self._await(part)
         self._save(ready_at=time.time())

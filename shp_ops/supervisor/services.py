@@ -59,9 +59,9 @@ def viewers(layout: Layout, port: int) -> Service:
     )
 
 
-def watchdog(port: int, with_viewers: bool = False) -> Service:
+def watchdog(port: int) -> Service:
     """The process that watches the others, tells people and answers monitoring."""
-    command = python("shp_ops.watchdog", "--port", str(port), *(["--viewers"] if with_viewers else []))
+    command = python("shp_ops.watchdog", "--port", str(port))
     return Service("watchdog", command, lambda since: probes.watchdog(port), port)
 
 
