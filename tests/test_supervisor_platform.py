@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.state import VIEWERS, WATCHED
 from shp_ops.watchdog.gauges import GAUGES
 from shp_resources.processes import wait_until
+from tests.support.chaos import VISITS, dsn, kill, load, publications, unready, visits
 from tests.support.homes import Home
 from tests.support.postgres import rows
 from tests.support.workbooks import written
@@ -38,11 +38,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     assert json.loads(done.stdout)["ready"] is True
     yield made
     made.shp("down")
-
-
-def dsn(home: Home) -> str:
-    """Address of its embedded server."""
-    return (home.path / "postgres" / "dsn").read_text()
 
 
 def ready_with_others_than(home: Home, before: dict[str, int], names: set[str]) -> bool:
@@ -99,7 +94,7 @@ def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
     assert set(listening) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
-@pytest.mark.parametrize("name", ["daemon", "code", "postgres"])
+@pytest.mark.parametrize("name", WATCHED)
 def test_the_watchdog_sees_within_15_seconds_what_does_nothing_any_more(shared: Home, name: str) -> None:
     """Monitoring would show green over a service that lives and does nothing."""
     url = str(shared.status()["services"]["watchdog"]["url"])
@@ -124,17 +119,6 @@ def test_monitoring_reads_every_metric(shared: Home) -> None:
     )
     assert {sample.labels["daemon"] for sample in found["shp_daemon_heartbeat_age_seconds"].samples} >= {"sensor", "backfill"}
     assert [sample.value for sample in found["shp_ledger_readable"].samples] == [1.0]
-
-
-def unready(url: str) -> dict[str, str]:
-    """What the watchdog says is not ready, by service."""
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
-            document = json.load(answer)
-    except urllib.error.HTTPError as error:
-        assert error.code == 503
-        document = json.load(error)
-    return {name: why for name, why in document["services"].items() if why}
 
 
 def test_the_password_is_never_shown(shared: Home) -> None:
@@ -173,21 +157,11 @@ def test_dagster_works_beside_it(shared: Home) -> None:
     assert rows(dsn(shared), "select partition from dynamic_partitions where partitions_def_name = 'beside'") == [("one",)]
 
 
-VISITS = "feed: visits\nowner: team:a\ncolumns: {Visit: {type: integer}}\nkey: [Visit]\n"
-
-
 def dropped(home: Home, name: str, *numbers: int) -> None:
     """A workbook of the feed `visits` comes as a whole."""
     draft = home.base / name
     written(draft, [("Visit",), *((number,) for number in numbers)])
     draft.replace(home.path / "landing" / "visits" / name)
-
-
-def visits(home: Home) -> list[int]:
-    """What is loaded of the feed `visits`."""
-    if rows(dsn(home), "select to_regclass('warehouse.visits') is null") == [(True,)]:
-        return []
-    return [visit for (visit,) in rows(dsn(home), "select visit from warehouse.visits order by 1")]
 
 
 def test_a_feed_file_is_in_force_without_a_restart_and_a_broken_one_changes_nothing(shared: Home) -> None:
@@ -205,6 +179,30 @@ def test_a_feed_file_is_in_force_without_a_restart_and_a_broken_one_changes_noth
     assert [feed["feed"] for feed in shared.status()["feeds"]] == ["sales", "stock", "visits"]
 
 
+def test_a_watchdog_that_does_nothing_any_more_is_seen_too(shared: Home) -> None:
+    """Who watches the watchdog: a status that shows green while nobody would be told of anything."""
+    pid = shared.pids()["watchdog"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = shared.shp("status", "--json")
+        assert (done.returncode, json.loads(done.stdout)["services"]["watchdog"]["ready"]) == (1, False)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_load_is_published_once_while_what_runs_it_is_killed(shared: Home) -> None:
+    """Files would be lost, or loaded twice, and nobody be told of the process that died; `make test-slow` kills all of them."""
+    before = visits(shared)
+    expected = [*before, *load(shared, 100, 6)]
+    assert wait_until(lambda: len(visits(shared)) > len(before), 60, 0.05)
+    seen, ready = kill(shared, "runs")
+    assert (seen < 15, ready < 60) == (True, True)
+    assert wait_until(lambda: visits(shared) == expected, 120, 0.3), visits(shared)
+    assert set(publications(shared).values()) == {1}
+    told = "select cause from shp.incidents where cause like 'platform/%'"
+    assert rows(dsn(shared), told) == [("platform/runs",)]
+
+
 def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
     """One killed process would stop the platform, or lose what was published."""
     address, before = dsn(shared), shared.pids()
@@ -217,13 +215,15 @@ def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
 
 def test_the_dagster_processes_come_back_after_kill_9(shared: Home) -> None:
     """The UI, the sensors or all runs would be gone until somebody looks."""
-    before = shared.pids()
+    known = shared.status()["services"]
+    before = {name: service["pid"] for name, service in known.items()}
     for name in SERVICES[1:]:
         os.kill(before[name], signal.SIGKILL)
     assert shared.shp("status").returncode == 1
     assert wait_until(lambda: ready_with_others_than(shared, before, set(SERVICES[1:])), 60, 0.2)
     services = shared.status()["services"]
-    assert [services[name]["restarts"] for name in SERVICES] == [1] * len(SERVICES)
+    again = {name: services[name]["restarts"] - known[name]["restarts"] for name in SERVICES}
+    assert again == {"postgres": 0, **dict.fromkeys(SERVICES[1:], 1)}
 
 
 def test_two_platforms_do_not_disturb_each_other_and_down_stops_one(shared: Home, tmp_path: Path, database_dsn: str) -> None:
