@@ -204,9 +204,7 @@ def test_following_goes_on_in_the_new_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
-def test_nothing_that_is_secret_or_personal_is_written_anywhere(
-    platform: Platform, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_that_is_secret_or_personal_is_written(platform: Platform, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A mailbox's password or a customer's address would stand in logs, tickets and screenshots."""
     home = platform.settings.home
     mail = {"SMTP_SERVER": "127.0.0.1", "SENDER_EMAIL": "a@b.example", "SENDER_PASSWORD": SECRETS["SENDER_PASSWORD"]}
