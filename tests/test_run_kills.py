@@ -193,10 +193,12 @@ def test_a_killed_worker(platform: Watched) -> None:
     with publishing_blocked(platform.dsn):
         platform.drop("worker", 200)
         run_id, worker = platform.held_publishing("worker")
-        began = kill(worker.process)
+        began, killed_at = kill(worker.process), time.time()
         assert platform.end_of(run_id) == "FAILURE"
         assert time.monotonic() - began < 5
     assert platform.publishes("worker")
+    told = rows(platform.dsn, "select code, extract(epoch from ended_at)::float8 from shp.attempts where run_id = %s", run_id)
+    assert [(code, at - killed_at < 60) for code, at in told] == [("worker_lost", True)], "the ledger knows within a minute"
     assert wait_until(lambda: [status for _, status in platform.runs("worker")] == ["FAILURE", "SUCCESS"], 10, 0.1)
 
 

@@ -1,6 +1,6 @@
 """`shp demo --faults`: a real platform, real faults, nobody lends a hand but where a person must, and the proof.
 
-    a source that goes away · a worker killed · the database killed in mid-load · a file cut in half · a renamed column · a restart
+    a source that goes away, a file cut in half, a renamed column · a worker killed · the database killed in mid-load · a restart
 
 Must not live here: what the command shows.
 """
@@ -84,7 +84,7 @@ def rehearse(settings: Settings, say: Callable[[str], None]) -> Rehearsed:
     settings = _made_anew(settings)
     with Platform(settings, tell=say).running() as platform:
         stage = Stage(settings, say, Ledger(lambda: platform.dsn))
-        acts = [act(stage) for act in (_nothing_yet, _source_away, _worker_killed, _database_killed, _half_a_file, _renamed_column)]
+        acts = [*_files_go_wrong(stage), _worker_killed(stage), _database_killed(stage)]
         stage.drop(*stage.books("after", 3))
         stage.until(lambda: any(record.state is not State.ARRIVED for record in stage.records("after")))
     say("-- the platform was stopped in mid-load; starting it again")
@@ -95,7 +95,7 @@ def rehearse(settings: Settings, say: Callable[[str], None]) -> Rehearsed:
         acts.append(Act("platform stopped in mid-load and started again", "3 files were taken up again", seconds))
         stage.until(lambda: not stage.ledger.incidents.open())
         proof = _proof(Warehouse(lambda: platform.dsn), stage.delivered)
-        return Rehearsed(acts[1:], proof, stage.ask(lambda: stage.ledger.incidents.newest(100)))
+        return Rehearsed(acts, proof, stage.ask(lambda: stage.ledger.incidents.newest(100)))
 
 
 @dataclass
@@ -166,6 +166,19 @@ class Stage:
         self.until(lambda: names <= {one.partition for one in self.records() if one.state.is_published})
         return time.monotonic() - began
 
+    def published(self, books: list[Book], began: float) -> list[float]:
+        """Wait until these are published; for each the seconds since then."""
+        seconds: dict[str, float] = {}
+
+        def note() -> bool:
+            for record in self.records():
+                if record.state.is_published:
+                    seconds.setdefault(record.partition, time.monotonic() - began)
+            return all(book.name in seconds for book in books)
+
+        self.until(note)
+        return [seconds[book.name] for book in books]
+
 
 def _made_anew(settings: Settings) -> Settings:
     claim(settings)
@@ -177,24 +190,44 @@ def _made_anew(settings: Settings) -> Settings:
     return own
 
 
-def _nothing_yet(stage: Stage) -> Act:
+def _files_go_wrong(stage: Stage) -> list[Act]:
+    """Three files go wrong at once, beside two that are well; each heals when its own cause is gone."""
+    stage.say("-- of five files one goes away before it is copied, one comes cut in half, one with a renamed column")
+    half, drifted, gone = (stage.books(name, 1)[0] for name in ("half", "drifted", "gone"))
+    landing, whole, content = stage.settings.landing / FEED, half.content(), gone.content()
     stage.drop(*stage.books("calm", 2))
-    return Act("nothing", "2 files were published", stage.healed(time.monotonic()))
-
-
-def _source_away(stage: Stage) -> Act:
-    """A file is seen, and taken away before it is copied."""
-    stage.say("-- a source goes away before it is copied")
-    (book,) = stage.books("gone", 1)
-    began = time.monotonic()
-    path = drop(stage.settings.landing / FEED, book)
-    stage.until(lambda: stage.state(book) is not None)
-    content = path.read_bytes()
+    drop(landing, half, whole[: len(whole) // 2])
+    drop(landing, drifted, drifted.content(DRIFTED))
+    path = drop(landing, gone, content)
+    stage.until(lambda: stage.state(gone) is not None)
     path.unlink()
-    stage.until(lambda: stage.state(book) in (State.WAITING, State.PUBLISHED))
-    seen = "it waited for its source (source_missing)" if stage.state(book) is State.WAITING else "it had been copied in time"
-    drop(stage.settings.landing / FEED, book, content)
-    return Act("a file taken away before it was copied, then put back", seen, stage.healed(began))
+    stage.until(lambda: stage.state(gone) in (State.WAITING, State.PUBLISHED))
+    stage.until(lambda: {stage.state(half), stage.state(drifted)} == {State.QUARANTINED})
+    seen = _seen(stage, half, drifted, gone)
+    stage.say("-- the file is put back, the whole one is delivered; a person accepts the new column: shp feeds accept")
+    began = time.monotonic()
+    drop(landing, gone, content)
+    drop(landing, half, whole)
+    accept(stage.settings, FEED, drifted.name).write()
+    done = (
+        "a file that was cut in half, then delivered whole",
+        "a renamed column, accepted by a person",
+        "a file taken away before it was copied, then put back",
+    )
+    seconds = stage.published([half, drifted, gone], began)
+    return [Act(*told) for told in zip(done, seen, seconds, strict=True)]
+
+
+def _seen(stage: Stage, half: Book, drifted: Book, gone: Book) -> tuple[str, str, str]:
+    """What the platform made of three files that went wrong."""
+    records = {record.partition: record for record in stage.records()}
+    why = (records[drifted.name].message or "").rpartition("; ")[2].rstrip(".")
+    waits = records[gone.name].state is State.WAITING
+    return (
+        f"it was quarantined ({records[half.name].code}), then loaded",
+        f"it was held ({why})",
+        "it waited for its source (source_missing)" if waits else "it had been copied in time",
+    )
 
 
 def _worker_killed(stage: Stage) -> Act:
@@ -222,30 +255,6 @@ def _database_killed(stage: Stage) -> Act:
     seconds = stage.healed(began)
     hit = sum(bool(one.code) for name in stage.records("outage") for one in stage.ledger.attempts.of_partition(FEED, name.partition))
     return Act("the database killed in mid-load", f"6 files were published, {hit} runs had been hit", seconds)
-
-
-def _half_a_file(stage: Stage) -> Act:
-    stage.say("-- a file comes cut in half, then whole")
-    (book,) = stage.books("half", 1)
-    content = book.content()
-    drop(stage.settings.landing / FEED, book, content[: len(content) // 2])
-    stage.until(lambda: stage.state(book) is State.QUARANTINED)
-    code = next(record.code for record in stage.records("half"))
-    began = time.monotonic()
-    drop(stage.settings.landing / FEED, book, content)
-    return Act("a file that was cut in half, then delivered whole", f"it was quarantined ({code}), then loaded", stage.healed(began))
-
-
-def _renamed_column(stage: Stage) -> Act:
-    stage.say("-- a column is renamed; a person accepts it: shp feeds accept")
-    (book,) = stage.books("drifted", 1)
-    drop(stage.settings.landing / FEED, book, book.content(DRIFTED))
-    stage.until(lambda: stage.state(book) is State.QUARANTINED)
-    message = next(record.message for record in stage.records("drifted")) or ""
-    began = time.monotonic()
-    accept(stage.settings, FEED, book.name).write()
-    seen = f"it was held ({message.rpartition('; ')[2].rstrip('.')})"
-    return Act("a renamed column, accepted by a person", seen, stage.healed(began))
 
 
 def _kill(pid: int) -> None:
