@@ -15,6 +15,7 @@ from shp_assets.arrive import place_of
 from shp_assets.kit import FeedKit
 from shp_assets.placeholders import keep_placeholders
 from shp_assets.proof import MOVED, WAIVED
+from shp_assets.remote import lying_at_source
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
 from shp_core.expectations.expected import awaits, expected
@@ -56,10 +57,11 @@ def look_for_late(outside: Outside, kit: FeedKit) -> Late:
     known = expectations.known(kit.name, awaited_only=not awaits(spec))
     if not due and not known:
         return Late()
+    lying = _lying(outside, kit, known, due, now)
     with outside.ledger.transaction():
         planned = _plan(outside, kit, known, due)
         back = expectations.turn_expected(kit.name, now) if _some(known, State.LATE) else []
-        turned = expectations.turn_late(kit.name, now, but=_lying(outside, kit)) if _any_due(known, due, now) else []
+        turned = expectations.turn_late(kit.name, now, but=lying) if _any_due(known, due, now) else []
         if turned:
             _tell(outside, kit, Code.LATE, turned, _when(kit, due[turned[0]]))
             outside.ledger.publications.note_placeholder(kit.name, turned[0], None, now)  # roll-ups miss it from now on
@@ -77,8 +79,13 @@ def _any_due(known: Mapping[str, Standing], due: Mapping[str, datetime | None], 
     return any(at is not None and at <= now for at in waits)
 
 
-def _lying(outside: Outside, kit: FeedKit) -> set[str]:
-    """The partitions of files that lie in the drop folder: after a stop nothing is late that only nobody has looked at yet."""
+def _lying(outside: Outside, kit: FeedKit, known: Mapping[str, Standing], due: Mapping[str, datetime | None], now: datetime) -> set[str]:
+    """The partitions of files that lie there: after a stop nothing is late that only nobody has looked at yet."""
+    waits = {key: at for key, at in due.items() if key not in known or known[key].state is not State.LATE}
+    if not _any_due(known, waits, now):
+        return set()
+    if kit.feed.source.uri is not None:
+        return lying_at_source(outside, kit)
     with suppress(Fault):  # a folder that cannot be read holds nothing for sure
         return {place for file in look(outside.settings.landing / kit.name, kit.feed.source.match) if (place := _place(kit, file))}
     return set()

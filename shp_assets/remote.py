@@ -78,6 +78,13 @@ def look_round(outside: Outside, kits: Sequence[FeedKit]) -> dict[str, Taken]:
     return {one.kit.name: one.taken for one in rounds}
 
 
+def lying_at_source(outside: Outside, kit: FeedKit) -> set[str]:
+    """The partitions of files that are at a feed's source now; none where it cannot be looked at."""
+    one = _Round(outside, kit)
+    found = [files for _, files in _side_by_side(outside, [(one, one.addresses(0))]) if not isinstance(files, Fault)]
+    return {place for files in found for file in files if (place := one.place(file)) is not None}
+
+
 def try_source(outside: Outside, kits: Mapping[str, FeedKit], system: str) -> None:
     """Look at one source of a system that was away; a system that no feed names any more is not asked.
 
@@ -200,7 +207,7 @@ class _Round:
         without, known = set(self._without(level)), {record.partition for record in self.outside.ledger.partitions.list(self.kit.name)}
         for file in files:
             named = self._named(level, file)
-            partition = self._place(named)
+            partition = self.place(named)
             if partition in without or (partition is not None and partition not in known and self._failed):
                 yield named
 
@@ -211,7 +218,8 @@ class _Round:
             return file
         return replace(file, source=replace(file.source, name=printable(first.name)))
 
-    def _place(self, file: Seen) -> str | None:
+    def place(self, file: Seen) -> str | None:
+        """The partition that a file stands for, if it has a place."""
         with suppress(Refusal):
             return place_of(self.kit, file.source)
         return None

@@ -197,8 +197,12 @@ def test_periods_have_addresses_of_their_own(platform: Platform, web: RemoteWeb,
         platform.fulfil(platform.tick())
         return platform.sql("select _partition, item, count from warehouse.counts order by 1")
 
+    platform.tick("lateness")  # nobody has looked at the source yet
+    late = [record.partition for record in platform.outside.ledger.partitions.list(DAYS, {State.LATE})]
+    assert late == ["2026-02-01"], "what lies at the source is not late"
+    web.files, mirror = {path: content for path, content in web.files.items() if "mirror" not in path}, web.files
     assert round_() == [("2026-02-02", "a", 2), ("2026-02-03", "b", 3)]
-    platform.tick("lateness")
+    web.files = mirror
     assert platform.state("2026-02-01", DAYS)[0] == "late"
     assert round_() == [("2026-02-01", "c", 1), ("2026-02-02", "a", 2), ("2026-02-03", "b", 3)]
     assert platform.record("2026-02-01", DAYS).flags == {"fallback": f"{web.url}/mirror/2026-02-01.xlsx"}
