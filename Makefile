@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-hadoop up down status test test-slow test-browser test-hadoop simulate fuzz lint types imports docs bench clean
+.PHONY: help setup demo demo-hadoop up down status test test-slow test-browser test-deploy test-hadoop simulate fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,11 +36,14 @@ status: setup  ## ask the platform how it is
 	$(BIN)/shp status
 
 test: setup  ## all tests that need only Python
-	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) and browser (need Chromium: make test-browser).'
-	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
+	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) browser (need Chromium: make test-browser) and deploy (need nginx: make test-deploy).'
+	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser and not deploy' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
 test-slow: setup  ## the largest workbooks that the format allows, the demo from an installed wheel
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-deploy: setup  ## the shipped proxy configuration and units: needs nginx and systemd-analyze (apt-get install nginx-light systemd)
+	$(BIN)/python -m pytest -m deploy $(PYTEST_ARGS)
 
 test-browser: setup  ## a person at Dagster's UI: needs Chromium (apt-get install chromium)
 	$(BIN)/python -m pytest -m browser --timeout 600 $(PYTEST_ARGS)

@@ -1,0 +1,113 @@
+"""What is shipped for production, as far as it can be checked where nothing of it runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from shp_ops.cli.main import cli
+from tests.support.holders import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+COMPOSE = DEPLOY / "compose"
+SERVICE_KEYS = {
+    "build", "cap_drop", "depends_on", "environment", "healthcheck", "image", "init", "network_mode", "ports", "restart", "secrets",
+    "security_opt", "stop_grace_period", "volumes",
+}  # fmt: skip
+"""Of the Compose specification, what this file uses; another key is looked up there first."""
+
+
+def unit(name: str) -> ConfigParser:
+    """A unit, its keys as they are written."""
+    parser = ConfigParser(interpolation=None, comment_prefixes=("#",), strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((DEPLOY / "systemd" / name).read_text())
+    return parser
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    """The compose file."""
+    found: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())
+    return found
+
+
+def is_understood(words: list[str]) -> bool:
+    """Whether our command line takes these words; nothing is run."""
+    return CliRunner().invoke(cli, [*words, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["shp.service", "shp-backup.service"])
+def test_a_unit_calls_a_command_that_there_is(name: str) -> None:
+    """The service would fail at its first start."""
+    program, *words = shlex.split(unit(name)["Service"]["ExecStart"])
+    assert (program, is_understood(words)) == ("/srv/shp/.venv/bin/shp", True)
+    assert unit(name)["Service"]["WorkingDirectory"] == "/srv/shp"
+    assert unit(name)["Service"]["ReadWritePaths"] == "/srv/shp/var", "everything that is written lies below SHP_HOME"
+
+
+def test_the_unit_leaves_ending_to_the_supervisor() -> None:
+    """Runs would be killed with the service instead of being interrupted; one greedy run would take the platform along."""
+    service = unit("shp.service")["Service"]
+    assert (service["KillMode"], service["KillSignal"], service["OOMPolicy"]) == ("mixed", "SIGTERM", "continue")
+    assert int(service["TimeoutStopSec"].removesuffix("s")) >= 120, "as long as `shp down` waits"
+    assert service["User"] == "shp"
+
+
+def test_the_image_calls_a_command_that_there_is_and_is_nobody(compose: dict[str, Any]) -> None:
+    """The container would end at once, or a hole in a workbook reader would be root's."""
+    lines = re.sub(r"\\\n", " ", (COMPOSE / "Dockerfile").read_text()).splitlines()
+    told = dict(line.split(" ", 1) for line in lines if line.startswith(("USER", "ENTRYPOINT", "CMD", "STOPSIGNAL")))
+    assert (told["USER"], yaml.safe_load(told["ENTRYPOINT"])) == ("shp", ["shp"])
+    assert is_understood(yaml.safe_load(told["CMD"]))
+    build = compose["services"]["shp"]["build"]
+    assert (COMPOSE / build["context"] / build["dockerfile"]).resolve() == COMPOSE / "Dockerfile"
+    assert (COMPOSE / build["context"]).resolve() == REPOSITORY
+    assert is_understood(compose["services"]["shp"]["healthcheck"]["test"][2:])
+
+
+def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
+    """`docker compose up` would refuse it, or data would be gone with its container."""
+    assert set(compose) == {"name", "services", "volumes", "secrets"}
+    for name, service in compose["services"].items():
+        assert set(service) <= SERVICE_KEYS, name
+        assert ("image" in service) != ("build" in service), name
+        assert set(service.get("depends_on", {})) <= set(compose["services"])
+        assert set(service.get("secrets", ())) <= set(compose["secrets"])
+        assert set(_named(service)) <= set(compose["volumes"])
+    used = {volume for service in compose["services"].values() for volume in _named(service)}
+    assert used == set(compose["volumes"])
+    assert (COMPOSE / _mounts(compose["services"]["proxy"])["/etc/nginx/conf.d/default.conf"]).resolve() == DEPLOY / "nginx" / "shp.conf"
+
+
+def test_only_the_proxy_is_reached_from_outside(compose: dict[str, Any]) -> None:
+    """The UI without a login, or the database, would be open to the network."""
+    services = compose["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"shp"}
+    assert services["proxy"]["network_mode"] == "service:shp"
+    doors = re.findall(r"^ +listen +(\d+) ssl;", (DEPLOY / "nginx" / "shp.conf").read_text(), re.MULTILINE)
+    assert [port.split(":")[1] for port in services["shp"]["ports"]] == doors
+    ports = re.findall(r"proxy_pass +http://127\.0\.0\.1:(\d+);", (DEPLOY / "nginx" / "shp.conf").read_text())
+    for words in (unit("shp.service")["Service"]["ExecStart"], (COMPOSE / "Dockerfile").read_text().replace('", "', " ")):
+        assert f"--port {ports[0]} --viewers {ports[1]}" in words, "the proxy asks where the platform listens"
+
+
+def _named(service: dict[str, Any]) -> list[str]:
+    """The volumes of the engine that a service uses."""
+    return [
+        mount["source"] if isinstance(mount, dict) else mount.split(":")[0]
+        for mount in service.get("volumes", ())
+        if not isinstance(mount, dict) or mount["type"] == "volume"
+    ]
+
+
+def _mounts(service: dict[str, Any]) -> dict[str, Path]:
+    """What of this machine a service sees, by where it sees it."""
+    return {mount["target"]: Path(mount["source"]) for mount in service["volumes"] if mount["type"] == "bind"}
