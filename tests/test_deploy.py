@@ -67,10 +67,10 @@ def test_the_image_calls_a_command_that_there_is_and_is_nobody(compose: dict[str
     told = dict(line.split(" ", 1) for line in lines if line.startswith(("USER", "ENTRYPOINT", "CMD", "STOPSIGNAL")))
     assert (told["USER"], yaml.safe_load(told["ENTRYPOINT"])) == ("shp", ["shp"])
     assert is_understood(yaml.safe_load(told["CMD"]))
-    build = compose["services"]["shp"]["build"]
+    build = compose["services"]["platform"]["build"]
     assert (COMPOSE / build["context"] / build["dockerfile"]).resolve() == COMPOSE / "Dockerfile"
     assert (COMPOSE / build["context"]).resolve() == REPOSITORY
-    assert is_understood(compose["services"]["shp"]["healthcheck"]["test"][2:])
+    assert is_understood(compose["services"]["platform"]["healthcheck"]["test"][2:])
 
 
 def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
@@ -90,10 +90,10 @@ def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
 def test_only_the_proxy_is_reached_from_outside(compose: dict[str, Any]) -> None:
     """The UI without a login, or the database, would be open to the network."""
     services = compose["services"]
-    assert {name for name, service in services.items() if "ports" in service} == {"shp"}
-    assert services["proxy"]["network_mode"] == "service:shp"
+    assert {name for name, service in services.items() if "ports" in service} == {"platform"}
+    assert services["proxy"]["network_mode"] == "service:platform"
     doors = re.findall(r"^ +listen +(\d+) ssl;", (DEPLOY / "nginx" / "shp.conf").read_text(), re.MULTILINE)
-    assert [port.split(":")[1] for port in services["shp"]["ports"]] == doors
+    assert [port.split(":")[1] for port in services["platform"]["ports"]] == doors
     ports = re.findall(r"proxy_pass +http://127\.0\.0\.1:(\d+);", (DEPLOY / "nginx" / "shp.conf").read_text())
     for words in (unit("shp.service")["Service"]["ExecStart"], (COMPOSE / "Dockerfile").read_text().replace('", "', " ")):
         assert f"--port {ports[0]} --viewers {ports[1]}" in words, "the proxy asks where the platform listens"
