@@ -139,7 +139,7 @@ TABLE: dict[Code, CodeInfo] = {
         _CORRUPT, "Save the workbook anew with a spreadsheet program.", "The reading process died on this file; the platform went on."
     ),
     Code.READER_TIMEOUT: _file(
-        _CORRUPT, "The workbook is too large to be read in time; split it.", "The reading process used up its time."
+        _CORRUPT, "The workbook is too large to be read in time; split it.", "The reading process kept its reader waiting for too long."
     ),
     Code.READER_OUT_OF_MEMORY: _file(
         _CORRUPT, "The workbook is too large to be read; split it.", "The reading process used up its memory."

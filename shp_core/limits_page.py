@@ -13,9 +13,9 @@ _HEAD = """\
 
 <!-- Generated from shp_core/limits.py; `make docs` writes it anew. -->
 
-A file that reaches one of these is refused with the code `limit_reached`, whose message names the limit and its value; the
-reading process's own limits have the codes `reader_out_of_memory` and `reader_timeout`. Each can be set in `shp.yaml`, sizes
-with a unit (`limits: {source_bytes: 1 GiB}`); see [intake](intake.md) for where they are counted.
+A file that reaches one of these is refused with the code `limit_reached`, whose message names the limit; the reading process's
+memory and the time that it may keep others waiting have the codes `reader_out_of_memory` and `reader_timeout`. Each can be set in
+`shp.yaml`, sizes with a unit (`limits: {source_bytes: 1 GiB}`); see [intake](intake.md) for where they are counted.
 
 | limit | default | what is counted |
 |---|---|---|

@@ -54,7 +54,8 @@ def died(status: int, verdict: dict[str, Any]) -> Refusal:
         verdict: what it said last, maybe nothing.
     """
     if status == -signal.SIGXCPU:
-        return Refusal(Code.READER_TIMEOUT, "the reading process used up child_cpu_seconds", {"exit_code": status})
+        # Not a busy machine's fault, as waiting may be: the file needs more of a processor than it may have.
+        return Refusal(Code.LIMIT_REACHED, "the reading process used up child_cpu_seconds", {"limit": "child_cpu_seconds"})
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return Refusal(Code.READER_CRASHED, f"the reading process {verdict.get('crashed', '') or how}", {"exit_code": status})
 

@@ -160,7 +160,7 @@ def test_limits_hold_in_a_fork(book: Path, tmp_path: Path) -> None:
     reader = WorkbookReader(Limits(child_cpu_seconds=1), warm=True)
     with pytest.raises(Refusal) as caught:
         count(reader, slow)
-    assert caught.value.code == Code.READER_TIMEOUT and "child_cpu_seconds" in caught.value.message
+    assert caught.value.code == Code.LIMIT_REACHED and "child_cpu_seconds" in caught.value.message
     assert count(reader, book) == ROWS
     nursery_of(reader).stop()
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shp_core.retention import Delivered, Retention, may_go
-from shp_resources.ledger import Ledger
+from shp_resources.ledger import NOTHING, Ledger
 from shp_resources.store import Store
 from tests.support.commands import VISITS, Place, visits
 from tests.support.postgres import fresh_database, rows
@@ -123,5 +123,10 @@ def test_every_delivery_in_use_is_needed(database_dsn: str) -> None:
         assert ledger.deliveries.needed() == {OTHER_BYTES, "ef" * 32}, "a run works on the older one"
         ledger.publications.intend(FEED, "other", "warehouse", PUBLICATION, attempt.fence)
         assert BYTES in ledger.deliveries.needed()
+        told = {"rows": 1, "hash": "0" * 32, "at": attempt.started_at}
+        ledger.publications.confirm(FEED, "other", "warehouse", PUBLICATION, attempt.fence, **told)
+        ledger.publications.intend(FEED, "other", "warehouse", NOTHING, (attempt.fence[0] + 1, 1))
+        ledger.publications.confirm(FEED, "other", "warehouse", NOTHING, (attempt.fence[0] + 1, 1), **told)
+        assert BYTES in ledger.deliveries.needed(), "a partition that was emptied can be had back"
         assert {one.delivery for one in ledger.deliveries.all()} == {OTHER_BYTES, "ef" * 32}
         assert isinstance(ledger, Ledger)

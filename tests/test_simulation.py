@@ -28,6 +28,7 @@ def test_schedules_are_rough_enough() -> None:
     played = [Simulation(seed).play() for seed in range(60)]
     codes = {attempt.code for one in played for attempt in one.ledger.runs.values()}
     assert {"transient", "sink_unreachable", "sink_refused", "store_refused", "breaker_open", "worker_lost", "code_bug"} <= codes
+    assert {"source_missing", "reader_crashed", "reader_timeout", "too_many_rejects"} <= codes
     assert ("exhausted", "artefact_damaged") in {(attempt.verdict, attempt.code) for one in played for attempt in one.ledger.runs.values()}
     in_lake = {attempt.code for one in played for attempt in one.ledger.runs.values() if attempt.way == ELT}
     assert {None, "transient", "sink_unreachable", "sink_refused", "worker_lost", "artefact_damaged"} <= in_lake

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from shp_core.retention import Delivered
+from shp_resources.ledger.publications import PLACEHOLDER
 from shp_resources.ledger.tables import arrivals, attempts, deliveries, partitions, publications, sinks
 from shp_resources.ledger.transactions import Transactions
 
@@ -44,13 +45,20 @@ class Deliveries:
             return list(connection.execute(query.order_by(sa.func.max(publications.c.number).desc()).limit(limit)).scalars())
 
     def needed(self) -> set[str]:
-        """What a sink holds or is to hold, what a partition's state is about, what its newest arrival brought, what is worked on."""
+        """What must stay.
+
+        That is what a sink holds or is to hold or held last (a partition that was emptied can be had back), what a partition's
+        state is about, what its newest arrival brought, and what is worked on.
+        """
         newest = sa.select(sa.func.max(arrivals.c.number)).group_by(arrivals.c.feed, arrivals.c.partition)
         worked_on = sa.select(attempts.c.arrival).where(attempts.c.ended_at.is_(None))
         held = sa.select(publications.c.delivery).join(sinks, sinks.c.publication == publications.c.number)
+        of_one = (publications.c.feed, publications.c.partition)
+        good = sa.select(publications.c.delivery).where(publications.c.delivery != "", publications.c.sink != PLACEHOLDER).distinct(*of_one)
         queries = [
             sa.select(sinks.c.intended_delivery),
             held,
+            good.order_by(*of_one, publications.c.number.desc()),
             sa.select(partitions.c.delivery).where(partitions.c.delivery.is_not(None)),
             sa.select(arrivals.c.delivery).where(
                 arrivals.c.delivery.is_not(None), sa.or_(arrivals.c.number.in_(newest), arrivals.c.number.in_(worked_on))

@@ -25,7 +25,7 @@ from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.healing.backoff import POLICIES
 from shp_core.healing.breaker import PROBE_SECONDS, Admission, Breaker, Phase, admission, answered, failed, probing, succeeded
 from shp_core.healing.classify import classify
-from shp_core.healing.decide import DAY, REDRIVES_A_DAY
+from shp_core.healing.decide import DAY, READER_ENDS, REDRIVES_A_DAY
 from shp_core.healing.faults import Evidence
 from shp_core.limits import Limits
 from shp_core.states import HELD_STATES, State
@@ -118,6 +118,7 @@ class Simulation:
         self.troubles = [self._trouble() for _ in range(self.draw.randrange(1, 10 if self.has_lake else 6))]
         self.files = self._files()
         self.sick = {f"p{number}": self._sick_until() for number in range(8)}
+        self.reader_ends = {f"p{number}": self.draw.choice(sorted(READER_ENDS)) for number in range(8) if self.draw.random() < 0.15}
         self.poison = {f"p{number}" for number in range(8) if self.draw.random() < 0.1}
         self.lake.kills = {f"p{number}": self.draw.choice(LAKE_STEPS) for number in range(8) if self.draw.random() < 0.1}
         self.lake.sick = {f"p{number}": self._sick_until() for number in range(8)}
@@ -146,11 +147,11 @@ class Simulation:
         return START + self.draw.random() * TROUBLE if self.draw.random() < 0.15 else START
 
     def _files(self) -> list[tuple[datetime, str, str]]:
-        """(when, partition, delivery); one that begins with `bad` breaks a rule, and a good one comes later."""
+        """(when, partition, delivery); of one that is not `good` (breaks a rule, is gone before it is copied) a good one comes later."""
         files = []
         for number in range(8):
             at = START + self.draw.random() * TROUBLE
-            kind = self.draw.choice(["good", "good", "bad", "bug"])
+            kind = self.draw.choice(["good", "good", "good", "bad", "bug", "gone"])
             files.append((at, f"p{number}", f"{kind}-{number}-1"))
             if kind != "good" or self.draw.random() < 0.3:
                 files.append((at + self.draw.random() * (START + TROUBLE - at), f"p{number}", f"good-{number}-2"))
@@ -199,6 +200,10 @@ class Simulation:
     def _work(self, work: Work) -> None:
         delivery = work.arrival.delivery or ""
         call(self.outside, "store", FEED, lambda: self.reach("store", lambda: None), work.place)
+        if delivery.startswith("gone"):
+            raise Fault(Code.SOURCE_MISSING, "gone", Evidence("landing", errno=2))
+        if work.partition in self.reader_ends:
+            raise Refusal(self.reader_ends.pop(work.partition), "the reading process was ended")
         if delivery.startswith("bad"):
             raise Refusal(Code.TOO_MANY_REJECTS, "bad")
         if delivery.startswith("bug"):
@@ -375,7 +380,8 @@ class Simulation:
                 held = [sink.get(partition) for sink in self._sinks()]
                 assert (record.state, set(held)) == (State.PUBLISHED, {delivery}), (self.seed, record, held)
             else:
-                assert record.state is (State.EXHAUSTED if delivery.startswith("bug") else State.QUARANTINED), (self.seed, record)
+                waits = {"bug": State.EXHAUSTED, "gone": State.WAITING}
+                assert record.state is waits.get(delivery.partition("-")[0], State.QUARANTINED), (self.seed, record)
         assert set(self.published.values()) | set(self.lake.published.values()) <= {1}, f"seed {self.seed}: published twice"
         behind = [key for key, one in self.ledger.lake.sinks_.records.items() if key[2] == LAKE and not one.complete]
         assert behind == [], f"seed {self.seed}: the lake lacks {behind}"
