@@ -1,13 +1,13 @@
 """A feed's assets on the way into the warehouse: raw, then text, validated and quarantine from one step, then the warehouse."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from shp_assets.checks import check_results, check_specs, schema_failure
-from shp_assets.guard import caught, guarded
+from shp_assets.freshness import freshness
+from shp_assets.guard import HISTORY_TAG, caught, guarded
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import column_schema, reject_schema, reject_table, text_schema
 from shp_assets.on_time import on_time_results, on_time_specs
@@ -15,6 +15,7 @@ from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_ty
 from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
 from shp_core.errors import Refusal
+from shp_core.progress import Progress
 from shp_resources.outside import Outside
 
 _FIRST = {"dagster/priority": "2"}
@@ -50,6 +51,7 @@ def common(kit: FeedKit, descriptions: Mapping[str, str], layer: str, kind: str)
         "description": words,
         "tags": {"feed": kit.name},
         "kinds": {kind},
+        "freshness_policy": freshness(kit),
     }
 
 
@@ -164,13 +166,13 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
         deps=[kit.key("validated")],
         partitions_def=kit.partitions,
         metadata={"dagster/column_schema": column_schema(kit.contract), "dagster/table_name": f"warehouse.{kit.feed.table}"},
-        freshness_policy=_freshness(kit),
         op_tags=_FIRST,
         hooks={caught(kit)},
         **common(kit, _DESCRIPTIONS, "warehouse", "postgres"),
     )
     def warehouse(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:
         with guarded(context, kit, outside, "warehouse") as work:
+            progress = _caught_up(context, kit, outside)
             publication, outcome, summary = publish_delivery(work)
             return dg.MaterializeResult(
                 metadata={
@@ -180,6 +182,7 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
                     "changed": outcome.changed,
                     "delivery": publication.delivery,
                     "hash": publication.hash,
+                    **progress,
                     **({"reconciled": dg.JsonMetadataValue(outcome.reconciled.as_dict())} if outcome.reconciled else {}),
                 },
                 data_version=dg.DataVersion(f"{publication.delivery[:16]}-{publication.contract_version}"),
@@ -188,12 +191,9 @@ def _warehouse(kit: FeedKit) -> dg.AssetsDefinition:
     return warehouse
 
 
-def _freshness(kit: FeedKit) -> dg.FreshnessPolicy:
-    """What the UI shows as fresh; per asset, not per partition, so lateness itself is the ledger's business."""
-    spec = kit.feed.partition
-    if spec.by != "day" or spec.due is None:
-        return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=7), warn_window=timedelta(days=2))
-    hour, minute = spec.due.split(":")
-    return dg.FreshnessPolicy.cron(
-        deadline_cron=f"{int(minute)} {int(hour)} * * *", lower_bound_delta=timedelta(hours=24), timezone=spec.timezone
-    )
+def _caught_up(context: dg.AssetExecutionContext, kit: FeedKit, outside: Outside) -> dict[str, str]:
+    """How far the feed's history is caught up, where the run is part of that; this one counts as done."""
+    if HISTORY_TAG not in context.run.tags:
+        return {}
+    found = outside.ledger.catch_up().get(kit.name, Progress(0, 1))
+    return {"catch_up": str(Progress(min(found.done + 1, found.total), found.total))}

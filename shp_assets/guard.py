@@ -34,6 +34,9 @@ from shp_resources.rehearsed import LAYERS
 from shp_resources.spool import Spooled
 
 VIA_TAG = "shp/via"
+HISTORY_TAG = "shp/history"
+"""Carried by runs that catch up with what had lain there."""
+
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 _STOPPED_BY_PERSON = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 

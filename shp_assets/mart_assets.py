@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from shp_assets.calls import call
+from shp_assets.freshness import freshness
 from shp_assets.guard import told
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import mart_schema
@@ -36,6 +37,7 @@ def mart_asset(mart: Mart, kit: FeedKit) -> dg.AssetsDefinition:
         description=mart.description or f"Roll-up of {mart.from_}.",
         tags={"feed": kit.name},
         kinds={"postgres"},
+        freshness_policy=freshness(kit),
         metadata={"dagster/table_name": f"mart.{mart.mart}", "dagster/column_schema": mart_schema(mart, kit.contract)},
     )
     def mart_body(context: dg.AssetExecutionContext, outside: dg.ResourceParam[Outside]) -> dg.MaterializeResult:

@@ -42,3 +42,27 @@ class Level:
         """The document that programs rely on."""
         told = {"target": self.target, "good": self.good, "total": self.total, "share": self.share}
         return {**told, "budget_left": round(self.budget_left, 4), "met": self.met}
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The service levels of a feed.
+
+    Args:
+        feed: feed.
+        on_time: partitions that were due: did the first file come by then.
+        success: partitions that came and were judged: are they published.
+    """
+
+    feed: str
+    on_time: Level
+    success: Level
+
+    @property
+    def met(self) -> bool:
+        """Whether both targets are reached."""
+        return self.on_time.met and self.success.met
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document that programs rely on."""
+        return {"feed": self.feed, "days": WINDOW.days, "on_time": self.on_time.as_dict(), "success": self.success.as_dict()}

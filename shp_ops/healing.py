@@ -41,13 +41,14 @@ def incident_view(settings: Settings, limit: int = _SHOWN) -> list[dict[str, Any
 
 
 def health_view(settings: Settings) -> dict[str, Any]:
-    """Breakers that keep calls back and incidents that are open; none where the ledger cannot be asked."""
+    """Breakers that keep calls back, incidents that are open, how far history is caught up; none where the ledger cannot be asked."""
     ledger = Ledger(settings.ledger_dsn)
     try:
         breakers = [_breaker(breaker) for breaker in ledger.breakers.open()]
-        return {"breakers": breakers, "incidents": [_incident(incident) for incident in ledger.incidents.open()]}
+        progress = [{"feed": feed, **found.as_dict()} for feed, found in sorted(ledger.catch_up().items())]
+        return {"breakers": breakers, "incidents": [_incident(incident) for incident in ledger.incidents.open()], "catch_up": progress}
     except Fault:  # the status of the database itself says so
-        return {"breakers": [], "incidents": []}
+        return {"breakers": [], "incidents": [], "catch_up": []}
 
 
 def release(settings: Settings, feed: str, partition: str) -> PartitionRecord:

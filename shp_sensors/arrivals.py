@@ -5,17 +5,17 @@ The ledger remembers, not a cursor: a file that `shp ingest` took up is not take
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from itertools import islice
 
 import dagster as dg
 
 from shp_assets.arrive import arrive, is_free
-from shp_assets.guard import VIA_TAG
+from shp_assets.guard import HISTORY_TAG, VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
+from shp_core.progress import HISTORY_AFTER
 from shp_core.states import State
 from shp_resources.landing import Seen, look, readable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
@@ -32,10 +32,6 @@ HISTORY_AT_ONCE = 25
 """How many runs over all feeds that catch up are queued or under way: more than are done by the next tick, few enough to be queued
 in about a second, for a file that comes meanwhile waits for that."""
 
-HISTORY_AFTER = timedelta(minutes=5)
-"""A file that had lain longer when it was seen waited for the platform: it is caught up with, after what comes just now."""
-
-HISTORY = "yes"
 ARRIVAL_TAG = "shp/arrival"
 _SHOWN = 3
 _BY_THE_SOURCE = (Code.SOURCE_MISSING, Code.STILL_MOVING)
@@ -120,7 +116,7 @@ def _is_back(file: Seen, before: SeenSource, record: PartitionRecord) -> bool:
 def _requests(context: dg.SensorEvaluationContext, kits: Collection[FeedKit], outside: Outside) -> list[dg.RunRequest]:
     """A run for each partition that waits for one and has none: what came just now of all feeds, then what had lain there."""
     waiting = [(kit, *found) for kit in kits if (found := _waiting(context, kit, outside))[0]]
-    catching_up = live(context.instance, ARRIVAL_TAG, history=HISTORY) if waiting else set()
+    catching_up = live(context.instance, ARRIVAL_TAG, history="yes") if waiting else set()
     due = [_due(context, kit, outside, free, limit=RUNS_A_TICK - len(under_way - catching_up)) for kit, free, under_way in waiting]
     new = in_turn([new for new, _ in due], RUNS_A_TICK)
     old = in_turn([old for _, old in due], max(0, min(RUNS_A_TICK - len(new), HISTORY_AT_ONCE - len(catching_up))))
@@ -154,7 +150,7 @@ def _in_order(
 
 def _after_live(request: dg.RunRequest) -> dg.RunRequest:
     """The request, to be run when nothing that came just now waits."""
-    return request.with_replaced_attrs(tags={**request.tags, **AFTER_LIVE, "shp/history": HISTORY})
+    return request.with_replaced_attrs(tags={**request.tags, **AFTER_LIVE, HISTORY_TAG: "yes"})
 
 
 def _ask(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, records: list[PartitionRecord]) -> Iterator[dg.RunRequest]:

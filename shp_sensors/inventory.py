@@ -1,7 +1,7 @@
 """`inventory`: what is still broken, and how old is it?
 
 Once a day; the tick says it in a sentence. What is held for more than a day without anybody being told, and what keeps
-coming back although it heals each time, becomes an incident.
+coming back although it heals each time, becomes an incident. Each feed's service levels are told with it, to its table.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import dagster as dg
 
 from shp_assets.inventory import take_inventory
 from shp_assets.kit import FeedKit
+from shp_assets.service_levels import observed
 from shp_resources.outside import Outside
 
 EVERY = timedelta(days=1)
@@ -33,6 +34,7 @@ def inventory_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=dg.SkipReason(f"The inventory was taken at {context.cursor}."), cursor=context.cursor)
         told = take_inventory(outside, kits)
         context.log.info(told)
-        return dg.SensorResult(skip_reason=dg.SkipReason(told), cursor=now.isoformat())
+        levels = [observed(kit, outside.ledger.expectations.levels(kit.feed, now)) for kit in kits.values()]
+        return dg.SensorResult(skip_reason=dg.SkipReason(told), cursor=now.isoformat(), asset_events=levels)
 
     return inventory

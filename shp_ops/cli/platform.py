@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shp_core.errors import UsageError
+from shp_core.progress import Progress
 from shp_ops.cli.output import Desk, with_output, with_settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def down(desk: Desk) -> int:
 def status(desk: Desk) -> int:
     """Ask every service of the platform how it is; exit code 1 when one is not ready.
 
-    Also shows which outside systems are not asked for now, and the incidents that are open.
+    Also shows which outside systems are not asked for now, the incidents that are open, and how far
+    what had lain in the landing folders is caught up.
     """
     from shp_ops.healing import health_view
     from shp_ops.supervisor.state import status as look
@@ -144,5 +146,7 @@ def _show(desk: Desk, document: dict[str, Any]) -> None:
     for breaker in document["breakers"]:
         probe = f", asked again at {breaker['probe_at']:%H:%M:%S} UTC" if breaker["probe_at"] else ", being asked"
         desk.say(f"{breaker['name']} is not used{probe}: {breaker['message'] or breaker['code']}")
+    for feed in document["catch_up"]:
+        desk.say(f"{feed['feed']} catches up: {Progress(feed['done'], feed['total'])}")
     for incident in document["incidents"]:
         desk.say(f"incident {incident['id']} ({incident['severity']}): {incident['cause']} holds {len(incident['members'])} partitions")

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from shp_core.feeds.model import Feed
+from shp_core.service_levels import WINDOW, Level, Levels
 from shp_core.states import PUBLISHED_STATES, State, check_transition
 from shp_resources.ledger.tables import arrivals, partitions, transitions
 from shp_resources.ledger.transactions import Transactions
@@ -179,6 +181,17 @@ class Expectations:
         with self._transactions.begin() as connection:
             found: datetime | None = connection.execute(query).scalar_one()
             return found
+
+    def levels(self, feed: Feed, now: datetime) -> Levels:
+        """A feed's service levels.
+
+        Args:
+            feed: feed.
+            now: the present instant.
+        """
+        on_time = self.on_time(feed.feed, now - WINDOW, now)
+        success = self.successes(feed.feed, now - WINDOW)
+        return Levels(feed.feed, Level(feed.targets.on_time, *on_time), Level(feed.targets.success, *success))
 
     def _move(self, feed: str, old: State, new: State, which: sa.ColumnElement[bool], said: dict[str, Any]) -> list[str]:
         """Move every partition of a feed that is in a state, in one statement."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shp_core.progress import Progress
 from shp_resources.ledger.arrivals import Arrivals
 from shp_resources.ledger.attempts import Attempts
 from shp_resources.ledger.breakers import Breakers
@@ -21,6 +22,7 @@ from shp_resources.ledger.lake import LakeSinks
 from shp_resources.ledger.leases import Leases
 from shp_resources.ledger.outbox import Outbox
 from shp_resources.ledger.partitions import Partitions
+from shp_resources.ledger.progress import catch_up
 from shp_resources.ledger.publications import Publications
 from shp_resources.ledger.transactions import Transactions
 from shp_resources.ledger.waiting import Waiting
@@ -62,6 +64,10 @@ class Ledger:
     def history(self, feed: str, partition: str) -> list[dict[str, Any]]:
         """Everything known of one partition, oldest first; see `shp_resources.ledger.history`."""
         return history(self._transactions, feed, partition)
+
+    def catch_up(self) -> dict[str, Progress]:
+        """By feed, how far its history is caught up; see `shp_resources.ledger.progress`."""
+        return catch_up(self._transactions)
 
     def close(self) -> None:
         """Close connections; a later call opens new ones."""

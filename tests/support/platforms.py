@@ -97,11 +97,12 @@ def book_of(*lines: Sequence[Any]) -> bytes:
 
 @dataclass
 class Tick:
-    """What a sensor answered: run requests, new dynamic keys by name, why it asked for nothing."""
+    """What a sensor answered: run requests, new dynamic keys by name, why it asked for nothing, what it tells of assets."""
 
     requests: list[dg.RunRequest] = field(default_factory=list)
     keys: dict[str, list[str]] = field(default_factory=dict)
     skip: str | None = None
+    events: list[Any] = field(default_factory=list)
 
     @property
     def partitions(self) -> list[str | None]:
@@ -360,6 +361,7 @@ def _tick(answers: list[Any]) -> Tick:
             tick.requests.append(answer)
         else:
             tick = replace(tick, requests=list(answer.run_requests or ()), skip=answer.skip_reason and answer.skip_reason.skip_message)
+            tick.events = list(answer.asset_events)
             for request in answer.dynamic_partitions_requests or ():
                 tick.keys.setdefault(request.partitions_def_name, []).extend(request.partition_keys)
     return tick
