@@ -5,23 +5,29 @@ Must not live here: which partitions those are (`shp_assets.gaps`), and the runs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shp_core.errors import UsageError
 from shp_core.feeds.model import Feed
 from shp_core.gaps import Why
+from shp_core.progress import Progress
 from shp_ops.installation import catalogue_of, looked_at, opened, require_feed
 from shp_resources.run_coordinator import WAITING_AT_ONCE
 from shp_resources.settings import Settings
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from shp_assets.gaps import Gap
     from shp_assets.kit import FeedKit
     from shp_resources.outside import Outside
 
 BY_HAND = "command"
+_DONE = "COMPLETED_SUCCESS"
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,73 @@ def launched(settings: Settings, feed: str, wanted: Wanted) -> Plan:
         kit, gaps = _gaps(outside, model, wanted)
         plan = _plan(outside, kit, gaps)
         return Plan(plan.feed, plan.items, plan.seconds, _launch(outside, kit, gaps)) if gaps else plan
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How a backfill gets on.
+
+    Args:
+        progress: runs that ended, of those that are to be.
+        status: Dagster's word for it, such as `COMPLETED_SUCCESS`.
+    """
+
+    progress: Progress
+    status: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it will run any more."""
+        return self.status not in ("REQUESTED", "CANCELING", "FAILING", "COMPLETED")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of it ran to its end."""
+        return self.status == _DONE
+
+
+def require_platform(settings: Settings) -> None:
+    """Refuse to wait for what nobody will do.
+
+    Raises:
+        UsageError: no platform runs on this installation.
+    """
+    from shp_ops.supervisor.layout import Layout
+    from shp_ops.supervisor.state import PlatformState
+
+    state = PlatformState.load(Layout(settings.home).state)
+    if state is None or state.process is None:
+        raise UsageError("No platform runs here, so a backfill would not get on.", "Start it with shp up, or leave out --wait.")
+
+
+def follow(settings: Settings, plan: Plan) -> Iterator[Followed]:
+    """How a launched backfill gets on, twice a second until it is over.
+
+    Args:
+        settings: the installation.
+        plan: as launched.
+    """
+    with opened(settings):
+        import dagster as dg
+
+        with dg.DagsterInstance.get() as instance:
+            while True:
+                seen = _followed(instance, plan)
+                yield seen
+                if seen.is_over:
+                    return
+                time.sleep(_LOOK_SECONDS)
+
+
+def _followed(instance: dg.DagsterInstance, plan: Plan) -> Followed:
+    import dagster as dg
+
+    found = instance.get_backfill(str(plan.backfill))
+    over = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    ended = instance.get_runs_count(dg.RunsFilter(tags={"dagster/backfill": str(plan.backfill)}, statuses=over))
+    status = found.status.value if found else "FAILED"
+    done = len(plan.items) if status == _DONE else min(ended, len(plan.items))
+    return Followed(Progress(done, len(plan.items)), status)
 
 
 def _gaps(outside: Outside, model: Feed, wanted: Wanted) -> tuple[FeedKit, list[Gap]]:

@@ -97,3 +97,11 @@ def test_a_backfill_is_put_on_record_once(place: Place) -> None:
 def test_a_feed_that_is_not_there(place: Place) -> None:
     """A slip in the name would look like a feed without a gap."""
     assert place.shp("backfill", "count").code == 2
+
+
+def test_nothing_is_launched_to_wait_for_where_nobody_would_run_it(place: Place) -> None:
+    """The command would wait for ever, with a bar that stands still."""
+    sql(place, "delete from warehouse.counts where _partition = '2026-11-16'")
+    answer = backfill(place, "--wait")
+    assert (answer.code, "shp up" in answer.error["next"]) == (2, True)
+    assert sql(place, "select count(*) from bulk_actions") == [(0,)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from shp_core.gaps import MEANINGS, Why
-from shp_ops.backfill import Plan, Wanted
+from shp_ops.backfill import Followed, Plan, Wanted
 from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 
@@ -16,10 +16,11 @@ who wants it now, or a part of it, or stale partitions done again after the cont
 What was refused (quarantined) is not run: its file or its feed must change first.
 
 Exit code 0: done, or nothing to do.
-          2: a sink cannot be asked, or a backfill of the feed is under way.
+          1: with --wait: not all of it ran to its end.
+          2: a sink cannot be asked, a backfill of the feed is under way, or nothing runs to wait for.
 Examples: shp backfill visits --dry-run
           shp backfill visits --from 2026-11-01 --to 2026-11-30
-          shp backfill visits --stale
+          shp backfill visits --stale --wait
 """
 _SHOWN = 20
 
@@ -30,16 +31,42 @@ _SHOWN = 20
 @click.option("--to", "last", default=None, metavar="PARTITION", help="The last partition, in order of keys.")
 @click.option("--stale", is_flag=True, help="Also what was published under another contract or converter than the one in force.")
 @click.option("--dry-run", is_flag=True, help="Only say what would run, and why.")
+@click.option("--wait", is_flag=True, help="Show how it gets on, and come back when it is over.")
 @with_output
-def backfill(desk: Desk, feed: str, first: str | None, last: str | None, stale: bool, dry_run: bool) -> None:
+def backfill(desk: Desk, feed: str, first: str | None, last: str | None, stale: bool, dry_run: bool, wait: bool) -> int:
     """Fill what the sinks do not hold of FEED, as one Dagster backfill below live data."""
     from shp_ops import backfill as backfills
 
+    if wait and not dry_run:
+        backfills.require_platform(desk.settings)
     do = backfills.planned if dry_run else backfills.launched
     plan = do(desk.settings, feed, Wanted(first, last, stale))
-    desk.answer(plan.as_dict())
     if not desk.json:
         _show(desk, plan)
+    if not wait or plan.backfill is None:
+        desk.answer(plan.as_dict())
+        return 0
+    seen = _follow(desk, plan)
+    desk.answer({**plan.as_dict(), **seen.progress.as_dict(), "status": seen.status})
+    return 0 if seen.is_done else 1
+
+
+def _follow(desk: Desk, plan: Plan) -> Followed:
+    """A bar on a terminal, a line for each step otherwise; how it ended."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from shp_ops.backfill import follow
+
+    columns = (TextColumn(plan.feed), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=desk.console, disable=not desk.console.is_terminal) as bar:
+        task, before = bar.add_task("", total=len(plan.items)), -1
+        for seen in follow(desk.settings, plan):
+            bar.update(task, completed=seen.progress.done)
+            if seen.progress.done != before and not desk.console.is_terminal:
+                desk.say(f"{plan.feed}: {seen.progress}")
+            before = seen.progress.done
+    desk.say(f"Backfill {plan.backfill} is over: {seen.status.lower()}.")
+    return seen
 
 
 def _show(desk: Desk, plan: Plan) -> None:
