@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shp_core.clock import ManualClock
 from shp_core.errors import Fault, Refusal
 from shp_core.feeds.origin import Origin
 from shp_core.limits import Limits
@@ -17,9 +16,9 @@ from shp_resources.sources.download import Download, download
 from shp_resources.sources.http import HttpSource
 from shp_resources.sources.settings import SourceSettings
 from tests.support.platforms import ORDERS, Platform, book_of, order
+from tests.support.remote_feeds import PATH, RemoteFeed
 from tests.support.remote_web import RemoteWeb, Trouble, remote_web
 
-PATH = "/out/prices.xlsx"
 FIRST, SECOND = bytes(range(256)) * 200, bytes(reversed(range(256))) * 210
 QUICK = SourceSettings(connect_seconds=2, read_seconds=2)
 
@@ -71,6 +70,14 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(web: RemoteWeb, int
     assert 20_000 < there <= 30_000 if not reset else 20_000 <= there <= 30_000
     assert fetch(web, into) == FIRST
     assert web.gets == [("", 200), ("bytes=20000-", 206), (f"bytes={there}-", 206)]
+
+
+def test_a_bad_line_that_brings_a_file_forward_costs_no_try(web: RemoteWeb, into: Download) -> None:
+    """A file of a gigabyte over a line that breaks every minute would use up the day's tries, and never come."""
+    large = web.files[PATH] = FIRST * 20
+    web.troubles = [Trouble(cut_after=100_000) for _ in range(9)]
+    assert fetch(web, into) == large
+    assert [ranged for ranged, _ in web.gets] == ["", *(f"bytes={100_000 * number}-" for number in range(1, 10))]
 
 
 @pytest.mark.parametrize("ignores_if_range", [False, True])
@@ -199,42 +206,9 @@ def test_a_host_that_is_away_is_called_so(url: str, code: str) -> None:
 # with the whole way behind it
 
 
-class Remote:
-    """The feed by file, whose one file is at the server."""
-
-    def __init__(self, platform: Platform, web: RemoteWeb, more: str = "") -> None:
-        self.platform, self.web = platform, web
-        self.slept: list[float] = []
-        platform.feed_file("orders", ORDERS.replace('{match: "*.xls[xm]"}', f"{{uri: {web.url}{PATH}{more}}}"))
-        platform.change(sleep=self.slept.append, chance=lambda: 0.0)
-
-    def round(self) -> str:
-        """A look at the sources and the runs that follow; what the look said."""
-        told = self.platform.tick("remotes").skip or ""
-        self.platform.fulfil(self.platform.tick())
-        return told
-
-    def later(self, **time: float) -> None:
-        """Let time pass."""
-        clock = self.platform.changes.get("clock") or ManualClock(datetime.now(UTC))
-        self.platform.change(clock=ManualClock(clock.now() + timedelta(**time)))
-
-    @property
-    def rows(self) -> list[int]:
-        return self.platform.loaded("prices")
-
-    @property
-    def state(self) -> tuple[str, str | None]:
-        return self.platform.state("prices")
-
-    @property
-    def flags(self) -> dict[str, object]:
-        return self.platform.record("prices").flags
-
-
 def test_a_file_at_an_address_is_published_and_followed(platform: Platform, web: RemoteWeb) -> None:
     """A feed with an address would never load, never notice a correction, or load the same bytes at every look."""
-    remote = Remote(platform, web)
+    remote = RemoteFeed(platform, web)
     web.put(PATH, book_of(order(1)))
     assert "1 files arrived" in remote.round()
     assert (remote.rows, remote.state) == ([1], ("published", None))
@@ -250,7 +224,7 @@ def test_a_file_at_an_address_is_published_and_followed(platform: Platform, web:
 
 def test_no_trouble_of_a_server_ever_shows_in_the_table(platform: Platform, web: RemoteWeb) -> None:
     """Cut connections, short bodies, a busy server and a file that changes meanwhile would leave rows that nobody sent."""
-    remote, good, better = Remote(platform, web), book_of(order(1), order(2)), book_of(order(3), order(4), order(5))
+    remote, good, better = RemoteFeed(platform, web), book_of(order(1), order(2)), book_of(order(3), order(4), order(5))
     web.put(PATH, good)
     remote.round()
     assert remote.rows == [1, 2]
@@ -270,7 +244,7 @@ def test_no_trouble_of_a_server_ever_shows_in_the_table(platform: Platform, web:
 
 def test_a_long_pause_is_a_redrives_business(platform: Platform, web: RemoteWeb) -> None:
     """A worker would sleep for an hour because a server asks for it."""
-    remote = Remote(platform, web)
+    remote = RemoteFeed(platform, web)
     web.put(PATH, book_of(order(1)))
     web.troubles = [Trouble(status=503, retry_after="600")]
     remote.round()
@@ -286,7 +260,7 @@ def test_a_long_pause_is_a_redrives_business(platform: Platform, web: RemoteWeb)
 
 def test_a_host_that_is_away_has_a_breaker_of_its_own(platform: Platform, web: RemoteWeb) -> None:
     """A dead host would be asked at every look by every feed, or stop the feeds of others."""
-    remote = Remote(platform, web)
+    remote = RemoteFeed(platform, web)
     platform.feed_file("orders", ORDERS.replace('{match: "*.xls[xm]"}', f"{{uri: http://127.0.0.1:1{PATH}}}"))
     remote.round()
     assert [breaker.name for breaker in platform.outside.ledger.breakers.open()] == ["http@127.0.0.1:1"]
@@ -298,94 +272,3 @@ def test_a_host_that_is_away_has_a_breaker_of_its_own(platform: Platform, web: R
     remote.later(minutes=6)
     platform.fulfil(platform.tick("recovery"), "recovery")
     assert platform.outside.ledger.breakers.open() == []
-
-
-# fallbacks
-
-
-def test_a_fallback_stands_in_until_the_source_is_back(platform: Platform, web: RemoteWeb) -> None:
-    """A source that is away would stop a feed that has a mirror; or the mirror's rows would stay, and nobody know whose they are."""
-    remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/other-name.xlsx}}]")
-    mirror = web.put("/mirror/other-name.xlsx", book_of(order(1, amount=10), order(2, amount=1)))
-    del web.files[PATH]
-    assert f"prices comes from the fallback {mirror}" in remote.round()
-    assert (remote.rows, remote.state) == ([1, 2], ("published", None))
-    assert remote.flags == {"fallback": mirror}
-    (arrival,) = [event for event in platform.outside.ledger.history("orders", "prices") if event["what"] == "arrival"]
-    assert (arrival["via"], arrival["uri"]) == ("fallback", mirror)
-    web.put(PATH, book_of(order(1, amount=12), order(3, amount=1), order(4, amount=1)))
-    platform.tick("remotes")
-    (run,) = platform.fulfil(platform.tick())
-    assert (remote.rows, remote.state) == ([1, 3, 4], ("published", None))
-    assert set(remote.flags) == {"reconciled_at"}
-    reconciled = platform.metadata(run, "warehouse")["reconciled"]
-    assert (reconciled["placeholder_of"], reconciled["rows"]) == (mirror, {"placeholder": 2, "delivered": 3})
-    assert reconciled["sums"]["amount"] == {"placeholder": "11.00", "delivered": "14.00"}
-
-
-def test_a_fallback_never_replaces_what_the_source_delivered(platform: Platform, web: RemoteWeb) -> None:
-    """An old mirror would take the place of today's prices whenever the source has a hiccup."""
-    remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/prices.xlsx}}]")
-    web.put(PATH, book_of(order(7)))
-    web.put("/mirror/prices.xlsx", book_of(order(1)))
-    remote.round()
-    del web.files[PATH]
-    remote.round()
-    assert (remote.rows, remote.flags) == ([7], {})
-
-
-def test_the_source_takes_over_though_it_is_what_it_was(platform: Platform, web: RemoteWeb) -> None:
-    """A source that comes back with the file it had before would stay behind its fallback for ever."""
-    remote = Remote(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/prices.xlsx}}]")
-    good = web.put(PATH, book_of(order(7)))
-    web.put("/mirror/prices.xlsx", book_of(order(1)))
-    web.troubles = [Trouble(status=403)]
-    remote.round()
-    assert (remote.rows, remote.state) == ([], ("waiting", "source_refused"))
-    told = remote.round()
-    assert "comes from the fallback" in told
-    assert (remote.rows, remote.flags["fallback"]) == ([1], f"{web.url}/mirror/prices.xlsx")
-    remote.round()
-    assert remote.rows == [1], "bytes that could not be had a moment ago are not asked for at every look"
-    remote.later(minutes=6)
-    remote.round()
-    assert remote.rows == [7]
-    assert "fallback" not in remote.flags
-    assert good.endswith(PATH)
-
-
-def test_fallbacks_are_tried_in_order_and_the_last_good_delivery_last(platform: Platform, web: RemoteWeb) -> None:
-    """A feed with three ways to its prices would stop at the first that is broken, or an old delivery go before a fresh mirror."""
-    second, third = f"{web.url}/second/prices.xlsx", f"{web.url}/third/prices.xlsx"
-    fallbacks = f"[{{uri: {second}}}, {{uri: {third}}}, {{snapshot: {{max_age: 24h}}}}]"
-    remote = Remote(platform, web, f", fallbacks: {fallbacks}")
-    web.put(PATH, book_of(order(1)))
-    remote.round()
-    web.put(PATH, book_of(order(2)))
-    web.put("/third/prices.xlsx", book_of(order(3)))
-    web.troubles = [Trouble(status=403), Trouble(status=403)]
-    remote.round()
-    assert remote.state == ("waiting", "source_refused")
-    remote.round()  # the second is not there, the third refuses
-    assert (remote.rows, remote.state) == ([1], ("waiting", "source_refused"))
-    remote.round()
-    assert (remote.rows, remote.state, remote.flags) == ([1], ("published", None), {"fallback": "snapshot"})
-    vias = [event["via"] for event in platform.outside.ledger.history("orders", "prices") if event["what"] == "arrival"]
-    assert vias == ["sensor", "sensor", "fallback", "snapshot"]
-    remote.later(minutes=6)
-    remote.round()
-    assert (remote.rows, remote.state) == ([2], ("published", None))
-
-
-def test_a_snapshot_that_is_too_old_does_not_stand(platform: Platform, web: RemoteWeb) -> None:
-    """Last month's prices would pass for today's."""
-    remote = Remote(platform, web, ", fallbacks: [{snapshot: {max_age: 1h}}]")
-    web.put(PATH, book_of(order(1)))
-    remote.round()
-    web.put(PATH, book_of(order(2)))
-    web.troubles = [Trouble(status=403)]
-    remote.round()
-    remote.later(hours=2)
-    remote.round()
-    assert remote.state == ("waiting", "source_refused")
-    assert remote.rows == [1]

@@ -24,6 +24,9 @@ from shp_resources.sources.protocol import RemoteSource, Stream, moving
 _KEPT_SECONDS = 7 * 86_400
 """A download that nobody went on with for so long is taken away."""
 
+PROGRESS = 64 << 10
+"""A connection that brought so many bytes before it broke is followed by another one at once, and costs no try."""
+
 
 @dataclass(frozen=True)
 class Download:
@@ -75,14 +78,14 @@ class Download:
 def download(
     source: RemoteSource, uri: str, into: Download, limits: Limits, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> Path:
-    """Fetch a file; on a fault what has come stays, to be gone on with.
+    """Fetch a file, over as many broken connections as bring it forward; on a fault what has come stays, to be gone on with.
 
     Args:
         source: where it is.
         uri: the file.
         into: where it comes to; one process at a time.
         limits: `source_bytes` is looked at.
-        seconds: how long this try may take.
+        seconds: how long all of it may take.
         clock: tells seconds that pass.
 
     Returns:
@@ -93,12 +96,15 @@ def download(
         Fault: the source failed, took too long, sent less or more than it announced, or changed the file meanwhile.
     """
     until = clock() + seconds
-    try:
-        return _whole(source, uri, into, lambda size: _check(source, size, limits, clock() > until))
-    except Fault as fault:
-        if fault.code is Code.STILL_MOVING:  # what is there belongs to no version any more
-            into.drop()
-        raise
+    while True:
+        there = into.begun()[1]
+        try:
+            return _whole(source, uri, into, lambda size: _check(source, size, limits, clock() > until))
+        except Fault as fault:
+            if fault.code is Code.STILL_MOVING:  # what is there belongs to no version any more
+                into.drop()
+            if fault.code is not Code.TRANSIENT or into.begun()[1] - there < PROGRESS:
+                raise
 
 
 def _whole(source: RemoteSource, uri: str, into: Download, check: Callable[[int], None]) -> Path:
