@@ -33,6 +33,7 @@ def test_schedules_are_rough_enough() -> None:
     in_lake = {attempt.code for one in played for attempt in one.ledger.runs.values() if attempt.way == ELT}
     assert {None, "transient", "sink_unreachable", "sink_refused", "worker_lost", "artefact_damaged"} <= in_lake
     assert max(len(one.ledger.attempts.of_partition("orders", "p1")) for one in played) > 4
+    assert any(attempt.evidence.get("system") == "ledger" for one in played for attempt in one.ledger.runs.values())
     assert sum(len(one.ledger.told) for one in played) > 60
 
 

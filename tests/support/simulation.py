@@ -47,6 +47,7 @@ _WHAT: dict[str, dict[str, Any]] = {
     "store": {"full": 28, "flaky": 5},
     "hdfs": {"down": 111, "full": 122, "flaky": 104},
     "yarn": {"down": 111, "flaky": 104},
+    "ledger": {"flaky": "08006"},
 }
 _IN_LAKE = ("hdfs", "yarn")
 
@@ -123,6 +124,7 @@ class Simulation:
         self.lake.kills = {f"p{number}": self.draw.choice(LAKE_STEPS) for number in range(8) if self.draw.random() < 0.1}
         self.lake.sick = {f"p{number}": self._sick_until() for number in range(8)}
         self.calls: list[tuple[datetime, str]] = []
+        self.spool: list[tuple[Work, ShpError]] = []
         kit = SimpleNamespace(name=FEED, contract=SimpleNamespace(version="c1"), lake=FEED if self.has_lake else None)
         outside = SimpleNamespace(
             ledger=self.ledger,
@@ -178,20 +180,42 @@ class Simulation:
 
     def _fault(self, trouble: Trouble) -> Fault:
         what = _WHAT[trouble.system][trouble.what]
-        seen = {"sqlstate": what} if trouble.system == "warehouse" else {"errno": what}
+        seen = {"sqlstate": what} if trouble.system in (SINK, "ledger") else {"errno": what}
         evidence = Evidence(trouble.system, **seen)  # type: ignore[arg-type]
         return Fault(classify(evidence), trouble.what, evidence)
+
+    def _loses_the_ledger(self) -> Trouble | None:
+        """The trouble in which the ledger does not answer this once."""
+        return next((one for one in self.troubles if self._hits(one, "ledger")), None)
+
+    def _touch_the_ledger(self) -> None:
+        if (trouble := self._loses_the_ledger()) is not None:
+            raise self._fault(trouble)
+
+    def _tell(self, work: Work, error: ShpError) -> None:
+        """A verdict, which is kept while the ledger cannot be told."""
+        if self._loses_the_ledger() is not None:
+            self.spool.append((work, error))
+        else:
+            work.failed(error, getattr(error, "evidence", None))
+
+    def _enter_spooled(self) -> None:
+        kept, self.spool = self.spool, []
+        for work, error in kept:
+            self._tell(work, error)
 
     # what runs
 
     def run(self, partition: str, via: str) -> None:
         """A run of a partition, from its first step to its verdict; or to the death of its worker."""
         work = Work(self.kit, partition, f"run-{len(self.ledger.runs)}", via, publishes=True, outside=self.outside)
+        if self._loses_the_ledger() is not None:
+            return  # before its first word: nobody knows of this run
         try:
             with work.step(SINK):
                 self._work(work)
         except ShpError as error:
-            work.failed(error, getattr(error, "evidence", None))
+            self._tell(work, error)
         except Killed:
             before = [one for one in self.ledger.attempts.of_partition(FEED, partition) if one.arrival == work.arrival.number]
             deaths = sum(attempt.code == Code.WORKER_LOST and attempt.way == ETL for attempt in before)
@@ -219,7 +243,9 @@ class Simulation:
         if work.kit.lake is not None:
             ledger.lake.want(*work.key, noted, work.attempt.fence, self.clock.now())
         call(self.outside, SINK, FEED, lambda: self.reach(SINK, lambda: self._publish(work.partition, delivery)), work.place)
+        self._touch_the_ledger()
         ledger.publications.confirm(*work.key, SINK, noted, work.attempt.fence, rows=1, hash=delivery, at=self.clock.now())
+        self._touch_the_ledger()
         work.published(delivery, cast(Summary, _Counts()), Outcome(changed, 1, 0, 0))
 
     def _publish(self, partition: str, delivery: str) -> None:
@@ -231,6 +257,8 @@ class Simulation:
     def follow(self, partition: str, via: str) -> None:
         """A run to the lake: text rows, clean rows, and whether both sinks say the same."""
         work = LakeWork(self.kit, partition, f"run-{len(self.ledger.runs)}", via, publishes=True, outside=self.outside)
+        if self._loses_the_ledger() is not None:
+            return
         try:
             for step, do in zip(LAKE_STEPS, (self._text, self._curate, self._agree), strict=True):
                 with work.step(step):
@@ -239,7 +267,7 @@ class Simulation:
                         raise Killed
                     do(work)
         except ShpError as error:
-            work.failed(error, getattr(error, "evidence", None))
+            self._tell(work, error)
         except Killed:
             work.lost(Fault(Code.WORKER_LOST, "lost", Evidence("worker")), deaths=0)
 
@@ -255,6 +283,7 @@ class Simulation:
             raise Fault(Code.ARTEFACT_DAMAGED, "damaged", Evidence("lake", text="damaged"))
         self._call("yarn", lambda: None, work)
         self._call("hdfs", lambda: self.lake.publish(partition, delivery), work)
+        self._touch_the_ledger()
         self.ledger.publications.confirm(*work.key, LAKE, noted, work.attempt.fence, rows=1, hash=delivery, at=self.clock.now())
 
     def _agree(self, work: LakeWork) -> None:
@@ -266,6 +295,7 @@ class Simulation:
         for system in (SINK, "hdfs"):
             self._call(system, lambda: None, work)
         assert self.sink[work.partition] == self.lake.clean[work.partition], f"seed {self.seed}: sinks that differ are called the same"
+        self._touch_the_ledger()
         work.agreed()
 
     def _call(self, system: str, effect: Callable[[], None], work: Work) -> None:
@@ -276,6 +306,7 @@ class Simulation:
     def look(self) -> bool:
         """What the sensors do at one look; whether anything ran."""
         before = len(self.ledger.runs)
+        self._enter_spooled()
         self._arrive([file for file in self.files if file[0] <= self.clock.now()])
         for breaker in self.ledger.breakers.open():
             self._recover(breaker)
@@ -363,6 +394,8 @@ class Simulation:
         times += [one.next_attempt_at for one in self.ledger.records.values() if one.next_attempt_at and one.state in HELD_STATES]
         lakes = [(key, one) for key, one in self.ledger.lake.sinks_.records.items() if key[2] == LAKE and not one.complete]
         times += [one.next_attempt_at for _, one in lakes if one.next_attempt_at]
+        times += [self.clock.now() for _ in self.spool]
+        times += [self.clock.now() for one in self.ledger.records.values() if one.state is State.ARRIVED]
         for breaker in self.ledger.breakers.open():
             times.append(breaker.probe_at or breaker.probe_until or self.clock.now() + timedelta(seconds=PROBE_SECONDS))
         return min(times, default=None)
