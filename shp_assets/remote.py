@@ -24,7 +24,9 @@ from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal, ShpError
 from shp_core.fallbacks import FALLBACK, SNAPSHOT, gives_way, needs_fallback
 from shp_core.feeds.origin import Origin
+from shp_core.healing.decide import Severity
 from shp_core.healing.faults import Evidence
+from shp_core.healing.inventory import OF_SOURCE
 from shp_core.states import State
 from shp_resources.landing import Seen, printable
 from shp_resources.ledger import PartitionRecord, SeenSource, StaleState
@@ -37,6 +39,9 @@ PATIENCE = timedelta(minutes=5)
 """So long after its bytes could not be had a source is fetched from again, if it still shows the same file."""
 
 _BY_THE_SOURCE = (Code.SOURCE_MISSING, Code.STILL_MOVING)
+_TOLD = (Code.SOURCE_REFUSED, Code.CODE_BUG)
+"""What opens no breaker, so that nobody else would tell."""
+
 _SINK = "warehouse"
 
 
@@ -75,6 +80,7 @@ def look_round(outside: Outside, kits: Sequence[FeedKit]) -> dict[str, Taken]:
             one.take(level, found)
     for one in rounds:
         one.let_snapshots_stand()
+        one.tell()
     return {one.kit.name: one.taken for one in rounds}
 
 
@@ -151,6 +157,17 @@ class _Round:
             young = held is not None and held.at is not None and held.at >= self.outside.clock.now() - snapshot.age
             if held is not None and held.held is not None and young:
                 self._let_stand(partition, held.held.delivery)
+
+    def tell(self) -> None:
+        """Tell people that the source lets nobody in, once, and when it does again: no run meets that, so no verdict says it."""
+        incidents, fault, now = self.outside.ledger.incidents, self.taken.fault, self.outside.clock.now()
+        cause = f"{OF_SOURCE}{self.kit.name}"
+        if fault is not None and fault.code in _TOLD:
+            said = {"severity": str(Severity.WARNING), "code": str(fault.code), "message": fault.message}
+            incidents.join_all(cause, self.kit.name, [], at=now, **said)
+        elif fault is None:
+            for incident in incidents.of_cause(cause):
+                incidents.close(incident.id, "The source was looked at again, and answered.", now)
 
     @property
     def _failed(self) -> bool:

@@ -37,6 +37,22 @@ def test_a_fallback_stands_in_until_the_source_is_back(platform: Platform, web: 
     assert reconciled["sums"]["amount"] == {"placeholder": "11.00", "delivered": "14.00"}
 
 
+def test_people_are_told_once_that_a_source_lets_nobody_in(platform: Platform, web: RemoteWeb) -> None:
+    """A password that ran out would be noticed when somebody misses the prices."""
+    remote = RemoteFeed(platform, web)
+    web.put(PATH, book_of(order(1)))
+    remote.round()
+    web.needs = "Bearer new"
+    for _ in range(3):
+        remote.round()
+        platform.tick("recovery")
+    (told,) = platform.outside.ledger.incidents.open()
+    assert (told.cause, told.severity, told.code, told.members) == ("source/orders", "warning", "source_refused", ())
+    web.needs = None
+    remote.round()
+    assert platform.outside.ledger.incidents.open() == []
+
+
 def test_a_fallback_never_replaces_what_the_source_delivered(platform: Platform, web: RemoteWeb) -> None:
     """An old mirror would take the place of today's prices whenever the source has a hiccup."""
     remote = RemoteFeed(platform, web, f", fallbacks: [{{uri: {web.url}/mirror/prices.xlsx}}]")

@@ -24,6 +24,9 @@ INVENTORY = "inventory"
 PLATFORM = "platform/"
 """The beginning of causes that are the platform's own; the watchdog opens and closes their incidents."""
 
+OF_SOURCE = "source/"
+"""The beginning of causes about a feed's source as a whole; who looks at sources opens and closes their incidents."""
+
 _RECURRING = "recurring/"
 _SHOWN = 3
 
@@ -39,8 +42,8 @@ def recurs(cause: str) -> str | None:
 
 
 def is_looked_after(cause: str) -> bool:
-    """Whether an incident is the inventory's business or the watchdog's, and not proven over by reading sinks."""
-    return cause == INVENTORY or recurs(cause) is not None or cause.startswith(PLATFORM)
+    """Whether an incident is somebody's business (the inventory's, the watchdog's), and not proven over by reading sinks."""
+    return cause == INVENTORY or recurs(cause) is not None or cause.startswith((PLATFORM, OF_SOURCE))
 
 
 @dataclass(frozen=True)
