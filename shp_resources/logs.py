@@ -17,6 +17,7 @@ from typing import Any
 from shp_core.logs.line import Record, stamp, written
 from shp_core.logs.redact import Redaction, password_of
 from shp_resources.log_file import LogFile
+from shp_resources.role_access import known_passwords
 from shp_resources.settings import Settings
 
 OURS = "shp"
@@ -48,7 +49,8 @@ def redaction_of(settings: Settings) -> Redaction:
     alerts = settings.alerts
     mail = [alerts.mail.password] if alerts.mail and alerts.mail.password else []
     passwords = [word for address in addresses for word in password_of(address)]
-    return Redaction([*passwords, *mail, *alerts.webhooks.values(), *settings.sources.secrets])
+    roles = known_passwords(settings.home).values()
+    return Redaction([*passwords, *roles, *mail, *alerts.webhooks.values(), *settings.sources.secrets])
 
 
 class JsonLines(logging.Handler):

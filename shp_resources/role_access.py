@@ -35,16 +35,25 @@ def passwords(home: Path) -> dict[str, str]:
     Raises:
         OSError: they cannot be kept.
     """
-    place = home / "run" / "roles.json"
-    try:
-        known: dict[str, str] = json.loads(place.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        known = {}
+    known = known_passwords(home)
     if not {*_LOGINS} <= known.keys():
         known = {login: secrets.token_urlsafe(24) for login in _LOGINS}
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_private(place, json.dumps(known))
+        _place(home).parent.mkdir(parents=True, exist_ok=True)
+        write_private(_place(home), json.dumps(known))
     return known
+
+
+def known_passwords(home: Path) -> dict[str, str]:
+    """The passwords that were made; empty where none were."""
+    try:
+        known: dict[str, str] = json.loads(_place(home).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _place(home: Path) -> Path:
+    return home / "run" / "roles.json"
 
 
 def as_role(dsn: str, login: Login, password: str) -> str:
