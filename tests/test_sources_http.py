@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -92,6 +93,40 @@ def test_a_file_that_changed_between_two_ranges_is_never_glued(web: RemoteWeb, i
         assert caught.value.code == "still_moving"
     assert fetch(web, into) == SECOND
     assert web.gets[-1][1] == 200
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_what_comes_is_one_version(web: RemoteWeb, tmp_path: Path, seed: int) -> None:
+    """Some order of cuts, changes, refusals and servers that ignore what they are asked would make a file that nobody wrote."""
+    chance = Random(seed)
+    versions = [chance.randbytes(chance.randrange(1, 300_000)) for _ in range(4)]
+    into, came = Download.of(tmp_path, "x"), list[bytes]()
+    web.etags, web.dates = chance.random() < 0.7, chance.choice([None, "Fri, 20 Nov 2026 07:00:00 GMT"]) if seed % 3 else None
+    web.put(PATH, versions[0])
+
+    def change() -> None:
+        if web.dates is None and chance.random() < 0.4:  # a date says nothing of two changes within one second
+            web.put(PATH, chance.choice(versions))
+
+    for _ in range(25):
+        web.troubles = [
+            Trouble(
+                status=chance.choice([None, None, None, 429, 500]),
+                cut_after=chance.choice([None, chance.randrange(300_000)]),
+                reset=chance.random() < 0.3,
+                ignores_if_range=chance.random() < 0.3,
+                chunked=chance.random() < 0.2,
+                then=change,
+            )
+            for _ in range(chance.randrange(4))
+        ]
+        try:
+            came.append(fetch(web, into))
+            into.drop()
+        except Fault as fault:
+            assert fault.code in ("transient", "still_moving")
+    assert came
+    assert all(content in versions for content in came)
 
 
 def test_without_a_name_for_the_version_a_download_begins_anew(web: RemoteWeb, into: Download) -> None:
