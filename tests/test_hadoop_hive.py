@@ -154,6 +154,10 @@ def test_a_partition_follows_what_is_published(hive: Daemons, server: HiveServer
     assert followed(hive, server, tmp_path, contract, [[number("1"), text("right")]], arrival=2) == table
     assert query(server, count) == [(1, "right")]
     assert query(server, f"SHOW PARTITIONS {table}__files") == [("_partition=n1",)]
+    tables = HiveTables(server, Hdfs(replace(hive.cluster, root=f"/{tmp_path.name}")))
+    for _ in range(2):
+        tables.leave(contract, "n1")
+        assert query(server, f"SELECT count(*) FROM {table}") == [(0,)], "what was emptied is empty by SQL, too"
 
 
 def test_a_contract_with_another_column_makes_the_table_anew(hive: Daemons, server: HiveServer, tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ def test_names_are_quoted_and_places_are_not_guessed() -> None:
     assert sql_table.table_name("curated", "a`b") == "`curated`.`a``b__files`"
     with pytest.raises(ValueError):
         sql_table.follow_partition("`t`", "it's", "/shp")
+    assert sql_table.leave_partition("`t`", "n1") == "ALTER TABLE `t` DROP IF EXISTS PARTITION (`_partition`='n1')"
+    with pytest.raises(ValueError):
+        sql_table.leave_partition("`t`", "it's")
 
 
 def test_a_view_shows_texts_without_escapes_and_flags_as_booleans() -> None:
