@@ -74,7 +74,7 @@ class Settings:
             home: overrides `SHP_HOME` (the `--home` option).
 
         Raises:
-            UsageError: a named secret file cannot be read.
+            UsageError: a named secret file cannot be read, or an address is given for a folder.
         """
         process = os.environ if environ is None else environ
         dotenv = find_dotenv(usecwd=True)
@@ -82,6 +82,8 @@ class Settings:
         values = {**_known(dotenv_values(dotenv) if dotenv else {}), **_known(process)}
 
         def path(name: str, default: Path) -> Path:
+            if "://" in values.get(name, ""):
+                raise UsageError(f"{name} is an address.", "Name a folder of this machine (or of a mount).", Code.SETTINGS_INVALID)
             return (base / values.get(name, default)).absolute()
 
         place = home.absolute() if home is not None else path("SHP_HOME", Path("var"))

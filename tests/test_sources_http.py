@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,19 @@ def test_more_than_the_limit_is_refused_before_it_is_fetched(web: RemoteWeb, int
             fetch(web, into, replace(Limits(), source_bytes=30_000))
         assert caught.value.code == "limit_reached"
         assert not into.path.exists() or into.path.stat().st_size <= 30_000
+
+
+def test_a_full_disk_is_not_the_servers_fault(web: RemoteWeb, into: Download) -> None:
+    """People would be sent to a server that works, and its breaker keep everybody from it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # a file that cannot grow, as on a full disk
+    try:
+        with pytest.raises(Fault) as caught:
+            fetch(web, into)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (caught.value.code, caught.value.evidence.system) == ("store_refused", "store")
+    assert fetch(web, into) == FIRST
 
 
 def test_what_a_server_asks_for_is_heard(web: RemoteWeb, into: Download) -> None:
