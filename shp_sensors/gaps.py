@@ -1,18 +1,19 @@
 """`gaps`: do the sinks hold what was published?
 
-Rows are counted in the sinks, for all partitions at once; the rows of some partitions are read again at each look, round
-and round. What is not there is asked for as one backfill of exactly these partitions, below live data.
+Rows are counted in the warehouse, and folders listed in the lake, for all partitions at once; manifests and lengths of some,
+and the rows of few, are read again at each look, round and round. What is not there is asked for as one backfill of exactly
+these partitions, below live data; what the lake lacks, as runs to the lake.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
 from shp_assets import backfill
 from shp_assets.gaps import find_gaps, note_gaps
 from shp_assets.kit import FeedKit
-from shp_assets.lake_gaps import note_lake_gaps
+from shp_assets.lake_gaps import Looked, note_lake_gaps
 from shp_core.errors import Fault
 from shp_core.gaps import in_turn
 from shp_resources.ledger.publications import Published
@@ -53,7 +54,7 @@ def gaps_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
             run_requests=[backfill.requested(kit, keys, WHY) for kit, keys in asked],
             dynamic_partitions_requests=[new for kit, keys in asked for new in add_keys(context.instance, kit, set(keys))],
             skip_reason=None if asked else dg.SkipReason(told),
-            cursor=json.dumps({name: read[name] for name in sorted(read) if name in kits}),
+            cursor=json.dumps({name: read[name] for name in sorted(read) if name.partition(" ")[0] in kits}),
         )
 
     return gaps
@@ -63,24 +64,40 @@ def _look(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, r
     """The partitions of a feed that are to be filled now, oldest arrival first; while a backfill is under way, none."""
     if backfill.under_way(context.instance, kit):
         return []
+    found: list[str] = []
     try:
-        return list(_fill(context, kit, outside, read))
-    except Fault as fault:  # one feed never stops the others; the next look finds the same
+        published = outside.ledger.publications.published(kit.name)
+        chosen = in_turn(sorted(published), read.get(kit.name, ""), REREAD_A_TICK)
+        reread = {key for key in chosen if outside.chance() * _rows(published[key]) < REREAD_ROWS}
+        found.extend(_fill(context, kit, outside, published, reread))
+        read[kit.name] = chosen[-1] if chosen else ""
+        _look_at_lake(context, kit, outside, published, reread, read)
+    except Fault as fault:  # one feed, or its lake, never stops the others; the next look finds the same
         context.log.warning(f"{kit.name}: {fault.message}")
-        return []
+    return found
 
 
-def _fill(context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, read: dict[str, str]) -> Iterator[str]:
-    published = outside.ledger.publications.published(kit.name)
-    chosen = in_turn(sorted(published), read.get(kit.name, ""), REREAD_A_TICK)
-    reread = {key for key in chosen if outside.chance() * _rows(published[key]) < REREAD_ROWS}
+def _fill(
+    context: dg.SensorEvaluationContext, kit: FeedKit, outside: Outside, published: Mapping[str, Published], reread: Collection[str]
+) -> Iterator[str]:
     found = [item for item in find_gaps(outside, kit, published, reread) if kit.has_partition(item.partition)]
     for item in note_gaps(outside, kit, found[: backfill.MOST_AT_ONCE]):
         context.log.warning(f"{kit.name}/{item.partition} is filled: {item.why}.")
         yield item.partition
-    if chosen:
-        read[kit.name] = chosen[-1]
-    for partition in note_lake_gaps(outside, kit, chosen):
+
+
+def _look_at_lake(
+    context: dg.SensorEvaluationContext,
+    kit: FeedKit,
+    outside: Outside,
+    published: Mapping[str, Published],
+    reread: Collection[str],
+    read: dict[str, str],
+) -> None:
+    slot = f"{kit.name} lake"
+    looked = note_lake_gaps(outside, kit, published, reread, Looked((), *json.loads(read.get(slot, '["", 0.0]'))))
+    read[slot] = json.dumps([looked.after, looked.changed_at])
+    for partition in looked.gaps:
         context.log.warning(f"{kit.name}/{partition} is missing in the lake, or was changed there; its run to the lake is due.")
 
 

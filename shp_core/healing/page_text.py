@@ -106,7 +106,9 @@ and expected again when that is taken back. A file that comes all the same is ta
 What was published can be lost later: a table dropped, rows deleted or changed by hand, a database restored from yesterday. The
 sensor `gaps` compares, every minute, what the ledger calls published with what stands in the warehouse: its own publication
 records, and the rows, counted for all partitions in one query; of a few partitions in turn (large ones less often) the rows are
-read and their hash is computed again. What is not there is `parked` (`sink_gap`), people are told once for each feed, and one
+read and their hash is computed again. In the lake all folders are listed in two calls, manifests and lengths are compared where a
+folder changed and for some partitions in turn, and rows are read of the same few; what the lake lacks is its run's business, not a
+backfill's. What is not there is `parked` (`sink_gap`), people are told once for each feed, and one
 backfill of exactly these partitions is asked for: at most 500 at a time, oldest arrival first, visible on Dagster's *Backfills*
 page, its runs below new arrivals and re-drives, so that a live file waits for one of them at most. The rows come from the
 artefacts, so nothing is asked of the senders. The incident is closed when the rows were read again and agree; roll-ups are made
