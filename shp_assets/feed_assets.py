@@ -12,6 +12,7 @@ from shp_assets.kit import FeedKit
 from shp_assets.metadata import column_schema, reject_schema, reject_table, text_schema
 from shp_assets.on_time import on_time_results, on_time_specs
 from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
+from shp_assets.provenance import came_from
 from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
 from shp_core.errors import Refusal
@@ -71,6 +72,7 @@ def _raw(kit: FeedKit) -> dg.AssetsDefinition:
                 "delivery": kept.delivery,
                 "bytes": kept.size,
                 "arrival": work.arrival.number,
+                **came_from(work.arrival),
             }
             return dg.MaterializeResult(
                 metadata=metadata, data_version=dg.DataVersion(kept.delivery), check_results=list(on_time_results(work))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from shp_core.fallbacks import FALLBACK, SNAPSHOT
+from shp_resources.landing import is_local
 from shp_resources.ledger import STALE, Arrival, PartitionRecord
 from shp_resources.ledger.expected import STANDS_IN
 
@@ -23,6 +24,12 @@ def fallback_of(arrival: Arrival) -> str | None:
     if arrival.via == FALLBACK and arrival.source is not None:
         return arrival.source.uri
     return SNAPSHOT if arrival.via == SNAPSHOT else None
+
+
+def came_from(arrival: Arrival) -> dict[str, str]:
+    """What is shown of an arrival's way here beside its name: the address of a remote source, and whether it is a fallback."""
+    uri = arrival.source.uri if arrival.source is not None and not is_local(arrival.source.uri) else None
+    return {name: said for name, said in (("uri", uri), (FALLBACK, fallback_of(arrival))) if said}
 
 
 def stood_in(record: PartitionRecord | None, arrival: Arrival) -> str | None:

@@ -30,6 +30,7 @@ def test_a_fallback_stands_in_until_the_source_is_back(platform: Platform, web: 
     web.put(PATH, book_of(order(1, amount=12), order(3, amount=1), order(4, amount=1)))
     platform.tick("remotes")
     (run,) = platform.fulfil(platform.tick())
+    assert platform.metadata(run, "raw")["uri"] == web.url + PATH
     assert (remote.rows, remote.state) == ([1, 3, 4], ("published", None))
     assert set(remote.flags) == {"reconciled_at"}
     reconciled = platform.metadata(run, "warehouse")["reconciled"]
