@@ -22,8 +22,8 @@ from tests.support.platforms import Platform
 from tests.support.postgres import fresh_database
 
 ASKED = [
-    *("python", "packages", "reader", "disk_home", "disk_store", "home", "feeds", "landing", "ledger", "ledger_rights", "clock"),
-    *("connections", "migrations", "warehouse", "sensors", "platform", "lake"),
+    *("python", "packages", "reader", "disk_home", "disk_store", "home", "feeds", "landing", "ledger", "ledger_rights"),
+    *("roles", "clock", "connections", "migrations", "warehouse", "sensors", "platform", "lake"),
 ]
 
 

@@ -13,6 +13,7 @@ from shp_ops.doctor.check import Check, ok, told, wrong
 from shp_resources.database import address, make_engine, translate
 from shp_resources.ledger.migrate import HEAD, current_version
 from shp_resources.ledger.tables import SCHEMA
+from shp_resources.roles import can_make_roles
 from shp_resources.settings import Settings
 from shp_resources.warehouse import Warehouse
 
@@ -25,7 +26,7 @@ CLOCK_SECONDS = 5.0
 _FACTS = sa.text(
     "SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_version') AS version, now() AS now,"
     " has_database_privilege(current_database(), 'CREATE') AS creates, to_regnamespace(:schema) IS NOT NULL AS made,"
-    " current_setting('max_connections')::int AS most,"
+    " current_user AS role, current_setting('max_connections')::int AS most,"
     " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections"
 )
 
@@ -44,6 +45,7 @@ def databases(settings: Settings, dsn: str) -> Iterator[Check]:
         return
     yield _version(facts, dsn)
     yield _rights(facts)
+    yield told("roles", lambda: _roles(facts, dsn))
     yield clock((facts["now"] - datetime.now(UTC)).total_seconds())
     yield connections(facts["connections"], facts["most"])
     yield migrations(current_version(make_engine(dsn, pooled=False)))
@@ -67,6 +69,12 @@ def _rights(facts: dict[str, Any]) -> Check:
     if facts["made"] or facts["creates"]:
         return ok("ledger_rights", "Our schema is there." if facts["made"] else "We may make our schema.")
     return wrong("ledger_rights", "We may not make a schema in this database.", f"As its owner run: CREATE SCHEMA {SCHEMA} AUTHORIZATION …")
+
+
+def _roles(facts: dict[str, Any], dsn: str) -> str:
+    if can_make_roles(dsn):
+        return "Each service works under a role with least rights (docs/operations.md)."
+    return f"Every service works under one role, for it may not make others; a superuser may say: ALTER ROLE {facts['role']} CREATEROLE"
 
 
 def clock(ahead: float) -> Check:
