@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -30,12 +31,44 @@ _POOL = {"pool_size": 2, "max_overflow": 20, "pool_recycle": 600}
 class _LookedAt:
     """What all three parts have in common."""
 
+    def _once_there(self, name: str, ask: Callable[[], bool]) -> bool:
+        """Whether a table or column is there; Dagster asks five times a second, and what is there does not go away.
+
+        Args:
+            name: what it is called here.
+            ask: looks into the schema.
+        """
+        known: set[str] = self.__dict__.setdefault("_there", set())
+        if name not in known and ask():
+            known.add(name)
+        return name in known
+
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
         """Nothing to do: Dagster's own way to keep connections is a pool that looks at none of them."""
 
 
 class RunStorage(_LookedAt, PostgresRunStorage):
     """Runs."""
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether the columns are there."""
+        return self._once_there("run_stats", super().has_run_stats_index_cols)
+
+    def has_backfill_id_column(self) -> bool:
+        """Whether the column is there."""
+        return self._once_there("backfill_id", super().has_backfill_id_column)
+
+    def has_bulk_actions_selector_cols(self) -> bool:
+        """Whether the column is there."""
+        return self._once_there("bulk_actions_selector", super().has_bulk_actions_selector_cols)
+
+    def has_bulk_action_job_name_column(self) -> bool:
+        """Whether the column is there."""
+        return self._once_there("bulk_action_job_name", super().has_bulk_action_job_name_column)
+
+    def has_backfill_tags_table(self) -> bool:
+        """Whether the table is there."""
+        return self._once_there("backfill_tags", super().has_backfill_tags_table)
 
     def dispose(self) -> None:
         """Let go of the connections; the other parts have the same."""
@@ -48,6 +81,17 @@ class EventLogStorage(_LookedAt, LeanEventLogStorage):
 
 class ScheduleStorage(_LookedAt, PostgresScheduleStorage):
     """Schedules and sensors."""
+
+    def has_instigators_table(self) -> bool:
+        """Whether the table is there."""
+        return self._once_there("instigators", super().has_instigators_table)
+
+    def _has_instigators_table(self, conn: sa.Connection) -> bool:
+        return self._once_there("instigators", lambda: PostgresScheduleStorage._has_instigators_table(self, conn))
+
+    def has_secondary_index_table(self) -> bool:
+        """Whether the table is there."""
+        return self._once_there("secondary_index", super().has_secondary_index_table)
 
 
 class WorkerRunStorage(RunStorage):

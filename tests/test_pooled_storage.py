@@ -232,6 +232,27 @@ def test_a_connection_that_lay_idle_is_asked_first(dsn: str, monkeypatch: pytest
         assert rows(dsn, asked) == [(1,)]
 
 
+def test_what_is_in_the_schema_is_looked_for_once_and_what_is_missing_again(dsn: str) -> None:
+    """Half of what an idle platform asks its database would be whether tables from years ago are still there."""
+    storage = PooledStorage(sqlalchemy_url(dsn))
+    asked: list[str] = []
+    sa.event.listen(storage.schedule_storage._engine, "before_cursor_execute", lambda *call: asked.append(call[2]))  # type: ignore[attr-defined]
+
+    def looks() -> int:
+        asked.clear()
+        storage.schedule_storage.all_instigator_state()
+        storage.run_storage.get_run_records(limit=1)
+        storage.run_storage.has_backfill_tags_table()  # type: ignore[attr-defined]
+        return sum("pg_catalog" in statement for statement in asked)
+
+    rows(dsn, "alter table backfill_tags rename to elsewhere")
+    assert looks() >= 2
+    assert looks() == 1, "of what is missing"
+    rows(dsn, "alter table elsewhere rename to backfill_tags")
+    assert storage.run_storage.has_backfill_tags_table()  # type: ignore[attr-defined]
+    assert looks() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_restart_in_mid_run_costs_a_reconnect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
     """Every restart of the database would fail the runs under way."""
