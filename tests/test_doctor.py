@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteInst
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 
 from shp_ops.doctor import Check, databases, examine, files, machine
-from shp_ops.doctor.platform import sensors
+from shp_ops.doctor.platform import ports, sensors
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState, ServiceState
 from shp_resources.processes import ProcessId, free_port
@@ -23,7 +24,7 @@ from tests.support.postgres import fresh_database
 
 ASKED = [
     *("python", "packages", "reader", "disk_home", "disk_store", "home", "feeds", "landing", "ledger", "ledger_rights"),
-    *("roles", "clock", "connections", "migrations", "warehouse", "sensors", "platform", "lake"),
+    *("roles", "clock", "connections", "migrations", "warehouse", "sensors", "ports", "platform", "lake"),
 ]
 
 
@@ -159,3 +160,32 @@ def test_a_full_disk_and_a_home_that_is_a_file_are_named(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     assert not files.writable("home", tmp_path / "file").ok
     assert files.writable("home", tmp_path / "new" / "home").ok
+
+
+def test_a_sensor_that_fails_is_told(platform: Platform) -> None:
+    """Nothing would be taken up any more, and everything that is asked would say that all is well."""
+    body = '{"origin": {"job_name": "arrivals"}}'
+    made = "insert into instigators (selector_id, status, instigator_type, instigator_body)"
+    platform.sql(f"{made} values ('a', 'RUNNING', 'SENSOR', '{body}')")
+    ticks = "insert into job_ticks (job_origin_id, selector_id, status, type, timestamp)"
+    platform.sql(f"{ticks} values ('o', 'a', 'FAILURE', 'SENSOR', now() at time zone 'UTC')")
+    found = sensors(platform.dsn)
+    assert (found.ok, found.message) == (False, "The last tick failed of: arrivals.")
+    assert "shp logs daemon" in str(found.next)
+
+
+def test_a_port_that_somebody_took_is_told(platform: Platform) -> None:
+    """The UI would be under another address than yesterday, and nobody would know why."""
+    layout, settings = Layout(platform.settings.home), platform.settings
+    layout.run.mkdir()
+    assert ports(settings).message == "Free ports are chosen by the first start."
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = int(listener.getsockname()[1])
+        layout.remember_ports({"web": taken, "code": free_port()})
+        found = ports(settings)
+        assert (found.ok, found.message) == (False, f"Another program listens on {taken} (web).")
+        services = {"web": ServiceState(str(ProcessId.current()), port=taken)}
+        PlatformState(str(ProcessId.current()), "mark", "", services=services).save(layout.state)
+        assert ports(settings).message == f"The platform's ports are web {taken}."
+    layout.state.unlink()
+    assert ports(settings).ok

@@ -9,7 +9,7 @@ from shp_ops.doctor.check import Check, ok, wrong
 from shp_ops.doctor.databases import databases
 from shp_ops.doctor.files import files
 from shp_ops.doctor.machine import machine
-from shp_ops.doctor.platform import lake, platform, sensors
+from shp_ops.doctor.platform import lake, platform, ports, sensors
 from shp_ops.installation import database_of
 from shp_resources.settings import Settings
 
@@ -26,6 +26,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from machine(settings)
     yield from files(settings)
     yield from _databases(settings)
+    yield ports(settings)
     yield from platform(settings)
     yield from lake(settings)
 

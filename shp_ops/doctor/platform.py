@@ -12,9 +12,11 @@ from shp_ops.doctor.check import Check, ok, told, wrong
 from shp_ops.doctor.machine import java
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState, status
+from shp_ops.watchdog.readings import sensors_of
 from shp_resources.database import make_engine, translate
 from shp_resources.hdfs.cluster import cluster_of
 from shp_resources.lake.settings import lake_of, try_lake, try_yarn
+from shp_resources.processes import port_is_free
 from shp_resources.settings import Settings
 
 _STOPPED = sa.text("SELECT instigator_body FROM instigators WHERE instigator_type = 'SENSOR' AND status = 'STOPPED'")
@@ -35,17 +37,20 @@ def platform(settings: Settings) -> Iterator[Check]:
 
 
 def sensors(dsn: str) -> Check:
-    """Whether somebody turned a sensor off: then nothing is taken up, or nothing heals.
+    """Whether somebody turned a sensor off, or one fails: then nothing is taken up, or nothing heals.
 
     Args:
         dsn: address of Dagster's database.
     """
     try:
-        off = _stopped(dsn)
+        off, failing = _stopped(dsn), _failing(dsn)
     except ShpError as error:
         return wrong("sensors", error.message, error.next_step)
+    if failing:
+        why = "Its ticks in the UI (Automation) say why; so does: shp logs daemon"
+        return wrong("sensors", f"The last tick failed of: {', '.join(sorted(failing))}.", why)
     if not off:
-        return ok("sensors", "No sensor is turned off.")
+        return ok("sensors", "No sensor is turned off, and none fails.")
     return wrong("sensors", f"Turned off: {', '.join(sorted(off))}.", "Turn them on in the UI: Automation, then the switch beside each.")
 
 
@@ -55,6 +60,31 @@ def _stopped(dsn: str) -> set[str]:
             return set()
         bodies = connection.execute(_STOPPED).scalars()
         return {str(json.loads(body)["origin"]["job_name"]) for body in bodies}
+
+
+def _failing(dsn: str) -> set[str]:
+    with translate("ledger"), make_engine(dsn, pooled=False).connect() as connection:
+        there = connection.execute(_HAS_SENSORS).scalar_one()
+    return {name for name, sensor in sensors_of(dsn).items() if sensor.failed} if there else set()
+
+
+def ports(settings: Settings) -> Check:
+    """Whether the ports that this home used last are its own, or free for it.
+
+    Args:
+        settings: the installation.
+    """
+    layout = Layout(settings.home)
+    state, known = PlatformState.load(layout.state), layout.remembered_ports()
+    if state is not None and state.process is not None:
+        own = ", ".join(f"{name} {service.port}" for name, service in sorted(state.services.items()) if service.port)
+        return ok("ports", f"The platform's ports are {own}.")
+    taken = sorted(f"{port} ({name})" for name, port in known.items() if not port_is_free(port))
+    if not taken:
+        return ok("ports", "The ports of the last start are free." if known else "Free ports are chosen by the first start.")
+    return wrong(
+        "ports", f"Another program listens on {', '.join(taken)}.", "End it, or run shp up: it takes other ports, and prints them."
+    )
 
 
 def lake(settings: Settings) -> Iterator[Check]:

@@ -160,10 +160,19 @@ def read_database(settings: Settings) -> DatabaseReading | None:
             return None
         ((used, most, queued, quiet, events, whole),) = probes.query(dsn, _DATABASE)
         beats = {name.lower(): time.time() - at for name, at in probes.heartbeats(dsn).items()}
-        sensors = {name: Sensor(status == "FAILURE", float(age)) for name, status, age in probes.query(dsn, _SENSORS)}
+        sensors = sensors_of(dsn)
     except probes.database_error():
         return None
     return DatabaseReading(used, most, queued, quiet, events, whole, beats, sensors)
+
+
+def sensors_of(dsn: str) -> dict[str, Sensor]:
+    """By name, the last tick of the sensors that are on.
+
+    Raises:
+        psycopg2.Error: the database does not answer.
+    """
+    return {name: Sensor(status == "FAILURE", float(age)) for name, status, age in probes.query(dsn, _SENSORS)}
 
 
 def read_machine(settings: Settings) -> MachineReading:
