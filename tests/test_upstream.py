@@ -403,6 +403,7 @@ def test_the_pause_between_two_looks_at_backfills_is_ours(monkeypatch: pytest.Mo
     pauses: list[float] = []
     stop = SimpleNamespace(wait=pauses.append)
     monkeypatch.setattr(controller, "DEFAULT_DAEMON_INTERVAL_SECONDS", controller.DEFAULT_DAEMON_INTERVAL_SECONDS)
+    monkeypatch.setattr(controller, "QueuedRunCoordinatorDaemon", controller.QueuedRunCoordinatorDaemon)  # type: ignore[attr-defined]
     monkeypatch.setattr(our_daemon, "main", lambda: None)
     monkeypatch.setattr(backfill, "execute_backfill_iteration", lambda *_, **__: iter(()))
     our_daemon.run()
