@@ -107,11 +107,14 @@ def carry_out(settings: Settings, found: Plan, *, drop_newer: bool = False) -> l
 
     Returns:
         What became of each partition that is published again.
+
+    Raises:
+        Fault: a partition cannot be emptied now; the same again goes on where it stopped.
     """
     with opened(settings) as outside:
-        arrivals = [_arrive(outside.ledger, found.feed.feed, step) for step in found.steps]
         if drop_newer:
-            _drop(outside, found)
+            _drop(outside, found)  # first: where a worker has one of them, nothing else was begun
+        arrivals = [_arrive(outside.ledger, found.feed.feed, step) for step in found.steps]
         return [_processed(found.feed, outside, arrival) for arrival in arrivals]
 
 
