@@ -307,6 +307,26 @@ def test_a_long_pause_is_a_redrives_business(platform: Platform, web: RemoteWeb)
     assert [code for _, code in web.gets] == [503, 200]
 
 
+def test_what_waits_for_a_host_is_fetched_when_it_is_back(platform: Platform) -> None:
+    """A file that was seen just before its server died would wait until a person asks for it."""
+    with remote_web() as web:
+        remote, port = RemoteFeed(platform, web), int(web.url.rpartition(":")[2])
+        web.put(PATH, book_of(order(1)))
+        platform.tick("remotes")
+    platform.fulfil(platform.tick())
+    system = f"http@127.0.0.1:{port}"
+    assert (remote.state, platform.record("prices").cause) == (("parked", "source_unreachable"), system)
+    assert [incident.cause for incident in platform.outside.ledger.incidents.open()] == [system]
+    remote.later(minutes=6)
+    with remote_web(port) as web:
+        web.put(PATH, book_of(order(1)))
+        platform.fulfil(platform.tick("recovery"), "recovery")
+    assert (remote.rows, remote.state) == ([1], ("published", None))
+    platform.tick("recovery")
+    assert platform.outside.ledger.breakers.open() == []
+    assert platform.outside.ledger.incidents.open() == []
+
+
 def test_a_host_that_is_away_has_a_breaker_of_its_own(platform: Platform, web: RemoteWeb) -> None:
     """A dead host would be asked at every look by every feed, or stop the feeds of others."""
     remote = RemoteFeed(platform, web)

@@ -90,14 +90,14 @@ class RemoteWeb:
 
 
 @contextmanager
-def remote_web() -> Iterator[RemoteWeb]:
-    """A server on the loopback address."""
+def remote_web(port: int = 0) -> Iterator[RemoteWeb]:
+    """A server on the loopback address, at this port or any."""
     web = RemoteWeb()
 
     class Handler(_Handler):
         remote = web
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     web.url = f"http://127.0.0.1:{server.server_port}"
