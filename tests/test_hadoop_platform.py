@@ -16,6 +16,7 @@ from shp_ops.supervisor.state import HADOOP
 from shp_resources.hdfs import cluster_of
 from shp_resources.hive import hive_of
 from shp_resources.processes import wait_until
+from tests.support.chaos import unready
 from tests.support.homes import Home
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.platform]
@@ -87,6 +88,20 @@ def test_daemons_know_no_secret(shared: Home) -> None:
     """Whoever may run a job could read the database's password from the NodeManager's environment."""
     for service in services(shared).values():
         assert not [name for name in psutil.Process(service["pid"]).environ() if name.startswith(("SHP_PG", "SHP_WAREHOUSE", "DAGSTER"))]
+
+
+def test_the_watchdog_sees_a_daemon_that_does_nothing_any_more(shared: Home) -> None:
+    """Monitoring would show green over a cluster that stands still."""
+    url = str(shared.status()["services"]["watchdog"]["url"])
+    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5), unready(url)
+    pid = shared.pids()["datanode"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: set(unready(url)) == {"datanode"}, 15.0, 0.2), unready(url)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    line = next(line for line in (shared.path / "logs" / "namenode.log").read_text().splitlines() if '"logger"' in line)
+    assert json.loads(line)["process"] == "namenode"
 
 
 def test_each_comes_back_after_kill_9_and_files_are_kept(shared: Home) -> None:

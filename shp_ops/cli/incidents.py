@@ -40,7 +40,8 @@ def _told(incident: dict[str, Any]) -> str:
     head = f"{incident['id']}  {incident['severity']}  {incident['cause']}  since {incident['opened_at']:%Y-%m-%d %H:%M} UTC"
     names = [f"{member['feed']}/{member['partition']}" for member in incident["members"]]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    lines = [head, f"   {incident['message']}", f"   {len(names)} partitions: {', '.join(names[:_NAMED])}{more}"]
+    held = [f"   {len(names)} partitions: {', '.join(names[:_NAMED])}{more}"] if names else []  # none where it is the platform's own
+    lines = [head, f"   {incident['message']}", *held]
     if incident["closed_at"] is not None:
         return "\n".join([*lines, f"   closed {incident['closed_at']:%Y-%m-%d %H:%M} UTC: {incident['proof']}"])
     return "\n".join([*lines, f"   next: {incident['next']}"])

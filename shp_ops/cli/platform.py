@@ -149,4 +149,5 @@ def _show(desk: Desk, document: dict[str, Any]) -> None:
     for feed in document["catch_up"]:
         desk.say(f"{feed['feed']} catches up: {Progress(feed['done'], feed['total'])}")
     for incident in document["incidents"]:
-        desk.say(f"incident {incident['id']} ({incident['severity']}): {incident['cause']} holds {len(incident['members'])} partitions")
+        held = f" holds {len(incident['members'])} partitions" if incident["members"] else ""
+        desk.say(f"incident {incident['id']} ({incident['severity']}): {incident['cause']}{held}")
