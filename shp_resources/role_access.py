@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from shp_resources.embedded.cluster import write_private
-
 Login = Literal["writer", "reader"]
 _LOGINS: tuple[Login, ...] = ("writer", "reader")
 
@@ -37,6 +35,8 @@ def passwords(home: Path) -> dict[str, str]:
     """
     known = known_passwords(home)
     if not {*_LOGINS} <= known.keys():
+        from shp_resources.embedded.cluster import write_private  # comes with the driver, which readers of logs do without
+
         known = {login: secrets.token_urlsafe(24) for login in _LOGINS}
         _place(home).parent.mkdir(parents=True, exist_ok=True)
         write_private(_place(home), json.dumps(known))

@@ -27,6 +27,7 @@ from shp_ops.supervisor.state import HADOOP, PlatformState
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.hdfs.cluster import forget_cluster, tell_cluster
 from shp_resources.processes import LOOPBACK, MARK, ProcessId, free_port, port_is_free, sweep
+from shp_resources.role_access import Login
 from shp_resources.settings import Settings
 
 _LOOK_SECONDS = 0.5
@@ -152,16 +153,16 @@ class Platform:
         self._start_database()
         preparation = prepare.start(self._owners_environment())
         code = self._add(services.code_server(self._ports["code"]))
-        for line in prepare.finish(preparation):
+        self._await(code)  # first: what keeps Dagster from being imported is told by the service that is made of it
+        for line in prepare.finish(preparation, self._stop_if_asked):
             self._tell(line)
-        self._await(code)
         others = [
             self._add(services.fork_server(self._layout)),
             self._add(services.webserver(self._layout, self._ports["web"])),
             self._add(services.daemon(self._layout, self.dsn)),
         ]
         if self._viewers is not None:
-            others.append(self._add(services.viewers(self._layout, self._ports["viewers"]), self._viewers_environment))
+            others.append(self._add(services.viewers(self._layout, self._ports["viewers"]), lambda: self._environment("reader")))
         others.append(self._add(services.watchdog(self._ports["watchdog"]), self._watchdogs_environment))  # it watches what was started
         for part in (*others, *hadoop):
             self._await(part)
@@ -251,25 +252,25 @@ class Platform:
         self._parts.append(part)
         return part
 
+    def _stop_if_asked(self) -> None:
+        if self._asked.wait(0.1):
+            raise StopAsked
+
     def _await(self, tended: Tended) -> None:
         part = tended.part
         assert isinstance(part, ServiceProcess)
         deadline = time.monotonic() + _READY_SECONDS
         while (why := part.why_not_ready(tended.since)) is not None:
-            if self._asked.wait(0.1):
-                raise StopAsked
+            self._stop_if_asked()
             if time.monotonic() > deadline:
                 raise ShpError(Code.SERVICE_FAILED, f"{part.name} is not ready after {_READY_SECONDS:g} s: {why}\n{part.last_words()}")
         self._tell(f"{part.name} is ready ({time.time() - tended.since:.1f} s)")
 
-    def _environment(self) -> Mapping[str, str]:
-        return self._access.environment(self.dsn, self._mark, "writer")
+    def _environment(self, login: Login = "writer") -> Mapping[str, str]:
+        return self._access.environment(self.dsn, self._mark, login)
 
     def _owners_environment(self) -> Mapping[str, str]:
         return self._access.owners_environment(self.dsn, self._mark)
-
-    def _viewers_environment(self) -> Mapping[str, str]:
-        return self._access.environment(self.dsn, self._mark, "reader")
 
     def _watchdogs_environment(self) -> Mapping[str, str]:
         return {**self._environment(), **self._settings.alerts.as_environment()}  # it alone is told the passwords of mail and webhooks

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,7 @@ from shp_ops.supervisor.layout import python
 if TYPE_CHECKING:
     from shp_resources.settings import Settings
 
-_SECONDS = 3600.0
-"""A backup of a large ledger may go before it."""
+_LOOK_SECONDS = 0.2
 
 
 def start(environ: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -43,8 +42,12 @@ def start(environ: Mapping[str, str]) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str]) -> list[str]:
+def finish(process: subprocess.Popen[str], meanwhile: Callable[[], None] = lambda: None) -> list[str]:
     """Wait for the preparation.
+
+    Args:
+        process: what `start` gave.
+        meanwhile: called several times a second; what it raises ends the waiting.
 
     Returns:
         What was done beside the usual, a line each.
@@ -52,11 +55,18 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
     Raises:
         ShpError: it failed.
     """
-    said, _ = process.communicate(timeout=_SECONDS)
+    said = _all_of(process, meanwhile)
     if process.returncode == 0:
         return said.splitlines()
     last = said.strip().rpartition("\n")[2]
     raise _error_in(last) or ShpError(Code.CODE_BUG, f"The ledger could not be prepared: {last[:300]}", said[-2000:])
+
+
+def _all_of(process: subprocess.Popen[str], meanwhile: Callable[[], None]) -> str:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=_LOOK_SECONDS)[0]
+        meanwhile()
 
 
 def _error_in(line: str) -> ShpError | None:
