@@ -23,6 +23,9 @@ QUEUED_FOR = timedelta(minutes=30)
 QUIET_FOR = timedelta(minutes=30)
 """So long a run under way may note no event; a large file takes minutes."""
 
+SENSOR_FAILS = timedelta(minutes=3)
+"""So long a sensor may fail; while the code server is started again each of them does."""
+
 SENSOR_LATE = timedelta(minutes=10)
 """So long a sensor may not begin a tick; the slowest begins one every five minutes."""
 
@@ -44,7 +47,7 @@ class Seen:
         restarted: by process that was started again, how often, and how long it lives since.
         queued: for how long the oldest queued run waits.
         quiet: of the runs under way, the longest time since one noted an event.
-        failing: sensors whose last tick failed.
+        failing: by sensor whose last tick failed, the time since one did not.
         late: by sensor, the time since it began a tick.
         shut: by breaker that is open and that no incident is about, for how long it is.
         disk: by place, bytes that are free.
@@ -55,7 +58,7 @@ class Seen:
     restarted: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     queued: float = 0.0
     quiet: float = 0.0
-    failing: frozenset[str] = frozenset()
+    failing: Mapping[str, float] = field(default_factory=dict)
     late: Mapping[str, float] = field(default_factory=dict)
     shut: Mapping[str, float] = field(default_factory=dict)
     disk: Mapping[str, int] = field(default_factory=dict)
@@ -100,8 +103,9 @@ def _runs(seen: Seen) -> Iterator[Trouble]:
 
 
 def _sensors(seen: Seen) -> Iterator[Trouble]:
-    for name in sorted(seen.failing):
-        yield _strained(f"sensor/{name}", f"The last tick of the sensor {name} failed.")
+    for name, since in sorted(seen.failing.items()):
+        if since > SENSOR_FAILS.total_seconds():
+            yield _strained(f"sensor/{name}", f"The sensor {name} has failed for {_age(since)}.")
     for name, since in sorted(seen.late.items()):
         if name not in seen.failing and since > SENSOR_LATE.total_seconds():
             yield _strained(f"sensor/{name}", f"The sensor {name} has not looked for {_age(since)}.")

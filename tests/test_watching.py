@@ -24,7 +24,16 @@ from shp_resources.processes import ProcessId
 from tests.support.ledgers import opened
 from tests.support.platforms import FEED, Platform
 
-CALM = Seen(disk={"home": GIB}, memory=GIB, connections=(90, 100), late={"gaps": 599.0}, queued=1800, quiet=1800, shut={"yarn": 900})
+CALM = Seen(
+    queued=1800,
+    quiet=1800,
+    failing={"arrivals": 180.0},
+    late={"gaps": 599.0},
+    shut={"yarn": 900},
+    disk={"home": GIB},
+    memory=GIB,
+    connections=(90, 100),
+)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +42,7 @@ CALM = Seen(disk={"home": GIB}, memory=GIB, connections=(90, 100), late={"gaps":
         ({"restarted": {"web": (1, 299.0)}}, "platform/web", Code.SERVICE_FAILED),
         ({"queued": 1801}, "platform/queue", Code.PLATFORM_STRAINED),
         ({"quiet": 1801}, "platform/runs", Code.PLATFORM_STRAINED),
-        ({"failing": frozenset({"gaps"}), "late": {"gaps": 9000.0}}, "platform/sensor/gaps", Code.PLATFORM_STRAINED),
+        ({"failing": {"gaps": 181.0}, "late": {"gaps": 9000.0}}, "platform/sensor/gaps", Code.PLATFORM_STRAINED),
         ({"late": {"gaps": 601.0}}, "platform/sensor/gaps", Code.PLATFORM_STRAINED),
         ({"shut": {"yarn": 901.0}}, "platform/breaker/yarn", Code.BREAKER_OPEN),
         ({"disk": {"store": GIB - 1}}, "platform/disk/store", Code.PLATFORM_STRAINED),
@@ -114,11 +123,18 @@ def test_what_is_seen_of_an_installation_is_told_and_healing_leaves_it_alone(pla
     run.mkdir()
     services = {"daemon": ServiceState(me, since=datetime.now(UTC).timestamp(), restarts=2), "namenode": ServiceState(me)}
     PlatformState(me, "mark", "", services=services).save(Layout(platform.settings.home).state)
+    body = '{"origin": {"job_name": "gaps"}}'
+    made = "insert into instigators (selector_id, status, instigator_type, instigator_body)"
+    platform.sql(f"{made} values ('g', 'RUNNING', 'SENSOR', '{body}')")
+    ticks = "insert into job_ticks (job_origin_id, selector_id, status, type, timestamp)"
+    for status, minutes in (("SKIPPED", 30), ("FAILURE", 5), ("FAILURE", 1)):
+        platform.sql(f"{ticks} values ('o', 'g', '{status}', 'SENSOR', now() at time zone 'UTC' - interval '{minutes} min')")
     platform.sql("insert into runs (run_id, status, create_timestamp) values ('q', 'QUEUED', now() at time zone 'UTC' - interval '2 h')")
     Troubles(platform.outside.ledger, lambda: see(platform.settings), ManualClock(datetime.now(UTC))).look()
     platform.tick("recovery")
     found = {incident.cause: incident.message for incident in platform.outside.ledger.incidents.open()}
     assert found.pop("platform/daemon") == "daemon ended and was started again, 2 times since the platform was started."
+    assert found.pop("platform/sensor/gaps") == "The sensor gaps has failed for 30 minutes."
     assert found.pop("platform/queue") == "A run waits in the queue for 2 hours."
     assert not [cause for cause in found if not cause.startswith(("platform/disk", "platform/memory"))]
     assert set(probes_of(platform.settings)) == {"postgres", "code", "runs", "web", "daemon", "namenode"}

@@ -36,7 +36,10 @@ select
   pg_database_size(current_database())
 """
 _SENSORS = """
-select i.instigator_body::json -> 'origin' ->> 'job_name', t.status, extract(epoch from (now() at time zone 'UTC') - t.timestamp)::float8
+select i.instigator_body::json -> 'origin' ->> 'job_name', t.status, extract(epoch from (now() at time zone 'UTC') - t.timestamp)::float8,
+  case when t.status <> 'FAILURE' then 0 else extract(epoch from (now() at time zone 'UTC') - coalesce(
+    (select max(timestamp) from job_ticks where selector_id = i.selector_id and status not in ('STARTED', 'FAILURE')),
+    (select min(timestamp) from job_ticks where selector_id = i.selector_id)))::float8 end
 from instigators i cross join lateral (
   select status, timestamp from job_ticks where selector_id = i.selector_id and status <> 'STARTED' order by timestamp desc limit 1) t
 where i.instigator_type = 'SENSOR' and i.status <> 'STOPPED'
@@ -77,10 +80,12 @@ class Sensor:
     Args:
         failed: whether it failed.
         age: seconds since it began.
+        failing: seconds since one did not fail; 0 when it did not.
     """
 
     failed: bool
     age: float
+    failing: float
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def sensors_of(dsn: str) -> dict[str, Sensor]:
     Raises:
         psycopg2.Error: the database does not answer.
     """
-    return {name: Sensor(status == "FAILURE", float(age)) for name, status, age in probes.query(dsn, _SENSORS)}
+    return {name: Sensor(status == "FAILURE", age, failing) for name, status, age, failing in probes.query(dsn, _SENSORS)}
 
 
 def read_machine(settings: Settings) -> MachineReading:

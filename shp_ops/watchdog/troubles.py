@@ -78,7 +78,7 @@ def _seen(settings: Settings, database: DatabaseReading) -> Seen:
         restarted=_restarted(settings),
         queued=database.queued_seconds,
         quiet=database.quiet_seconds,
-        failing=frozenset(name for name, sensor in database.sensors.items() if sensor.failed),
+        failing={name: sensor.failing for name, sensor in database.sensors.items() if sensor.failed},
         late={name: sensor.age for name, sensor in database.sensors.items()},
         disk=machine.disk,
         memory=machine.memory_available,
