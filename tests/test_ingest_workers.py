@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from shp_ops.ingest.files import files_of, plainly, queues
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, Order, take_all
 from shp_resources.outside import Outside
+from shp_resources.processes import wait_until
 from shp_resources.settings import Settings
 from tests.support.commands import COUNTS, VISITS
 from tests.support.warehouse import feed_of
@@ -66,10 +68,18 @@ def test_results_come_in_the_order_of_the_files(tmp_path: Path) -> None:
 
 def test_files_of_one_partition_are_taken_one_after_the_other(tmp_path: Path) -> None:
     """Two versions of one partition would race, and the older could win."""
-    taken(tmp_path, [[0, 1, 2], [3]], noting(tmp_path, 0.1))
+    begun, note = tmp_path / "begun", noting(tmp_path)
+
+    def take(path: Path) -> FileResult:
+        if path.stem == "3":
+            begun.touch()
+        waited = path.stem != "0" or wait_until(begun.exists, 20)
+        return replace(note(path), state="published" if waited else None)
+
+    results = taken(tmp_path, [[0, 1, 2], [3]], take)
     log = log_of(tmp_path)
     assert log[0][1] <= log[1][0] and log[1][1] <= log[2][0]
-    assert log[3][0] < log[0][1] and log[3][2] != log[0][2]  # the other queue did not wait
+    assert results[0].state == "published" and log[3][2] != log[0][2], "the other queue waited"
 
 
 def test_a_killed_worker_costs_its_file_and_no_other(tmp_path: Path) -> None:

@@ -162,13 +162,13 @@ def test_the_process_that_forks_may_die_too(good: Path, slow: Path) -> None:
         assert looks.look(good) == SOUND
 
 
-def test_readers_do_not_survive_their_parent(slow: Path) -> None:
+def test_readers_do_not_survive_their_parent(good: Path, slow: Path) -> None:
     """After a crash, readers would go on eating memory and time."""
     looks = Inspector(Limits())
+    assert looks.look(good) == SOUND
     thread = threading.Thread(target=refused, args=(looks, slow))
     thread.start()
-    time.sleep(0.6)
-    (fork,) = forks(looks)
+    fork = _the_one_reader(looks)
     looks.interrupt()
     thread.join(5)
     wait_until_gone(fork.pid)
