@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shp_resources.store.disk import disk
+
 ROOM = "room"
 
 
@@ -22,14 +24,22 @@ def reading(folder: Path, *, alone: bool) -> Iterator[None]:
     Args:
         folder: where the locks are, one for all processes of a home; made when it is needed.
         alone: whether nobody may read meanwhile.
+
+    Raises:
+        Fault: the folder cannot be written, as on a full disk.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "door", fcntl.LOCK_EX):  # who waits to be alone keeps the door: others cannot pass for ever
-        room = _lock(folder / ROOM, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    room = _enter(folder, alone=alone)
     try:
         yield
     finally:
         os.close(room)
+
+
+@disk()
+def _enter(folder: Path, *, alone: bool) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "door", fcntl.LOCK_EX):  # who waits to be alone keeps the door: others cannot pass for ever
+        return _lock(folder / ROOM, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
 
 
 @contextmanager

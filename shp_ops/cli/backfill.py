@@ -17,7 +17,8 @@ What was refused (quarantined) is not run: its file or its feed must change firs
 
 Exit code 0: done, or nothing to do.
           1: with --wait: not all of it ran to its end.
-          2: a sink cannot be asked, a backfill of the feed is under way, or nothing runs to wait for.
+          2: a sink cannot be asked, a backfill of the feed is under way, or no platform runs that
+             could be waited for.
 Examples: shp backfill visits --dry-run
           shp backfill visits --from 2026-11-01 --to 2026-11-30
           shp backfill visits --stale --wait
