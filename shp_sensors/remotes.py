@@ -18,6 +18,9 @@ from shp_core.expectations.cron import next_after, parse
 from shp_resources.outside import Outside
 
 INTERVAL_SECONDS = 5
+IDLE_SECONDS = 60
+"""Between looks where no feed has a remote source; one that gets one starts the code server again."""
+
 FEEDS_A_TICK = 16
 
 
@@ -29,7 +32,7 @@ def remotes_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         name="remotes",
         description="A new or changed file at a remote source becomes an arrival; where there is none, a fallback's may.",
         asset_selection=dg.AssetSelection.assets(*[key for kit in kits.values() for key in kit.keys]),
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=INTERVAL_SECONDS if remote else IDLE_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def remotes(context: dg.SensorEvaluationContext, outside: dg.ResourceParam[Outside]) -> dg.SensorResult:

@@ -20,6 +20,9 @@ from shp_resources.role_access import Login, as_role, passwords
 from shp_resources.settings import Settings
 
 _ADDRESSES = ("SHP_PG_DSN", "SHP_WAREHOUSE_DSN")
+_THRIFTY = {"MALLOC_ARENA_MAX": "2"}
+"""Threads that mostly wait need no heap of their own each: services with a dozen threads keep megabytes less."""
+
 _MAY = "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
 
 
@@ -43,7 +46,7 @@ class Access:
         """
         inherited = {name: value for name, value in os.environ.items() if name != "SHP_SCRATCH_STORAGE"}
         ours = {MARK: mark, "PYTHONUNBUFFERED": "1", "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5", **json_lines()}
-        return inherited | python_path() | environment(self._settings, dsn) | self._settings.sources.as_environment() | ours
+        return _THRIFTY | inherited | python_path() | environment(self._settings, dsn) | self._settings.sources.as_environment() | ours
 
     def environment(self, dsn: str, mark: str, login: Login) -> dict[str, str]:
         """The whole environment, with the addresses of a role.
