@@ -71,7 +71,7 @@ def workbooks(plan: Plan, folder: Path) -> list[Path]:
         plan: which ones.
         folder: where workbooks of many plans are kept.
     """
-    name = f"{plan.rows}x{plan.files}-{plan.strings}-{plan.style.dates}-{plan.style.money}-{plan.seed}"
+    name = f"{plan.prefix}-{plan.rows}x{plan.files}-{plan.strings}-{plan.style.dates}-{plan.style.money}-{plan.seed}"
     place = folder / name
     if not place.exists():
         unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))

@@ -150,6 +150,8 @@ def test_workbooks_are_made_once(tmp_path: Path) -> None:
     assert workbooks(PLAN, tmp_path) == first
     assert [path.stat().st_mtime_ns for path in first] == changed
     assert workbooks(replace(PLAN, seed=8), tmp_path) != first
+    named = workbooks(replace(PLAN, prefix="other"), tmp_path)
+    assert [(path.name, path.exists()) for path in named] == [(f"other{number}.xlsx", True) for number in range(1, PLAN.files + 1)]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
