@@ -138,6 +138,7 @@ def test_an_ingestion_tries_a_system_that_was_away_with_one_file(place: Place) -
     assert still.file("b.xlsx")["code"] == "sink_unreachable", "it was tried again, for a person asked"
     dsn = place.environ["SHP_PG_DSN"]
     assert rows(dsn, "select trips from shp.breakers") == [(2,)]
+    assert place.shp("ingest", "visits", place.base / "drop" / "a.xlsx", "--json").code == 0
     answer = place.shp("ingest", "visits", place.base / "drop", "--json")
     assert answer.code == 0
     assert rows(dsn, "select phase from shp.breakers") == [("closed",)]
