@@ -125,11 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         trouble = self.remote.troubles.pop(0) if self.remote.troubles else Trouble()
         if trouble.status is not None:
+            self._then(trouble)
             self._end(trouble.status, trouble.retry_after)
         else:
             self._answer(self.remote.files[self.path], body=True, trouble=trouble)
-        if trouble.then is not None:
-            trouble.then()
 
     def log_message(self, format: str, *args: Any) -> None:
         """A test's output is its own."""
@@ -163,8 +162,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif not trouble.says_nothing:
             self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
+        self._then(trouble)
         if body:
             self._send(rest, trouble)
+
+    @staticmethod
+    def _then(trouble: Trouble) -> None:
+        """While the client still waits for bytes: what happens after the answer would happen to the next test."""
+        if trouble.then is not None:
+            trouble.then()
 
     def _start(self, content: bytes, trouble: Trouble) -> int:
         """Where the answer begins: a range counts only while the file is the one that the client knows."""
