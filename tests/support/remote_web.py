@@ -30,7 +30,7 @@ class Trouble:
         retry_after: the header of that name.
         cut_after: send so many bytes of the body, then hang up.
         reset: hang up with a reset.
-        then: done after the answer.
+        then: done before the answer ends, so that it never meets the next test.
         ignores_if_range: send the rest of whatever file there is now.
         says_nothing: send neither a length nor chunks.
         chunked: send chunks, without a length.
