@@ -16,16 +16,23 @@ from shp_resources.warehouse import Outcome
 from tests.support.warehouse import ITEMS, Delivery, Desk, contract_of, delivery, reject, reject_batch, target_of, until
 
 CONTRACT = contract_of(ITEMS)
-SECONDS = 30.0
+SECONDS = 60.0
 
 _WAITING = (
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
     " OR NOT granted AND locktype = 'transactionid'"
 )
 
+_IN_THE_TABLE = (
+    "SELECT count(*) FROM pg_stat_progress_copy"
+    " WHERE datname = current_database() AND type = 'PIPE' AND command = 'COPY FROM' AND tuples_processed > {gathered}"
+)
 
-FILLING = 3_000
-"""So many rows are in the table before the next batch is asked for; PostgreSQL gathers a thousand of a COPY."""
+GATHERED = 1_000
+"""So many rows of a COPY PostgreSQL gathers before it looks at their keys."""
+
+FILLING = 3 * GATHERED
+"""So many rows of a first batch; the last of them may still be on their way when the first ones are in the table."""
 
 
 def of_keys(*keys: int, filling: int = 0) -> Delivery:
@@ -68,8 +75,9 @@ def desk(database_dsn: str) -> Desk:
 
 @contextmanager
 def copying(desk: Desk, threads: ThreadPoolExecutor, partition: str, given: Delivery) -> Iterator[Slow]:
-    """A publication of which one batch is in the table, and nothing is committed."""
+    """A publication of which the first key is in the table if its batch is filled, and nothing is committed."""
     inside, go_on = threading.Event(), threading.Event()
+    before = in_the_table(desk)
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield given.batches[0]
@@ -85,9 +93,16 @@ def copying(desk: Desk, threads: ThreadPoolExecutor, partition: str, given: Deli
     slow = Slow(threads.submit(desk.warehouse.publish, desk.target, publication, Twice(), given.rejects), go_on)
     try:
         assert inside.wait(SECONDS)
+        if given.batches[0].num_rows > GATHERED:
+            until(lambda: in_the_table(desk) > before, SECONDS)
         yield slow
     finally:
         go_on.set()
+
+
+def in_the_table(desk: Desk) -> int:
+    """How many publications under way own their first key; what a client has sent may still wait in a socket."""
+    return int(desk.rows(_IN_THE_TABLE.format(gathered=GATHERED))[0][0])
 
 
 def as_one_after_the_other(desk: Desk, *course: tuple[str, Delivery]) -> None:
