@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shp_assets.arrive import place_of
+from shp_assets.counted import newly_short, plan_days, states_of, words
 from shp_assets.kit import FeedKit
 from shp_assets.placeholders import keep_placeholders
 from shp_assets.proof import MOVED, WAIVED
 from shp_assets.remote import lying_at_source
 from shp_core.codes import Code
 from shp_core.errors import Fault, Refusal
+from shp_core.expectations.counted import Tally
 from shp_core.expectations.expected import awaits, expected
 from shp_core.expectations.usual import RECENT, is_unusual, usual_lead
 from shp_core.states import State
@@ -39,10 +41,12 @@ class Late:
     Args:
         planned: partitions that are expected from now on.
         turned: partitions that are late since this look, with their due times.
+        short: days that are late since this look, of a feed that expects a number of files.
     """
 
     planned: int = 0
     turned: tuple[tuple[str, datetime], ...] = ()
+    short: tuple[Tally, ...] = ()
 
 
 def look_for_late(outside: Outside, kit: FeedKit) -> Late:
@@ -54,23 +58,37 @@ def look_for_late(outside: Outside, kit: FeedKit) -> Late:
     """
     expectations, spec, now = outside.ledger.expectations, kit.feed.partition, outside.clock.now()
     due = {item.partition: item.due_at for item in expected(spec, now)}
-    known = expectations.known(kit.name, awaited_only=not awaits(spec))
+    known = expectations.known(kit.name, awaited_only=not awaits(spec) or spec.a_day is not None)
+    days, short = _look_at_days(outside, kit, now)
+    if short:
+        _tell(outside, kit, Code.LATE, [tally.day.key for tally in short], words(kit, short[0]))
     if not due and not known:
-        return Late()
+        _let_go(outside, kit, states_of(days, now))
+        return Late(short=tuple(short))
     lying = _lying(outside, kit, known, due, now)
     with outside.ledger.transaction():
         planned = _plan(outside, kit, known, due)
         back = expectations.turn_expected(kit.name, now) if _some(known, State.LATE) else []
         turned = expectations.turn_late(kit.name, now, but=lying) if _any_due(known, due, now) else []
         if turned:
-            _tell(outside, kit, Code.LATE, turned, _when(kit, due[turned[0]]))
+            _tell(outside, kit, Code.LATE, turned, f"No file came for {kit.name}/{turned[0]}, due {_when(kit, due[turned[0]])}.")
             outside.ledger.publications.note_placeholder(kit.name, turned[0], None, now)  # roll-ups miss it from now on
     if planned or back or turned:
         known = expectations.known(kit.name)
     _warn(outside, kit, known, due, now)
-    _let_go(outside, kit, known)
+    _let_go(outside, kit, {key: found.state for key, found in known.items()} | states_of(days, now))
     keep_placeholders(outside, kit, known)
-    return Late(planned, tuple((key, at) for key in turned if (at := due[key]) is not None))
+    return Late(planned, tuple((key, at) for key in turned if (at := due[key]) is not None), tuple(short))
+
+
+def _look_at_days(outside: Outside, kit: FeedKit, now: datetime) -> tuple[list[Tally], list[Tally]]:
+    """What came of each day of which a number of files is expected, and which of them people are to be told of."""
+    if kit.feed.partition.a_day is None:
+        return [], []
+    days = plan_days(outside, kit, now)
+    if newly_short(outside, kit, days, now):  # only then: where files lie may be far away
+        days = plan_days(outside, kit, now, _lying_files(outside, kit))
+    return days, newly_short(outside, kit, days, now)
 
 
 def _any_due(known: Mapping[str, Standing], due: Mapping[str, datetime | None], now: datetime) -> bool:
@@ -84,6 +102,11 @@ def _lying(outside: Outside, kit: FeedKit, known: Mapping[str, Standing], due: M
     waits = {key: at for key, at in due.items() if key not in known or known[key].state is not State.LATE}
     if not _any_due(known, waits, now):
         return set()
+    return _lying_files(outside, kit)
+
+
+def _lying_files(outside: Outside, kit: FeedKit) -> set[str]:
+    """The partitions of the files that are there, taken up or not."""
     if kit.feed.source.uri is not None:
         return lying_at_source(outside, kit)
     with suppress(Fault):  # a folder that cannot be read holds nothing for sure
@@ -115,9 +138,8 @@ def _plan(outside: Outside, kit: FeedKit, known: Mapping[str, Standing], due: Ma
     return expectations.plan(kit.name, {key: at for key, at in due.items() if key not in known}) + len(gone) + len(again)
 
 
-def _tell(outside: Outside, kit: FeedKit, code: Code, partitions: Sequence[str], when: str) -> None:
-    words = "No file came for" if code is Code.LATE else "The file is usually there by now, and did not come yet:"
-    said = {"severity": _SEVERITIES[code], "code": str(code), "message": f"{words} {kit.name}/{partitions[0]}, due {when}."}
+def _tell(outside: Outside, kit: FeedKit, code: Code, partitions: Sequence[str], message: str) -> None:
+    said = {"severity": _SEVERITIES[code], "code": str(code), "message": message}
     outside.ledger.incidents.join_all(f"{code}/{kit.name}", kit.name, partitions, at=outside.clock.now(), **said)
 
 
@@ -132,17 +154,18 @@ def _warn(outside: Outside, kit: FeedKit, known: Mapping[str, Standing], due: Ma
     usual = usual_lead(outside.ledger.expectations.leads(kit.name, RECENT)) if waits else None
     early = [key for key, at in waits.items() if is_unusual(at, usual, now)]
     if early:
-        _tell(outside, kit, Code.UNUSUALLY_LATE, early, _when(kit, due[early[0]]))
+        when = f"{kit.name}/{early[0]}, due {_when(kit, due[early[0]])}."
+        _tell(outside, kit, Code.UNUSUALLY_LATE, early, f"The file is usually there by now, and did not come yet: {when}")
 
 
-def _let_go(outside: Outside, kit: FeedKit, known: Mapping[str, Standing]) -> None:
+def _let_go(outside: Outside, kit: FeedKit, states: Mapping[str, State]) -> None:
     """Close what people were told of this feed's files, when each of them has come, was waived, or is late instead."""
     for code, stays in ((Code.LATE, State.LATE), (Code.UNUSUALLY_LATE, State.EXPECTED)):
         for incident in outside.ledger.incidents.of_cause(f"{code}/{kit.name}"):
-            _close(outside, incident, {key: found.state for key, found in known.items()}, stays)
+            _close(outside, incident, states, stays, "files" if kit.feed.partition.a_day is None else "days' files")
 
 
-def _close(outside: Outside, incident: Incident, states: Mapping[str, State], stays: State) -> None:
+def _close(outside: Outside, incident: Incident, states: Mapping[str, State], stays: State, what: str) -> None:
     incidents, now = outside.ledger.incidents, outside.clock.now()
     leaving = {member: _outcome(states.get(member.partition)) for member in incident.held if states.get(member.partition) is not stays}
     for member, outcome in leaving.items():
@@ -151,7 +174,7 @@ def _close(outside: Outside, incident: Incident, states: Mapping[str, State], st
         outcomes = [leaving.get(member, member.outcome) for member in incident.members]
         came = len(outcomes) - sum(outcome in (WAIVED, MOVED) for outcome in outcomes)
         others = f"; {len(outcomes) - came} are not waited for any more" if came < len(outcomes) else ""
-        incidents.close(incident.id, f"{came} files came{others}.", now)
+        incidents.close(incident.id, f"{came} {what} came{others}.", now)
 
 
 def _outcome(state: State | None) -> str:

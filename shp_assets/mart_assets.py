@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from shp_assets.calls import call
+from shp_assets.counted import lacking_files
 from shp_assets.freshness import freshness
 from shp_assets.guard import told
 from shp_assets.kit import FeedKit
@@ -51,12 +52,12 @@ def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: 
     ledger = outside.ledger
     watermark = ledger.publications.newest(kit.name, SINK)  # before the data is read: never too high
     partitions = ledger.partitions.list(kit.name)
-    label = completeness(partitions)
+    label = completeness(partitions, lacking_files(outside, kit))
     differing = [record.partition for record in partitions if record.code == Code.SINKS_DIFFER]
     if differing:
         context.log.warning("Warehouse and lake differ: the last result stays until they agree.")
         return dg.MaterializeResult(metadata={"held": True, "sinks_differ": dg.JsonMetadataValue(differing[:_SHOWN]), **_shown(label)})
-    if mart.on_incomplete == "hold" and label["missing"]:
+    if mart.on_incomplete == "hold" and not label["complete"]:
         context.log.info("Partitions are missing and the mart is told to hold: the last result stays.")
         return dg.MaterializeResult(metadata={"held": True, **_shown(label)})
     outcome = call(outside, "warehouse", kit.name, lambda: outside.warehouse.refresh_mart(mart, kit.target), f"mart {mart.mart}")
@@ -64,13 +65,14 @@ def _make(context: dg.AssetExecutionContext, outside: Outside, mart: Mart, kit: 
     return dg.MaterializeResult(metadata={**_counts(outcome), **_shown(label)})
 
 
-def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
+def completeness(partitions: list[PartitionRecord], lacking: int = 0) -> dict[str, Any]:
     """Which partitions a roll-up lacks, how many are still to come, and which share of the rows read it knows.
 
     What is not due yet is not missing: before its due time nobody can say more than that it is expected.
 
     Args:
         partitions: all partitions of the feed.
+        lacking: files that are due and did not come, of a feed that expects a number of them each day.
     """
     ahead = sum(record.state is State.EXPECTED for record in partitions)
     known = [record for record in partitions if record.state not in (State.WAIVED, State.EXPECTED)]
@@ -78,9 +80,10 @@ def completeness(partitions: list[PartitionRecord]) -> dict[str, Any]:
     read = sum(record.rows.get("read", 0) for record in known)
     clean = sum(record.rows.get("clean", 0) for record in known if _is_in_warehouse(record))
     return {
-        "complete": not missing,
+        "complete": not missing and not lacking,
         "partitions": len(known) - len(missing),
         "missing": [record.partition for record in missing],
+        "missing_files": lacking,
         "expected": ahead,
         "placeholders": {record.partition: record.flags[STANDS_IN] for record in missing if STANDS_IN in record.flags},
         "share_of_rows": clean / read if read else 1.0,

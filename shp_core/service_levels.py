@@ -50,7 +50,7 @@ class Levels:
 
     Args:
         feed: feed.
-        on_time: partitions that were due: did the first file come by then.
+        on_time: partitions that were due: did the first file come by then; of a day's number of files, each one counts.
         success: partitions that came and were judged: are they published.
     """
 

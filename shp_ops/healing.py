@@ -14,6 +14,7 @@ from shp_core.expectations.expected import due_of, is_expected
 from shp_core.healing.breaker import Breaker, asked_for
 from shp_core.states import HELD_STATES, State
 from shp_ops.advice import advice
+from shp_ops.days import DayView, waive_day
 from shp_ops.installation import catalogue_of, looked_at, require_feed
 from shp_resources.ledger import Incident, Ledger, PartitionRecord
 from shp_resources.ledger.partitions import Fields
@@ -77,8 +78,10 @@ def release(settings: Settings, feed: str, partition: str) -> PartitionRecord:
             return ledger.partitions.move(feed, partition, record.state, expect_version=record.version, next_attempt_at=now, armed_at=now)
 
 
-def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionRecord:
+def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionRecord | DayView:
     """Say that a partition will never come, or never be mended: it is not waited for, and no roll-up misses it.
+
+    Of a feed that expects a number of files each day, a day may be named: the rest of its files is not waited for.
 
     Args:
         settings: the installation.
@@ -93,6 +96,8 @@ def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionR
     with looked_at(settings):
         ledger = Ledger(settings.ledger_dsn)
         with ledger.transaction():
+            if ledger.partitions.get(feed, partition) is None and (day := waive_day(ledger, model, partition, why)) is not None:
+                return day
             if ledger.partitions.get(feed, partition) is None and is_expected(model.partition, partition, SystemClock().now()):
                 ledger.expectations.plan(feed, {partition: due_of(model.partition, partition)})
             record = _waivable(ledger.partitions.get(feed, partition), feed, partition)
@@ -100,7 +105,7 @@ def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionR
             return _move(ledger, record, State.WAIVED, message=why, next_attempt_at=None)
 
 
-def take_waiver_back(settings: Settings, feed: str, partition: str) -> PartitionRecord:
+def take_waiver_back(settings: Settings, feed: str, partition: str) -> PartitionRecord | DayView:
     """Wait for a waived partition again; what it had already runs once more.
 
     Args:
@@ -111,11 +116,13 @@ def take_waiver_back(settings: Settings, feed: str, partition: str) -> Partition
     Raises:
         UsageError: there is no such feed or partition, or it is not waived.
     """
-    require_feed(settings, catalogue_of(settings), feed)
+    model = require_feed(settings, catalogue_of(settings), feed)
     with looked_at(settings):
         ledger = Ledger(settings.ledger_dsn)
         with ledger.transaction():
             record = ledger.partitions.get(feed, partition)
+            if record is None and (day := waive_day(ledger, model, partition, None)) is not None:
+                return day
             if record is None or record.state is not State.WAIVED:
                 raise UsageError(f"{feed}/{partition} is not waived.", f"See where it stands: shp partitions {feed}")
             if _was_emptied(ledger, record):

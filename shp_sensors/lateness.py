@@ -9,7 +9,7 @@ import dagster as dg
 
 from shp_assets.kit import FeedKit
 from shp_assets.lateness import Late, look_for_late
-from shp_assets.on_time import late_evaluation
+from shp_assets.on_time import late_evaluation, short_day
 from shp_core.errors import Fault
 from shp_resources.outside import Outside
 from shp_sensors.requests import add_keys
@@ -33,12 +33,11 @@ def lateness_sensor(kits: Mapping[str, FeedKit]) -> dg.SensorDefinition:
         found = {name: _look(context, kit, outside) for name, kit in kits.items()}
         late = [(kits[name], item) for name, look in found.items() for item in look.turned]
         newest = sorted(late, key=lambda found: found[1][1])[-EVENTS_A_TICK:]
-        told = f"{len(late)} partitions are late since this look." if late else "Nothing turned late."
+        short = [(kits[name], tally) for name, look in found.items() for tally in look.short][-EVENTS_A_TICK:]
+        told = f"{len(late)} partitions and {len(short)} days are late since this look." if late or short else "Nothing turned late."
         return dg.SensorResult(
-            asset_events=[late_evaluation(kit, *item) for kit, item in newest],
-            dynamic_partitions_requests=[
-                new for kit in kits.values() for new in add_keys(context.instance, kit, kit.feed.partition.expects)
-            ],
+            asset_events=[*(late_evaluation(kit, *item) for kit, item in newest), *(short_day(*item) for item in short)],
+            dynamic_partitions_requests=[new for kit in kits.values() for new in add_keys(context.instance, kit, kit.feed.partition.named)],
             skip_reason=dg.SkipReason(told),
         )
 

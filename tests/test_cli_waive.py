@@ -79,3 +79,22 @@ def test_what_cannot_be_waived_is_said(place: Place, words: list[str], said: str
     answer = waive(place, *words)
     assert answer.code == 2
     assert said in answer.error["message"] and answer.error["next"]
+
+
+def test_a_day_that_lacks_files_is_shown_and_given_up(postgres_server: str, tmp_path: Path) -> None:
+    """A feed whose files nobody can name would show nothing of a missing one, and could never be settled."""
+    feed = COUNTS.replace("partition: {by: day, start: 2026-11-01}", "partition: {by: file, expects: 2, start: 2020-01-01, due: '00:00'}")
+    with fresh_database(postgres_server) as dsn:
+        place = Place.make(tmp_path, dsn, {"counts": feed})
+        assert place.shp("ingest", "counts", counts(place.base / "drop" / "one.xlsx", ("nut", 1))).code == 0
+        shown = place.shp("partitions", "counts", "--json")
+        assert shown.code == 1 and [record["state"] for record in shown.json["partitions"]] == ["published"]
+        today = next(day for day in shown.json["days"] if day["came"])
+        assert (today["state"], today["expected"], today["on_time"], today["came"]) == ("late", 2, 0, 1)
+        assert f"{today['day']}: late: 1 of 2 files came, due" in place.shp("partitions", "counts").err
+        assert waive(place, today["day"], "--why", "closed").json["state"] == "waived"
+        assert f"{today['day']}: waived: 1 of 2 files came: closed" in place.shp("partitions", "counts").err
+        assert place.shp("slo", "counts", "--json").json["feeds"][0]["on_time"]["good"] == 0
+        assert waive(place, today["day"], "--undo").json["state"] == "late"
+        assert waive(place, today["day"], "--undo").code == 2, "once"
+        assert waive(place, "2019-12-31", "--why", "closed").code == 2

@@ -241,7 +241,21 @@ def test_the_smallest_feed() -> None:
             HEAD + A + "partition: {many: newest}\n",
             ["partition: `many` is for `by: day`, `week`, `month` or `hour`; write one of them or remove it."],
         ),
-        (HEAD + A + "partition: {expects: n1}\n", ["partition.expects: must be a list, such as [A, B], not 'n1'."]),
+        (
+            HEAD + A + "partition: {expects: n1}\n",
+            ["partition.expects: must be a list of names, such as [A, B], or how many files come in a day, 1 to 100,000, not 'n1'."],
+        ),
+        (
+            HEAD + A + "partition: {expects: 0}\n",
+            ["partition.expects: must be a list of names, such as [A, B], or how many files come in a day, 1 to 100,000, not 0."],
+        ),
+        (
+            HEAD + A + "partition: {expects: 5, due: '18:00'}\n",
+            [
+                "partition: `expects` of a number needs `start`, the first day, and `due`, the time of day by which that many "
+                "files have come."
+            ],
+        ),
         (
             HEAD + A + "partition: {expects: [n1, a b.xlsx, n1]}\n",
             [

@@ -33,6 +33,7 @@ TABLES = {
     "attempts",
     "breakers",
     "deliveries",
+    "expected_days",
     "incident_members",
     "incidents",
     "leases",

@@ -196,7 +196,7 @@ def test_the_check_says_when_a_partition_was_on_time(ward: Ward) -> None:
     turn_to(ward, "02T01:00")
     deliver(ward, "2026-03-02")
     ward.clock.advance(at("03T01:30") - ward.clock.now())
-    (event,) = _events(ward)
+    (event,) = ward.events("lateness")
     assert (event.asset_key, event.check_name, event.partition, event.passed) == (
         dg.AssetKey(["raw", DAYS]),
         "on_time",
@@ -211,18 +211,6 @@ def test_the_check_says_when_a_partition_was_on_time(ward: Ward) -> None:
     ward.platform.sql("update shp.arrivals set at = %s where partition = '2026-03-03'", at("03T01:00"))
     again = ward.platform.run("2026-03-03", feed=DAYS)
     assert ward.platform.checks(again)["on_time"].passed is True
-
-
-def _events(ward: Ward) -> list[dg.AssetCheckEvaluation]:
-    """What the sensor tells Dagster of late partitions."""
-    platform = ward.platform
-    definition = next(found for found in platform.definitions.sensors or () if found.name == "lateness")
-    with dg.build_sensor_context(
-        instance=platform.instance, definitions=platform.definitions, resources={"outside": platform.outside}
-    ) as context:
-        answer = definition(context)
-    assert isinstance(answer, dg.SensorResult)
-    return [event for event in answer.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
 
 
 def test_a_mart_does_not_miss_what_is_not_due(ward: Ward) -> None:

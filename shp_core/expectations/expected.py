@@ -1,7 +1,8 @@
 """Which partitions a feed expects by now, and when each is due.
 
 A feed expects something when it says so: by period with `due`, by file with `expects`. What a feed does not expect is
-never late and never missing; it is taken all the same when it comes.
+never late and never missing; it is taken all the same when it comes. Must not live here: files that are expected by number
+alone, for no partition is (`counted`).
 """
 
 from __future__ import annotations
@@ -74,5 +75,5 @@ def _periods(spec: Partition, now: datetime) -> Iterator[Expected]:
 def _files(spec: Partition) -> Iterator[Expected]:
     dated = spec.start is not None and spec.due is not None
     due = instant(spec.start, time.fromisoformat(spec.due), spec.zone) if dated and spec.start and spec.due else None
-    for key in spec.expects:
+    for key in spec.named:
         yield Expected(key, due)

@@ -133,6 +133,7 @@ partition: {by: week, start: 2026-11-02, due: "12:00", due_days: 1}       # on t
 partition: {by: month, start: 2026-01-01, due: "09:00", due_days: 4}      # on the fifth of the next month
 partition: {by: hour, start: 2026-11-02, due: "00:20"}                    # twenty minutes after the hour
 partition: {by: file, expects: [shop_1, shop_2], start: 2026-11-30, due: "18:00"}
+partition: {by: file, expects: 5, start: 2026-11-30, due: "18:00", calendar: {days: [mon, tue, wed, thu, fri]}}   # five files a day
 ```
 
 * **Keys.** A day is `2026-11-02`; a week is its Monday, a month its first day; an hour is in UTC (`2026-11-02T08Z`), because in
@@ -140,6 +141,11 @@ partition: {by: file, expects: [shop_1, shop_2], start: 2026-11-30, due: "18:00"
   is held (`no_partition`) unless its name spells the offset (`%z`).
 * **Expected** is each period that has begun, if the feed says when it is `due`; by file, what `expects` names. Days outside the
   `calendar` are not expected. A file for a day that nobody expects is taken all the same.
+* **A number of files a day** (`expects: 5`) is for files whose names nobody knows before they come. A file counts for the day, in
+  the feed's time zone, on which it first came; corrections of it do not count again. Files beyond the number, and those of a day off,
+  make up for earlier days that lack some, the oldest first. A day that lacks files at its due time is late: people are told once, and
+  again when the rest came; `shp partitions` lists the last 31 days, `shp waive FEED 2026-11-30 --why …` settles one, marts say
+  `missing_files`, and `shp slo` counts each file of the number. A day that was due is judged by the number that held then.
 * **Due** is a time of day in the feed's time zone. Where clocks are turned and it does not exist, or exists twice, the later
   reading counts: 02:30 in a night without it is 03:30.
 * **Placeholders.** With `placeholder_days: 2` the newest good partition before a late one stands in for it, if it is at most two

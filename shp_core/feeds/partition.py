@@ -29,6 +29,9 @@ _SPELLED = {
     "hour": (r"(?P<date>\d{4}-\d{2}-\d{2}T\d{2})", "%Y-%m-%dT%H"),
 }
 _PERIODS = "`by: day`, `week`, `month` or `hour`"
+MOST_FILES = 100_000
+"""The most files that a feed may expect in a day."""
+
 _KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=~-]{0,198}\Z")
 
 
@@ -58,7 +61,9 @@ class Partition(Strict):
     format: str | None = Field(
         None, description="By period: how the group `date` is written; `%Y-%m-%d`, by month `%Y-%m`, by hour `%Y-%m-%dT%H` by default."
     )
-    start: date | None = Field(None, description="By period: the first expected day. By file: the day on which `expects` is due.")
+    start: date | None = Field(
+        None, description="By period: the first expected day. By file: the day on which `expects` is due, of a number the first."
+    )
     due: str | None = Field(
         None,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
@@ -71,9 +76,11 @@ class Partition(Strict):
         description="Days before `due` counts: after the day itself (by day), after the day that follows the period (by week, month).",
     )
     timezone: str = Field("UTC", description="Time zone of periods and due times (IANA name).")
-    calendar: Calendar | None = Field(None, description="By day and hour: which days are expected; all of them by default.")
-    expects: list[str] = Field(
-        default_factory=list, description="By file: the partitions that are expected: file names without their endings."
+    calendar: Calendar | None = Field(
+        None, description="By day and hour, and for a number of files: which days are expected; all of them by default."
+    )
+    expects: list[str] | int = Field(
+        default_factory=list, description="By file: the files that are expected, named without their endings, or how many come in a day."
     )
     placeholder_days: int | None = Field(
         None,
@@ -87,6 +94,15 @@ class Partition(Strict):
     @classmethod
     def _start(cls, value: object) -> object:
         return day_of(value) if value is not None else None
+
+    @field_validator("expects", mode="before")
+    @classmethod
+    def _expects(cls, value: object) -> object:
+        names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        number = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_FILES
+        if names or number:
+            return value
+        raise ValueError(f"must be a list of names, such as [A, B], or how many files come in a day, 1 to {MOST_FILES:,}, not {value!r}")
 
     @field_validator("timezone")
     @classmethod
@@ -122,17 +138,30 @@ class Partition(Strict):
         """The time zone of periods and due times."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def named(self) -> list[str]:
+        """By file: the partitions that are expected by name."""
+        return self.expects if isinstance(self.expects, list) else []
+
+    @property
+    def a_day(self) -> int | None:
+        """By file: how many files are expected in a day; None where they are named, or none is."""
+        return self.expects if isinstance(self.expects, int) else None
+
     def _file_problems(self) -> Iterator[str]:
-        allowed = {"by", "expects", "timezone", *(("start", "due") if self.expects else ())}
+        dated = ("start", "due") if self.expects else ()
+        allowed = {"by", "expects", "timezone", *dated, *(("calendar",) if self.a_day else ())}
         for field in sorted(self.model_fields_set - allowed):
             more = " with `expects`" if field in ("start", "due") else ""
             yield f"`{field.rstrip('_')}` is for {_PERIODS}{', or for `by: file`' + more if more else ''}; write one of them or remove it"
-        if self.expects and (self.start is None) != (self.due is None):
+        if self.a_day and (self.start is None or self.due is None):
+            yield "`expects` of a number needs `start`, the first day, and `due`, the time of day by which that many files have come"
+        if self.named and (self.start is None) != (self.due is None):
             yield "`expects` is due at `start` (the day) and `due` (the time of day); write both or none"
-        for key in self.expects:
+        for key in self.named:
             if not _KEY.match(key) or ".." in key:
                 yield f"`expects` names {key!r}, which is no partition; write a file's name without its ending, such as shop_1"
-        for key in sorted({key for key in self.expects if self.expects.count(key) > 1}):
+        for key in sorted({key for key in self.named if self.named.count(key) > 1}):
             yield f"`expects` names {key!r} twice"
 
     def _period_problems(self) -> Iterator[str]:

@@ -13,7 +13,7 @@ from shp_ops.cli.teach import Taught
 
 _PARTITIONS_HELP = """
 Exit code 0: every partition is published, waived, or expected and not due yet (or none is known).
-          1: some are not.
+          1: some are not, or a day lacks files (of a feed that expects a number of them each day).
 Example:  shp partitions sales
 """
 
@@ -30,13 +30,16 @@ Example:  shp history sales sales_records_n1
 @with_output
 def partitions(desk: Desk, feed: str) -> int:
     """Show the state of every partition of FEED, and what the sinks hold of it."""
+    from shp_ops.days import day_view
     from shp_ops.views import partition_view
 
-    records = partition_view(desk.settings, feed)
-    desk.answer({"feed": feed, "partitions": records})
+    records, days = partition_view(desk.settings, feed), day_view(desk.settings, feed)
+    desk.answer({"feed": feed, "partitions": records, **({"days": days} if days else {})})
     if not desk.json:
         _show_partitions(desk, feed, records)
-    return 0 if all(record["state"] in _WELL for record in records) else 1
+        _show_days(desk, days)
+    well = all(record["state"] in _WELL for record in records) and all(day["state"] != State.LATE for day in days)
+    return 0 if well else 1
 
 
 @click.command(cls=Taught, epilog=_HISTORY_HELP)
@@ -74,6 +77,14 @@ def _show_partitions(desk: Desk, feed: str, records: list[dict[str, Any]]) -> No
             desk.say(f"{record['partition']}: waived: {record['message'] or ''}")
         elif record["code"]:
             desk.say(f"{record['partition']}: {record['code']}: {record['message'] or ''}")
+
+
+def _show_days(desk: Desk, days: list[dict[str, Any]]) -> None:
+    """The days that lack files, and today."""
+    for day in days:
+        if day["state"] != State.ARRIVED or day is days[-1]:
+            why = f": {day['waived']}" if day["state"] == State.WAIVED else f", due {day['due_at']:%Y-%m-%d %H:%M} UTC"
+            desk.say(f"{day['day']}: {day['state']}: {day['came']:,} of {day['expected']:,} files came{why}")
 
 
 def _show_lake(desk: Desk, records: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from shp_ops.cli.teach import Taught
 
 _HELP = """
 On time: of the partitions due in the last 30 days, those whose first file was seen by then.
+Where a feed expects a number of files each day, each file of that number counts.
 Success: of the partitions that came in the last 30 days and were judged, those published.
 Waived partitions do not count. A feed sets its targets in its file (docs/feeds.md, `targets`).
 The budget is the number of failures that the target allows; below 0 % it is overdrawn.

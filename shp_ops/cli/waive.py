@@ -11,6 +11,7 @@ from shp_ops.cli.teach import Taught
 _HELP = """
 For what is expected, late or held: nobody waits for it any more, roll-ups do not miss it, and it
 leaves its incident. A file that comes all the same is taken. What is published stays.
+Of a feed that expects a number of files each day, PARTITION may be a day that lacks some.
 
 Exit code 0: done.  2: there is no such partition, or it is published or at work.
 Examples: shp waive counts 2026-12-25 --why "closed for the holidays"

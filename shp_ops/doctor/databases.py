@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from shp_core.errors import Fault
 from shp_ops.doctor.check import Check, ok, told, wrong
 from shp_resources.database import address, make_engine, translate
+from shp_resources.ledger.columns import SCHEMA
 from shp_resources.ledger.migrate import HEAD, current_version
-from shp_resources.ledger.tables import SCHEMA
 from shp_resources.roles import can_make_roles
 from shp_resources.settings import Settings
 from shp_resources.warehouse import Warehouse

@@ -19,6 +19,7 @@ from shp_core.healing.faults import Evidence
 from shp_core.states import State
 from shp_resources.ledger import partitions as states
 from shp_resources.ledger import tables
+from shp_resources.ledger.columns import SCHEMA
 from shp_resources.ledger.errors import KeyTaken
 from shp_resources.ledger.tables import arrivals, deliveries, publications, sinks, sources
 from shp_resources.ledger.tables import partitions as rows
@@ -212,7 +213,7 @@ class Arrivals:
 
     def continue_above(self, number: int) -> None:
         """Let arrival numbers go on above a fence that was found in a sink; after a restore or a rebuild."""
-        name = f"{tables.SCHEMA}.{tables.arrival_numbers.name}"
+        name = f"{SCHEMA}.{tables.arrival_numbers.name}"
         with self._transactions.begin() as connection:
             drawn = connection.execute(sa.select(tables.arrival_numbers.next_value())).scalar_one()
             if drawn < number:

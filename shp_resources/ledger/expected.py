@@ -13,9 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from shp_core.expectations.counted import Tally
 from shp_core.feeds.model import Feed
 from shp_core.service_levels import WINDOW, Level, Levels
 from shp_core.states import PUBLISHED_STATES, State, check_transition
+from shp_resources.ledger.days import Days
 from shp_resources.ledger.tables import arrivals, partitions, transitions
 from shp_resources.ledger.transactions import Transactions
 
@@ -189,7 +191,9 @@ class Expectations:
             feed: feed.
             now: the present instant.
         """
-        on_time = self.on_time(feed.feed, now - WINDOW, now)
+        good, total = self.on_time(feed.feed, now - WINDOW, now)
+        days = [tally for tally in Days(self._transactions).tallies(feed.feed, feed.partition, now) if _counts(tally, now)]
+        on_time = good + sum(tally.on_time for tally in days), total + sum(tally.day.wanted for tally in days)
         success = self.successes(feed.feed, now - WINDOW)
         return Levels(feed.feed, Level(feed.targets.on_time, *on_time), Level(feed.targets.success, *success))
 
@@ -203,6 +207,11 @@ class Expectations:
         statement = insert(transitions).from_select(["feed", "partition", "old", "new", *_NOTED[1:]], noted)
         with self._transactions.begin() as connection:
             return sorted(connection.execute(statement.returning(transitions.c.partition)).scalars())
+
+
+def _counts(tally: Tally, now: datetime) -> bool:
+    """Whether a day counts for the service level: it was due, and nobody gave it up."""
+    return now - WINDOW < tally.day.due_at <= now and tally.state(now) is not State.WAIVED
 
 
 _NOTED = ("state", "version", "arrival", "delivery", "code", "message")

@@ -13,6 +13,7 @@ from shp_core.progress import Progress
 from shp_resources.ledger.arrivals import Arrivals
 from shp_resources.ledger.attempts import Attempts
 from shp_resources.ledger.breakers import Breakers
+from shp_resources.ledger.days import Days
 from shp_resources.ledger.expected import Expectations
 from shp_resources.ledger.gauges import Gauges
 from shp_resources.ledger.history import history
@@ -53,6 +54,7 @@ class Ledger:
         self.gauges = Gauges(self._transactions)
         self.deliveries = Deliveries(self._transactions)
         self.expectations = Expectations(self._transactions)
+        self.days = Days(self._transactions)
         self.lake = LakeSinks(self._transactions)
 
     @contextmanager

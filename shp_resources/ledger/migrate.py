@@ -14,9 +14,9 @@ from sqlalchemy import exc
 from shp_core.codes import Code
 from shp_core.errors import UsageError
 from shp_resources.database import make_engine, translate
-from shp_resources.ledger.tables import SCHEMA, VERSION_TABLE
+from shp_resources.ledger.columns import SCHEMA, VERSION_TABLE
 
-HEAD = "0005"  # the newest migration; written here so that asking costs one query and no import of Alembic
+HEAD = "0006"  # the newest migration; written here so that asking costs one query and no import of Alembic
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x736870  # "shp"
 _VERSION = sa.text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")

@@ -6,73 +6,37 @@ Must not live here: statements.
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from shp_core.healing.breaker import Phase
 from shp_core.states import State
-
-SCHEMA = "shp"
-VERSION_TABLE = "ledger_version"  # not Alembic's usual name, which Dagster uses in the same database
-metadata = sa.MetaData(
-    schema=SCHEMA,
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    },
+from shp_resources.ledger.columns import (
+    INODE,
+    at,
+    feed,
+    json_object,
+    metadata,
+    now,
+    number,
+    partition,
+    text,
 )
 
 arrival_numbers = sa.Sequence("arrival_numbers", metadata=metadata)
 publication_numbers = sa.Sequence("publication_numbers", metadata=metadata)
 
-TIMESTAMP: sa.types.TypeEngine[Any] = sa.DateTime(timezone=True)
-INODE = sa.Numeric(20, 0)  # some file systems use all 64 bits, which a bigint cannot hold
-
-
-def _text(name: str, comment: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null, comment=comment)
-
-
-def _number(name: str, comment: str, *, null: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=null, comment=comment)
-
-
-def _at(name: str, comment: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, TIMESTAMP, nullable=null, comment=comment)
-
-
-def _now(name: str, comment: str) -> sa.Column[Any]:
-    return sa.Column(name, TIMESTAMP, nullable=False, server_default=sa.func.clock_timestamp(), comment=comment)
-
-
-def _json(name: str, comment: str) -> sa.Column[Any]:
-    return sa.Column(name, JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"), comment=comment)
-
-
-def _feed() -> sa.Column[str]:
-    return sa.Column("feed", sa.Text, primary_key=True, comment="Feed.")
-
-
-def _partition() -> sa.Column[str]:
-    return sa.Column("partition", sa.Text, primary_key=True, comment="Partition key.")
-
-
 sources = sa.Table(
     "sources",
     metadata,
-    _feed(),
+    feed(),
     sa.Column("uri", sa.Text, primary_key=True, comment="Where the source lies."),
-    _text("name", "File name."),
-    _number("size", "Bytes when last seen."),
-    _number("mtime_ns", "Modification time when last seen, nanoseconds since 1970."),
+    text("name", "File name."),
+    number("size", "Bytes when last seen."),
+    number("mtime_ns", "Modification time when last seen, nanoseconds since 1970."),
     sa.Column("inode", INODE, nullable=False, comment="Inode when last seen, 0 where there is none."),
-    _text("etag", "ETag when last seen, empty where there is none."),
-    _text("partition", "Partition it belongs to."),
-    _number("arrival", "The arrival that this stat is of."),
+    text("etag", "ETag when last seen, empty where there is none."),
+    text("partition", "Partition it belongs to."),
+    number("arrival", "The arrival that this stat is of."),
     comment="Each source as it was last seen; a difference is an arrival.",
 )
 
@@ -88,17 +52,17 @@ arrivals = sa.Table(
         server_default=arrival_numbers.next_value(),
         comment="Increases over all feeds; the newest of a partition decides.",
     ),
-    _text("feed", "Feed."),
-    _text("partition", "Partition key."),
-    _text("uri", "Source; null when a person made the arrival.", null=True),
-    _text("name", "File name.", null=True),
-    _number("size", "Bytes as seen.", null=True),
-    _number("mtime_ns", "Modification time as seen, nanoseconds since 1970.", null=True),
+    text("feed", "Feed."),
+    text("partition", "Partition key."),
+    text("uri", "Source; null when a person made the arrival.", null=True),
+    text("name", "File name.", null=True),
+    number("size", "Bytes as seen.", null=True),
+    number("mtime_ns", "Modification time as seen, nanoseconds since 1970.", null=True),
     sa.Column("inode", INODE, nullable=True, comment="Inode as seen."),
-    _text("etag", "ETag as seen.", null=True),
-    _text("via", "Who saw it: sensor, ingest, rewind, …"),
-    _text("delivery", "SHA-256 of its bytes; null until they are kept.", null=True),
-    _now("at", "When it was seen."),
+    text("etag", "ETag as seen.", null=True),
+    text("via", "Who saw it: sensor, ingest, rewind, …"),
+    text("delivery", "SHA-256 of its bytes; null until they are kept.", null=True),
+    now("at", "When it was seen."),
     sa.Index(None, "feed", "partition", "number"),
     comment="A source was seen new or changed.",
 )
@@ -106,12 +70,12 @@ arrivals = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    _feed(),
-    _partition(),
+    feed(),
+    partition(),
     sa.Column("delivery", sa.Text, primary_key=True, comment="SHA-256 of the bytes."),
-    _number("size", "Bytes."),
-    _number("arrival", "The first arrival that brought them."),
-    _now("at", "When they were first kept."),
+    number("size", "Bytes."),
+    number("arrival", "The first arrival that brought them."),
+    now("at", "When they were first kept."),
     sa.Index(None, "feed", "delivery"),
     comment="Versions of a partition's bytes.",
 )
@@ -119,8 +83,8 @@ deliveries = sa.Table(
 partitions = sa.Table(
     "partitions",
     metadata,
-    _feed(),
-    _partition(),
+    feed(),
+    partition(),
     sa.Column(
         "state",
         sa.Text,
@@ -129,22 +93,22 @@ partitions = sa.Table(
         comment="State of the partition.",
     ),
     sa.Column("version", sa.Integer, nullable=False, comment="Counts changes of this row; every move names the one it saw."),
-    _text("owner", "Name of the first file under this key.", null=True),
-    _number("arrival", "The newest arrival.", null=True),
-    _text("delivery", "The delivery that the state is about.", null=True),
-    _text("code", "Why it is held, a stable code.", null=True),
-    _text("message", "Why it is held, for people.", null=True),
-    _json("rows", "Row counts of the delivery."),
-    _json("flags", "What stands beside the state: placeholder_of, reconciled_at, stale."),
-    _text("contract_version", "Contract that judged the delivery.", null=True),
+    text("owner", "Name of the first file under this key.", null=True),
+    number("arrival", "The newest arrival.", null=True),
+    text("delivery", "The delivery that the state is about.", null=True),
+    text("code", "Why it is held, a stable code.", null=True),
+    text("message", "Why it is held, for people.", null=True),
+    json_object("rows", "Row counts of the delivery."),
+    json_object("flags", "What stands beside the state: placeholder_of, reconciled_at, stale."),
+    text("contract_version", "Contract that judged the delivery.", null=True),
     sa.Column("converter_version", sa.Integer, nullable=True, comment="Converter that converted the delivery."),
-    _at("next_attempt_at", "When the next attempt is due.", null=True),
-    _at("due_at", "When the source is due.", null=True),
-    _now("updated_at", "Last change."),
-    _text("cause", "What holds it, as incidents and budgets name it; stays until it is published.", null=True),
-    _at("armed_at", "When a person last released it; re-drives before that are forgiven.", null=True),
-    _text("behind", "The sink that the partition is parked for while the warehouse holds it; null: none.", null=True),
-    _text("limits_version", "Limits of the intake under which the delivery was judged.", null=True),
+    at("next_attempt_at", "When the next attempt is due.", null=True),
+    at("due_at", "When the source is due.", null=True),
+    now("updated_at", "Last change."),
+    text("cause", "What holds it, as incidents and budgets name it; stays until it is published.", null=True),
+    at("armed_at", "When a person last released it; re-drives before that are forgiven.", null=True),
+    text("behind", "The sink that the partition is parked for while the warehouse holds it; null: none.", null=True),
+    text("limits_version", "Limits of the intake under which the delivery was judged.", null=True),
     sa.Index(None, "feed", "state"),
     sa.Index(None, "next_attempt_at", postgresql_where=sa.text("next_attempt_at IS NOT NULL")),
     comment="Where each partition stands.",
@@ -154,16 +118,16 @@ transitions = sa.Table(
     "transitions",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Order of the moves."),
-    _text("feed", "Feed."),
-    _text("partition", "Partition key."),
-    _text("old", "State before; null for the first.", null=True),
-    _text("new", "State after."),
+    text("feed", "Feed."),
+    text("partition", "Partition key."),
+    text("old", "State before; null for the first.", null=True),
+    text("new", "State after."),
     sa.Column("version", sa.Integer, nullable=False, comment="Version of the partition's row after the move."),
-    _number("arrival", "The newest arrival then.", null=True),
-    _text("delivery", "The delivery that the state was about.", null=True),
-    _text("code", "Why, a stable code.", null=True),
-    _text("message", "Why, for people.", null=True),
-    _now("at", "When."),
+    number("arrival", "The newest arrival then.", null=True),
+    text("delivery", "The delivery that the state was about.", null=True),
+    text("code", "Why, a stable code.", null=True),
+    text("message", "Why, for people.", null=True),
+    now("at", "When."),
     sa.Index(None, "feed", "partition", "id"),
     comment="Every move of every partition.",
 )
@@ -171,26 +135,26 @@ transitions = sa.Table(
 attempts = sa.Table(
     "attempts",
     metadata,
-    _feed(),
-    _partition(),
+    feed(),
+    partition(),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="Counts the partition's attempts, from 1."),
-    _number("arrival", "The arrival it works on; (arrival, number) is its fence."),
-    _text("run_id", "Dagster's run."),
-    _text("host", "Machine of the worker."),
+    number("arrival", "The arrival it works on; (arrival, number) is its fence."),
+    text("run_id", "Dagster's run."),
+    text("host", "Machine of the worker."),
     sa.Column("pid", sa.Integer, nullable=False, comment="Process of the worker."),
     sa.Column("pid_started", sa.Double, nullable=False, comment="Start of that process, seconds since 1970."),
-    _text("via", "Who asked for it: sensor, ingest, redrive, ui, …"),
-    _text("step", "The step it is in or ended in.", null=True),
-    _now("started_at", "Begin."),
-    _at("ended_at", "End; null while it is under way or lost.", null=True),
-    _text("outcome", "How it ended, the state or verdict it led to.", null=True),
-    _text("code", "What went wrong, a stable code.", null=True),
-    _text("kind", "Fault kind of the code.", null=True),
-    _json("evidence", "What was seen of the failure."),
-    _text("message", "What went wrong, for people.", null=True),
-    _text("cause", "What the failure is counted under.", null=True),
-    _text("verdict", "What was decided about the failure.", null=True),
-    _at("due_at", "When the next run is due by that verdict.", null=True),
+    text("via", "Who asked for it: sensor, ingest, redrive, ui, …"),
+    text("step", "The step it is in or ended in.", null=True),
+    now("started_at", "Begin."),
+    at("ended_at", "End; null while it is under way or lost.", null=True),
+    text("outcome", "How it ended, the state or verdict it led to.", null=True),
+    text("code", "What went wrong, a stable code.", null=True),
+    text("kind", "Fault kind of the code.", null=True),
+    json_object("evidence", "What was seen of the failure."),
+    text("message", "What went wrong, for people.", null=True),
+    text("cause", "What the failure is counted under.", null=True),
+    text("verdict", "What was decided about the failure.", null=True),
+    at("due_at", "When the next run is due by that verdict.", null=True),
     sa.Column(
         "way",
         sa.Text,
@@ -206,36 +170,36 @@ attempts = sa.Table(
 leases = sa.Table(
     "leases",
     metadata,
-    _feed(),
-    _partition(),
-    _text("holder", "host:pid:start:run of the worker."),
-    _at("acquired_at", "Since when."),
-    _at("expires_at", "Until when, unless it is renewed."),
+    feed(),
+    partition(),
+    text("holder", "host:pid:start:run of the worker."),
+    at("acquired_at", "Since when."),
+    at("expires_at", "Until when, unless it is renewed."),
     comment="One worker per partition.",
 )
 
 sinks = sa.Table(
     "sinks",
     metadata,
-    _feed(),
-    _partition(),
+    feed(),
+    partition(),
     sa.Column("sink", sa.Text, primary_key=True, comment="Sink: warehouse, lake."),
-    _text("intended_delivery", "Delivery that the sink is to hold."),
-    _text("intended_contract_version", "Contract of the intended publication."),
+    text("intended_delivery", "Delivery that the sink is to hold."),
+    text("intended_contract_version", "Contract of the intended publication."),
     sa.Column("intended_converter_version", sa.Integer, nullable=False, comment="Converter of the intended publication."),
-    _number("intended_arrival", "Fence of the intention: arrival."),
+    number("intended_arrival", "Fence of the intention: arrival."),
     sa.Column("intended_attempt", sa.Integer, nullable=False, comment="Fence of the intention: attempt."),
-    _now("intended_at", "When it was noted, before the sink was touched."),
-    _number("publication", "What the sink was last made to hold; null until then.", null=True),
-    _at(
+    now("intended_at", "When it was noted, before the sink was touched."),
+    number("publication", "What the sink was last made to hold; null until then.", null=True),
+    at(
         "agreed_at",
         "When both sinks were last read and agreed; null: not since one of them changed.",
         null=True,
     ),
-    _text("cause", "What holds its run back.", null=True),
-    _text("code", "Why, a stable code.", null=True),
-    _text("message", "Why, for people.", null=True),
-    _at("next_attempt_at", "When its next run is due.", null=True),
+    text("cause", "What holds its run back.", null=True),
+    text("code", "Why, a stable code.", null=True),
+    text("message", "Why, for people.", null=True),
+    at("next_attempt_at", "When its next run is due.", null=True),
     comment="What each sink is to hold of a partition, and what it was last made to hold.",
 )
 
@@ -251,18 +215,18 @@ publications = sa.Table(
         server_default=publication_numbers.next_value(),
         comment="Increases over all feeds; marts compare it with their watermark.",
     ),
-    _text("feed", "Feed."),
-    _text("partition", "Partition key."),
-    _text("sink", "Sink."),
-    _text("delivery", "Delivery."),
-    _text("contract_version", "Contract."),
+    text("feed", "Feed."),
+    text("partition", "Partition key."),
+    text("sink", "Sink."),
+    text("delivery", "Delivery."),
+    text("contract_version", "Contract."),
     sa.Column("converter_version", sa.Integer, nullable=False, comment="Converter."),
-    _number("arrival", "Fence: arrival."),
+    number("arrival", "Fence: arrival."),
     sa.Column("attempt", sa.Integer, nullable=False, comment="Fence: attempt."),
-    _number("rows", "Rows that the sink holds of the partition."),
-    _text("hash", "Partition hash of those rows."),
-    _at("at", "When the sink was made to hold it."),
-    _now("noted_at", "When the ledger heard of it."),
+    number("rows", "Rows that the sink holds of the partition."),
+    text("hash", "Partition hash of those rows."),
+    at("at", "When the sink was made to hold it."),
+    now("noted_at", "When the ledger heard of it."),
     sa.Index(None, "feed", "partition", "number"),
     sa.Index(None, "feed", "delivery"),
     comment="Every publication in every sink.",
@@ -272,8 +236,8 @@ mart_watermarks = sa.Table(
     "mart_watermarks",
     metadata,
     sa.Column("mart", sa.Text, primary_key=True, comment="Mart."),
-    _number("publication", "The newest publication that its data may lack nothing of."),
-    _now("at", "When it was set."),
+    number("publication", "The newest publication that its data may lack nothing of."),
+    now("at", "When it was set."),
     comment="How far each mart has read.",
 )
 
@@ -291,12 +255,12 @@ breakers = sa.Table(
     ),
     sa.Column("failures", sa.Integer, nullable=False, comment="Passing failures in a row while it is closed."),
     sa.Column("trips", sa.Integer, nullable=False, comment="How often it was opened since it was last closed."),
-    _at("opened_at", "When it was opened.", null=True),
-    _at("probe_at", "From when on a probe may begin.", null=True),
-    _at("probe_until", "Until when the probe under way may take.", null=True),
-    _at("closed_at", "When a probe last closed it.", null=True),
-    _text("code", "Why it was opened, a stable code.", null=True),
-    _text("message", "Why it was opened, for people.", null=True),
+    at("opened_at", "When it was opened.", null=True),
+    at("probe_at", "From when on a probe may begin.", null=True),
+    at("probe_until", "Until when the probe under way may take.", null=True),
+    at("closed_at", "When a probe last closed it.", null=True),
+    text("code", "Why it was opened, a stable code.", null=True),
+    text("message", "Why it was opened, for people.", null=True),
     comment="Breakers before outside systems; one without a row has never failed.",
 )
 
@@ -304,14 +268,14 @@ incidents = sa.Table(
     "incidents",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Counts incidents."),
-    _text("cause", "What it is about; one incident at a time."),
-    _text("severity", "info, warning or critical."),
-    _text("code", "Stable code."),
-    _text("message", "What is wrong, for people."),
-    _at("opened_at", "When it was opened."),
-    _at("updated_at", "When a member last joined or left."),
-    _at("closed_at", "When every member was proven healed; null while it is open.", null=True),
-    _text("proof", "What was read again before it was closed.", null=True),
+    text("cause", "What it is about; one incident at a time."),
+    text("severity", "info, warning or critical."),
+    text("code", "Stable code."),
+    text("message", "What is wrong, for people."),
+    at("opened_at", "When it was opened."),
+    at("updated_at", "When a member last joined or left."),
+    at("closed_at", "When every member was proven healed; null while it is open.", null=True),
+    text("proof", "What was read again before it was closed.", null=True),
     sa.Index("incidents_open_idx", "cause", unique=True, postgresql_where=sa.text("closed_at IS NULL")),
     comment="What people are told: one for each cause, opened once, closed by proof.",
 )
@@ -320,28 +284,39 @@ incident_members = sa.Table(
     "incident_members",
     metadata,
     sa.Column("incident", sa.BigInteger, primary_key=True, autoincrement=False, comment="The incident."),
-    _feed(),
-    _partition(),
-    _at("joined_at", "When the partition was first held for the cause."),
-    _at("left_at", "When it was seen to be held by the cause no more.", null=True),
-    _text("outcome", "How it left: healed (the sink was read again), moved (another cause holds it), waived.", null=True),
+    feed(),
+    partition(),
+    at("joined_at", "When the partition was first held for the cause."),
+    at("left_at", "When it was seen to be held by the cause no more.", null=True),
+    text("outcome", "How it left: healed (the sink was read again), moved (another cause holds it), waived.", null=True),
     sa.Index(None, "feed", "partition"),
     comment="The partitions that an incident is about.",
+)
+
+expected_days = sa.Table(
+    "expected_days",
+    metadata,
+    feed(),
+    sa.Column("day", sa.Date, primary_key=True, comment="Day, in the feed's time zone."),
+    sa.Column("wanted", sa.Integer, nullable=False, comment="How many files are expected."),
+    at("due_at", "By when they are to have come."),
+    text("waived", "Why nobody waits for the rest; null: it is waited for.", null=True),
+    comment="The days of feeds that expect a number of files each day; what came of them is counted from the arrivals.",
 )
 
 alerts = sa.Table(
     "alerts",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True, comment="Counts letters."),
-    _text("destination", "Where to: mail:ADDRESS, webhook:NAME or log."),
-    _text("subject", "One line."),
-    _text("text", "What it says."),
-    _at("made_at", "When it was written."),
+    text("destination", "Where to: mail:ADDRESS, webhook:NAME or log."),
+    text("subject", "One line."),
+    text("text", "What it says."),
+    at("made_at", "When it was written."),
     sa.Column("tries", sa.Integer, nullable=False, comment="How often its channel was asked to take it."),
-    _at("next_try_at", "From when on it may be tried again."),
-    _at("sent_at", "When it was delivered; null: not yet.", null=True),
-    _at("given_up_at", "When it was too old to help anybody.", null=True),
-    _text("error", "Why the last try failed.", null=True),
+    at("next_try_at", "From when on it may be tried again."),
+    at("sent_at", "When it was delivered; null: not yet.", null=True),
+    at("given_up_at", "When it was too old to help anybody.", null=True),
+    text("error", "Why the last try failed.", null=True),
     sa.Index("alerts_waiting_idx", "destination", "id", postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL")),
     comment="Letters to people about incidents, until they are delivered and after.",
 )
@@ -353,8 +328,8 @@ alert_tellings = sa.Table(
     sa.Column("destination", sa.Text, primary_key=True, comment="Who was told."),
     sa.Column("kind", sa.Text, primary_key=True, comment="What was told: opened, reminder or closed."),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="Counts reminders; 0 otherwise."),
-    _number("alert", "The letter that it stood in."),
-    _at("at", "When that was written."),
+    number("alert", "The letter that it stood in."),
+    at("at", "When that was written."),
     sa.Index("alert_tellings_at_idx", "at"),
     comment="What was told of which incident to whom; nothing is told twice.",
 )

@@ -94,6 +94,16 @@ class Ward:
         """Evaluate a sensor and run nothing."""
         return self.platform.tick(sensor)
 
+    def events(self, sensor: str) -> list[Any]:
+        """What a sensor tells Dagster of assets and checks, without a run."""
+        platform = self.platform
+        definition = next(found for found in platform.definitions.sensors or () if found.name == sensor)
+        resources = {"outside": platform.outside}
+        with dg.build_sensor_context(instance=platform.instance, definitions=platform.definitions, resources=resources) as context:
+            answer = definition(context)
+        assert isinstance(answer, dg.SensorResult)
+        return list(answer.asset_events)
+
 
 def number_of(name: str) -> int:
     """The order number of a partition made by `drop`."""

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shp_resources.ledger.tables import SCHEMA, VERSION_TABLE
+from shp_resources.ledger.columns import SCHEMA, VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
