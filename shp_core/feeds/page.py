@@ -144,7 +144,7 @@ partition: {by: file, expects: 5, start: 2026-11-30, due: "18:00", calendar: {da
 * **A number of files a day** (`expects: 5`) is for files whose names nobody knows before they come. A file counts for the day, in
   the feed's time zone, on which it first came; corrections of it do not count again. Files beyond the number, and those of a day off,
   make up for earlier days that lack some, the oldest first. A day that lacks files at its due time is late: people are told once, and
-  again when the rest came; `shp partitions` lists the last 31 days, `shp waive FEED 2026-11-30 --why …` settles one, marts say
+  again when the rest came; `shp partitions` lists the last 31 days, `shp waive FEED 2026-11-30 --why closed` settles one, marts say
   `missing_files`, and `shp slo` counts each file of the number. A day that was due is judged by the number that held then.
 * **Due** is a time of day in the feed's time zone. Where clocks are turned and it does not exist, or exists twice, the later
   reading counts: 02:30 in a night without it is 03:30.

@@ -13,10 +13,9 @@ from typing import Any
 
 from shp_core.feeds.origin import Origin
 from shp_core.healing.faults import Evidence
-from shp_resources.landing import Seen, is_delivery, printable
-from shp_resources.ledger import Source
-from shp_resources.sources.protocol import Stream, fault, missing, moving, number_behind, told, words
-from shp_resources.sources.settings import SourceSettings
+from shp_resources.landing import printable
+from shp_resources.sources.listed import ListedSource, Status
+from shp_resources.sources.protocol import fault, missing, moving, number_behind, told, words
 
 READ = 4 << 20
 """Bytes asked for at a time."""
@@ -24,38 +23,24 @@ READ = 4 << 20
 _REFUSED = (errno.EACCES, errno.EPERM)
 
 
-class S3Source:
-    """A bucket's objects below a prefix, or one of them.
+class S3Source(ListedSource):
+    """A bucket's objects below a prefix, or one of them."""
 
-    Args:
-        origin: their address.
-        settings: credentials and deadlines.
-        match: which of a prefix's objects count.
-    """
+    def _status(self, client: Any, origin: Origin) -> Status:
+        return _status(client.info(_key(origin)))
 
-    def __init__(self, origin: Origin, settings: SourceSettings, match: str) -> None:
-        self.system = origin.system
-        self._origin, self._settings, self._match = origin, settings, match
-
-    def look(self) -> list[Seen]:
-        """The objects, without their bytes."""
-        with self._told("looking"):
-            if not self._origin.is_folder:
-                return [self._seen(self._origin, self._files.info(_key(self._origin)))]
-            found = self._files.ls(_key(self._origin).rstrip("/"), detail=True, refresh=True)
-        named = {str(info["name"]).rpartition("/")[2]: info for info in found if info["type"] == "file"}
-        return [self._seen(self._origin.below(name), named[name]) for name in sorted(named) if is_delivery(name, self._match)]
+    def _listed(self, client: Any) -> dict[str, Status]:
+        found = client.ls(_key(self._origin).rstrip("/"), detail=True, refresh=True)
+        return {str(info["name"]).rpartition("/")[2]: _status(info) for info in found if info["type"] == "file"}
 
     @contextmanager
-    def open(self, uri: str, version: str = "", start: int = 0) -> Iterator[Stream]:
-        """The bytes, from `start` on if the object is of that version."""
-        with self._told("fetching"), self._files.open(_key(Origin(uri)), "rb", block_size=READ, cache_type="none") as file:
-            now = str(file.details.get("ETag", ""))
-            begin = start if version and version == now else 0
-            yield Stream(now, begin, int(file.details["size"]), self._pieces(file, begin, printable(Origin(uri).name)))
+    def _reading(self, client: Any, origin: Origin, status: Status, begin: int) -> Iterator[Iterator[bytes]]:
+        with client.open(_key(origin), "rb", block_size=READ, cache_type="none") as file:
+            if str(file.details.get("ETag", "")) != status.etag:
+                raise moving(self.system, printable(origin.name))
+            yield self._pieces(file, begin, status.size, printable(origin.name))
 
-    def _pieces(self, file: Any, begin: int, name: str) -> Iterator[bytes]:
-        size = int(file.details["size"])
+    def _pieces(self, file: Any, begin: int, size: int, name: str) -> Iterator[bytes]:
         for place in range(begin, size, READ):
             try:
                 piece = file._fetch_range(place, min(place + READ, size))
@@ -64,12 +49,6 @@ class S3Source:
                     raise moving(self.system, name) from None
                 raise
             yield piece
-
-    def _seen(self, origin: Origin, info: dict[str, Any]) -> Seen:
-        changed = info.get("LastModified")
-        nanoseconds = int(changed.timestamp()) * 1_000_000_000 if changed else 0
-        etag = str(info.get("ETag", ""))
-        return Seen(Source(origin.uri, printable(origin.name), int(info["size"]), nanoseconds, 0, etag), quiet=True, regular=True)
 
     @cached_property
     def _files(self) -> Any:
@@ -93,23 +72,28 @@ class S3Source:
         return files
 
     @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
+    def _connected(self, doing: str) -> Iterator[Any]:
         import aiohttp
         import botocore.exceptions as foreign
 
         refused = (foreign.NoCredentialsError, foreign.PartialCredentialsError, foreign.ClientError)
         with told(self.system, doing, (foreign.BotoCoreError, aiohttp.ClientError)):
             try:
-                yield
+                yield self._files
             except FileNotFoundError:
                 raise missing(self.system, printable(self._origin.name or self._origin.path)) from None
             except (*refused, PermissionError) as error:
                 number = number_behind(error) if isinstance(error, OSError) else errno.EACCES
-                found = Evidence(self.system, errno=number, http_status=_status(error), text=words(error))
+                found = Evidence(self.system, errno=number, http_status=_http_status(error), text=words(error))
                 raise fault(found, doing) from None
 
 
-def _status(error: Exception) -> int | None:
+def _status(info: dict[str, Any]) -> Status:
+    changed, etag = info.get("LastModified"), str(info.get("ETag", ""))
+    return Status(int(info["size"]), int(changed.timestamp()) * 1_000_000_000 if changed else 0, etag, etag)
+
+
+def _http_status(error: Exception) -> int | None:
     status = (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status if isinstance(status, int) else None
 

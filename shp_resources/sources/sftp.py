@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import errno
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,62 +12,29 @@ from typing import Any
 from shp_core.errors import Fault
 from shp_core.feeds.origin import Origin
 from shp_core.healing.faults import Evidence
-from shp_resources import landing
-from shp_resources.landing import Seen, is_delivery, printable
-from shp_resources.ledger import Source
-from shp_resources.sources.protocol import Stream, fault, missing, moving, told, words
-from shp_resources.sources.settings import Access, SourceSettings
+from shp_resources.landing import printable
+from shp_resources.sources.listed import ListedSource, Status
+from shp_resources.sources.protocol import fault, missing, told, words
+from shp_resources.sources.settings import Access
 
 PORT = 22
 READ, WINDOW = 32 << 10, 2 << 20
 """Bytes of one read, as servers allow it, and of all that are under way."""
 
 
-class SftpSource:
-    """A folder on an SFTP server, or a file.
+class SftpSource(ListedSource):
+    """A folder on an SFTP server, or a file."""
 
-    Args:
-        origin: its address.
-        settings: credentials and deadlines.
-        match: which of a folder's files count.
-    """
+    def _status(self, client: Any, origin: Origin) -> Status:
+        return _status(client.stat(origin.path))
 
-    def __init__(self, origin: Origin, settings: SourceSettings, match: str) -> None:
-        self.system = origin.system
-        self._origin, self._settings, self._match = origin, settings, match
-
-    def look(self) -> list[Seen]:
-        """The files, without their bytes."""
-        with self._connected("looking") as client:
-            if not self._origin.is_folder:
-                return [self._seen(self._origin, client.stat(self._origin.path))]
-            found = {entry.filename: entry for entry in client.listdir_attr(self._origin.path)}
-        return [self._seen(self._origin.below(name), found[name]) for name in sorted(found) if self._counts(name, found[name])]
+    def _listed(self, client: Any) -> dict[str, Status]:
+        return {entry.filename: _status(entry) for entry in client.listdir_attr(self._origin.path) if not stat.S_ISDIR(entry.st_mode or 0)}
 
     @contextmanager
-    def open(self, uri: str, version: str = "", start: int = 0) -> Iterator[Stream]:
-        """The bytes, from `start` on if the file has not changed."""
-        path = Origin(uri).path
-        with self._connected("fetching") as client, client.open(path, "rb") as file:
-            before = file.stat()
-            now = _version(before)
-            begin = start if version and version == now else 0
-            windows = _windows(begin, before.st_size)
-            pieces = (piece for window in windows for piece in file.readv(window))
-            yield Stream(now, begin, before.st_size, self._pieces(client, pieces, path, now))
-
-    def _pieces(self, client: Any, pieces: Iterator[bytes], path: str, version: str) -> Iterator[bytes]:
-        yield from pieces
-        if _version(client.stat(path)) != version:
-            raise moving(self.system, printable(Origin(path).name))
-
-    def _seen(self, origin: Origin, status: Any) -> Seen:
-        quiet = abs(time.time() - (status.st_mtime or 0)) >= landing.QUIET_SECONDS
-        source = Source(origin.uri, printable(origin.name), status.st_size or 0, (status.st_mtime or 0) * 1_000_000_000, 0)
-        return Seen(source, quiet, stat.S_ISREG(status.st_mode or 0))
-
-    def _counts(self, name: str, status: Any) -> bool:
-        return is_delivery(name, self._match) and not stat.S_ISDIR(status.st_mode or 0)
+    def _reading(self, client: Any, origin: Origin, status: Status, begin: int) -> Iterator[Iterator[bytes]]:
+        with client.open(origin.path, "rb") as file:
+            yield (piece for window in _windows(begin, status.size) for piece in file.readv(window))
 
     @contextmanager
     def _connected(self, doing: str) -> Iterator[Any]:
@@ -145,5 +111,6 @@ def _windows(begin: int, size: int) -> Iterator[list[tuple[int, int]]]:
         yield [(place, min(READ, end - place)) for place in range(start, end, READ)]
 
 
-def _version(status: Any) -> str:
-    return f"{status.st_size}-{status.st_mtime}"
+def _status(found: Any) -> Status:
+    size, changed = found.st_size or 0, found.st_mtime or 0
+    return Status(size, changed * 1_000_000_000, f"{size}-{changed}", is_file=stat.S_ISREG(found.st_mode or 0))

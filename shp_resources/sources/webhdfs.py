@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,68 +9,35 @@ from functools import cached_property
 from typing import Any
 
 from shp_core.feeds.origin import Origin
-from shp_resources import landing
 from shp_resources.hdfs.cluster import this_user
 from shp_resources.hdfs.errors import Answer, client_errors, evidence
-from shp_resources.landing import Seen, is_delivery, printable
-from shp_resources.ledger import Source
-from shp_resources.sources.protocol import PIECE, Stream, fault, missing, moving
-from shp_resources.sources.settings import SourceSettings
+from shp_resources.landing import printable
+from shp_resources.sources.listed import ListedSource, Status
+from shp_resources.sources.protocol import PIECE, fault, missing
 
 _UNFINISHED = "._COPYING_"
 """What Hadoop's own client lets the name of a file end with until it is whole."""
 
 
-class HdfsSource:
-    """A folder in HDFS, or a file.
+class HdfsSource(ListedSource):
+    """A folder in HDFS, or a file; the address names the host and port of WebHDFS."""
 
-    Args:
-        origin: its address, with the host and port of WebHDFS.
-        settings: who we are there, and deadlines.
-        match: which of a folder's files count.
-    """
+    def _status(self, client: Any, origin: Origin) -> Status:
+        return _status(client.status(origin.path))
 
-    def __init__(self, origin: Origin, settings: SourceSettings, match: str) -> None:
-        self.system = origin.system
-        self._origin, self._settings, self._match = origin, settings, match
-
-    def look(self) -> list[Seen]:
-        """The files, without their bytes."""
-        with self._told("looking"):
-            if not self._origin.is_folder:
-                return [self._seen(self._origin, self._client.status(self._origin.path))]
-            found = dict(self._client.list(self._origin.path.rstrip("/") or "/", status=True))
-        return [self._seen(self._origin.below(name), found[name]) for name in sorted(found) if self._counts(name, found[name])]
+    def _listed(self, client: Any) -> dict[str, Status]:
+        found = client.list(self._origin.path.rstrip("/") or "/", status=True)
+        return {name: _status(told) for name, told in found if not name.endswith(_UNFINISHED)}
 
     @contextmanager
-    def open(self, uri: str, version: str = "", start: int = 0) -> Iterator[Stream]:
-        """The bytes, from `start` on if the file has not changed."""
-        path = Origin(uri).path
-        with self._told("fetching"):
-            status = self._client.status(path)
-            now = _version(status)
-            begin = start if version and version == now else 0
-            with self._client.read(path, offset=begin, chunk_size=PIECE) as pieces:
-                yield Stream(now, begin, status["length"], self._pieces(pieces, path, now))
-
-    def _pieces(self, pieces: Any, path: str, version: str) -> Iterator[bytes]:
-        yield from pieces
-        if _version(self._client.status(path)) != version:
-            raise moving(self.system, printable(Origin(path).name))
-
-    def _seen(self, origin: Origin, status: dict[str, Any]) -> Seen:
-        changed = status["modificationTime"] / 1000
-        quiet = abs(time.time() - changed) >= landing.QUIET_SECONDS
-        source = Source(origin.uri, printable(origin.name), status["length"], status["modificationTime"] * 1_000_000, 0)
-        return Seen(source, quiet, status["type"] == "FILE")
-
-    def _counts(self, name: str, status: dict[str, Any]) -> bool:
-        return is_delivery(name, self._match) and not name.endswith(_UNFINISHED) and status["type"] == "FILE"
+    def _reading(self, client: Any, origin: Origin, status: Status, begin: int) -> Iterator[Iterator[bytes]]:
+        with client.read(origin.path, offset=begin, chunk_size=PIECE) as pieces:
+            yield pieces
 
     @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
+    def _connected(self, doing: str) -> Iterator[Any]:
         try:
-            yield
+            yield self._client
         except client_errors() as error:
             if isinstance(error, Answer) and error.status == 404:
                 raise missing(self.system, printable(self._origin.name or self._origin.path)) from None
@@ -85,5 +51,6 @@ class HdfsSource:
         return LakeClient(f"http://{self._origin.place}", user=user, timeout=self._settings.timeout)
 
 
-def _version(status: dict[str, Any]) -> str:
-    return f"{status['length']}-{status['modificationTime']}"
+def _status(told: dict[str, Any]) -> Status:
+    size, changed = told["length"], told["modificationTime"]
+    return Status(size, changed * 1_000_000, f"{size}-{changed}", is_file=told["type"] == "FILE")
