@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -219,9 +221,28 @@ def test_the_archive_holds_what_it_needs_and_nothing_else(tmp_path: Path) -> Non
     assert (tmp_path / "mapper.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
 
 
-def test_the_archive_runs_alone(tmp_path: Path) -> None:
-    """The node has python3 and nothing of ours."""
+def test_columns_with_the_same_rules_keep_their_names() -> None:
+    """Two dates share what is remembered of them; a reject would name the wrong one."""
+    contract = contract_of("columns: {A: {type: date, formats: ['%m/%d/%Y']}, B: {type: date, formats: ['%m/%d/%Y']}}")
+    rows: list[list[Cell]] = [[text("3/7/2026"), text("soon")], [text("soon"), text("3/7/2026")], [text("soon"), text("soon")]]
+    rejects, _ = mapped(Sheet(contract, rows), REJECTS)
+    assert [line.split("\t")[1] for line in rejects] == ["b:invalid_date", "a:invalid_date", "a:invalid_date,b:invalid_date"]
+
+
+def foreign(archive: Path) -> None:
+    """What is compiled in an archive, as if by another release of Python."""
+    with zipfile.ZipFile(archive) as made:
+        members = {name: made.read(name) for name in made.namelist()}
+    with zipfile.ZipFile(archive, "w") as other:
+        for name, data in members.items():
+            other.writestr(name, b"\0\0\r\n" + data[4:] if name.endswith("c") else data)
+
+
+@pytest.mark.parametrize("release", [lambda archive: None, foreign], ids=["this", "another"])
+def test_the_archive_runs_alone(tmp_path: Path, release: Callable[[Path], None]) -> None:
+    """The node has python3 of whatever release and nothing of ours."""
     write_archive(tmp_path / "mapper.zip")
+    release(tmp_path / "mapper.zip")
     (tmp_path / "shipment.json").write_text(to_cargo([("lake/a", shipment(Sheet(sales(), [])))]))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "mapper.zip", "shipment.json", CLEAN],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from itertools import compress, count
-from operator import add, sub
+from operator import add
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from shp_core.contract.contract import Contract, ContractColumn
@@ -25,6 +25,8 @@ _SAMPLE = 256
 _MOST_SHAPES = 4096
 _DRIFT_DIGITS, _DRIFT_SCALES = 9, (1, 2)
 """Where a double is so near to its text that rounding it tells the same as rounding the text."""
+_NOISE_DIGITS, _NO_NOISE = 4, "0000\n"
+"""So many decimals behind the column's scale must round to zeros: half of what the reference takes for noise."""
 
 
 def differ(texts: Sequence[str]) -> bool:
@@ -124,32 +126,38 @@ class BulkNumbers:
         Args:
             texts: fields of the lake's lines; none holds a line break.
         """
+        if self._whole and self._are_whole(texts):
+            return texts, ()
         joined = "\n".join(texts)
         plain = self._spelling.plain(joined) if self._spelling else joined
-        zeros = plain.startswith("0") or "\n0" in plain
-        if "-0" in plain or (zeros and _PADDED.search(plain)):
+        zeros, negative = plain.startswith("0") or "\n0" in plain, "-" in plain
+        if (negative and "-0" in plain) or (zeros and _PADDED.search(plain)):
             return None
-        least = None if "-" in plain else 0 if zeros else 1
-        if self._whole and least is not None and joined.isascii() and joined.replace("\n", "").isdigit():
-            return (texts, ()) if max(map(len, texts)) <= self._whole and "" not in texts and self._within(texts, (), least) else None
+        least = None if negative else 0 if zeros else 1
         shapes = joined.translate(_SHAPES).split("\n")
         found = self._ended(shapes, plain.split("\n") if self._spelling else texts)
         odd = self._places(shapes, self._endings.odd)
         drifted = self._places(shapes, self._endings.drifted)
         if drifted:
             found = list(found)
-            rounded = self._rounded([texts[place] for place in drifted])
+            rounded = self._rounded(list(map(texts.__getitem__, drifted)))
             if rounded is None:
                 odd = sorted([*odd, *drifted])
             for place, field in zip(drifted, rounded or ()):
                 found[place] = field
         return (found, odd) if self._within(found, odd, least) else None
 
+    def _are_whole(self, texts: Sequence[str]) -> bool:
+        """Whether all are digits without a zero before them, within the bounds; else they may be numbers all the same."""
+        widths, digits = set(map(len, texts)), "".join(texts)
+        if min(widths) < 1 or max(widths) > self._whole or not (digits.isascii() and digits.isdigit()):
+            return False
+        return min(texts) >= "1" and self._within(texts, (), 1)
+
     def _ended(self, shapes: Sequence[str], bare: List[str]) -> List[str]:
         """The numbers with all their decimals."""
         self._endings.trim()
-        endings = list(map(self._endings.__getitem__, shapes))
-        return list(map(add, bare, endings)) if any(set(endings)) else bare
+        return list(map(add, bare, map(self._endings.__getitem__, shapes)))
 
     @staticmethod
     def _places(shapes: Sequence[str], those: Set[str]) -> Sequence[int]:
@@ -157,10 +165,8 @@ class BulkNumbers:
 
     def _rounded(self, texts: Sequence[str]) -> Optional[List[str]]:
         """Sums and products of doubles at the column's scale, if all lie as near to it as they would without their noise."""
-        doubles = list(map(float, texts))
-        told = ("\n".join([f"%.{self._scale}f"] * len(doubles)) % tuple(doubles)).split("\n")
-        farthest = max(map(abs, map(sub, doubles, map(float, told))))
-        return told if farthest < 0.5 * 10.0 ** -(self._scale + 4) else None
+        told = (f"%.{self._scale + _NOISE_DIGITS}f\n" * len(texts)) % tuple(map(float, texts))
+        return told.replace(_NO_NOISE, "\n").split("\n")[:-1] if told.count(_NO_NOISE) == len(texts) else None
 
     def _within(self, found: Sequence[str], odd: Sequence[int], least: Optional[int]) -> bool:
         """Whether every number keeps the column's bounds.
