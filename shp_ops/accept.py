@@ -30,7 +30,7 @@ from shp_resources.durable import sync
 from shp_resources.earlier import earlier_values
 from shp_resources.ledger import Ledger
 from shp_resources.settings import Settings
-from shp_resources.store import Store
+from shp_resources.store.far import store_of
 from shp_resources.tops import tops_of
 
 _BY_HAND = "Edit the feed file by hand, or ask the sender."
@@ -99,7 +99,7 @@ def drift_of(settings: Settings, feed: str, partition: str) -> Drift:
     model = require_feed(settings, catalogue_of(settings), feed)
     with looked_at(settings):
         delivery = _held_for_its_shape(settings, feed, partition)
-    kept = Store(settings.store).raw(delivery) if delivery is not None else None
+    kept = store_of(settings).whole_raw(delivery) if delivery is not None else None
     return _diagnosed(settings, model, kept) if kept is not None else Drift()
 
 
@@ -154,7 +154,7 @@ def _diagnosed(settings: Settings, model: Feed, kept: Path) -> Drift:
     contract = compile_contract(model)
     limits = load_platform(settings.platform_file).intake_limits()
     try:
-        known = earlier_values(Ledger(settings.ledger_dsn), Store(settings.store), contract)
+        known = earlier_values(Ledger(settings.ledger_dsn), store_of(settings), contract)
         return diagnose(contract, tops_of(kept, limits, csv=contract.csv is not None), known)
     except Refusal:
         return Drift()

@@ -8,7 +8,7 @@ _AGAIN = "Then give the same command again; nothing is loaded twice."
 _OF_PLATFORM = {
     Code.LEDGER_UNREACHABLE: f"Bring the ledger's database back (SHP_PG_DSN). {_AGAIN}",
     Code.LEDGER_REFUSED: f"Give the ledger's database the room or the rights it lacks. {_AGAIN}",
-    Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE). {_AGAIN}",
+    Code.STORE_REFUSED: f"Make room, or make the store writable (SHP_STORE; if it is an address, that place). {_AGAIN}",
     Code.PARTITION_BUSY: "Another worker has the partition; wait for it. " + _AGAIN,
     Code.SINK_GAP: "Nothing to do: a started platform fills it from what it keeps. Ask who changes rows in the warehouse by hand.",
     Code.SUPERSEDED: "Nothing to do: a newer file of the same partition was published meanwhile.",

@@ -25,6 +25,7 @@ from shp_resources.lake.strays import sweep_partition
 from shp_resources.ledger import Ledger
 from shp_resources.settings import Settings
 from shp_resources.store import Store
+from shp_resources.store.far import store_of
 from shp_resources.system_clock import SystemClock
 
 
@@ -38,6 +39,7 @@ def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
     Returns:
         `raw` and `artefacts` (each delivery with its `bytes`), `bytes` in all, `runs`, `events`, `backfills` (how many of
         Dagster's), `captured` (runs' output), `alerts`, `lake` (what killed jobs left; None: it did not answer, or was not asked),
+        `afar` (deliveries `brought` to where `SHP_STORE` keeps them too, and `removed` there; None: nowhere, or it did not answer),
         `database_bytes` (by how much Dagster's tables are smaller), `rules`, `dry_run`.
 
     Raises:
@@ -50,7 +52,8 @@ def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
         return {
             "dry_run": dry_run,
             "rules": asdict(rules),
-            **_artefacts(ledger, Store(settings.store), rules, now, dry_run=dry_run),
+            **_artefacts(ledger, store_of(settings), rules, now, dry_run=dry_run),
+            "afar": None if dry_run else _match_afar(ledger, store_of(settings), rules, now),
             **_runs(settings, rules, now, dry_run=dry_run),
             "captured": _captured(settings, now - timedelta(days=rules.run_days), dry_run=dry_run),
             "alerts": _letters(ledger, now - timedelta(days=rules.alert_days), dry_run=dry_run),
@@ -77,6 +80,17 @@ def _take_away(ledger: Ledger, store: Store, found: MayGo) -> None:
     moved = {name: store.take_away(name, raw=name in found.raw) for name in found.artefacts | found.raw}
     for name in ledger.deliveries.needed() & moved.keys():
         store.put_back(moved[name])
+
+
+def _match_afar(ledger: Ledger, store: Store, rules: Retention, now: datetime) -> dict[str, int] | None:
+    """Bring what is kept here to where `SHP_STORE` keeps it too, and take away there what went here; a place that is away waits a day."""
+    known, needed = ledger.deliveries.all(), ledger.deliveries.needed()
+    gone = may_go(known, needed, rules, now).raw - needed
+    try:
+        done = store.match_afar({found.delivery for found in known} - gone, gone)
+    except Fault:
+        return None
+    return None if done is None else {"brought": done[0], "removed": done[1]}
 
 
 def _runs(settings: Settings, rules: Retention, now: datetime, *, dry_run: bool) -> dict[str, int]:

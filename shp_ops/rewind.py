@@ -20,7 +20,7 @@ from shp_core.states import State
 from shp_ops.installation import catalogue_of, looked_at, opened, require_feed
 from shp_resources.ledger import NOTHING, Arrival, Ledger, PartitionRecord
 from shp_resources.settings import Settings
-from shp_resources.store import Store
+from shp_resources.store.far import store_of
 
 if TYPE_CHECKING:
     from shp_ops.ingest.results import FileResult
@@ -159,14 +159,14 @@ def _named(ledger: Ledger, feed: str, partition: str, to: str) -> str:
 
 
 def _steps(settings: Settings, ledger: Ledger, feed: str, target: dict[str, str]) -> Iterator[Step]:
-    store = Store(settings.store)
+    store = store_of(settings)
     for partition, delivery in target.items():
         arrival = ledger.arrivals.current(feed, partition)
         now = arrival.delivery if arrival else None
         held = ledger.publications.sinks(feed, partition).get(_SINK)
         if now == delivery and held is not None and held.held is not None and held.held.delivery == delivery:
             continue
-        if store.raw(delivery) is None:
+        if not store.keeps(delivery):
             raise UsageError(
                 f"The bytes of delivery {delivery[:12]} of {feed}/{partition} are not kept any more.", "Deliver the file again."
             )

@@ -26,6 +26,7 @@ from shp_resources.sources.opening import open_source
 from shp_resources.sources.protocol import RemoteSource
 from shp_resources.spool import Spool
 from shp_resources.store import Store
+from shp_resources.store.far import store_of
 from shp_resources.system_clock import SystemClock
 from shp_resources.warehouse import Warehouse
 
@@ -101,7 +102,7 @@ class Outside:
     @cached_property
     def store(self) -> Store:
         """The artefact store."""
-        return Store(self.settings.store)
+        return store_of(self.settings)
 
     @cached_property
     def reader(self) -> WorkbookReader:

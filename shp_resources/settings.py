@@ -15,8 +15,9 @@ from dotenv import dotenv_values, find_dotenv
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
+from shp_core.feeds.origin import Origin, uri_problem
 from shp_resources.alerts.settings import AlertSettings, alert_settings, is_alert_variable
-from shp_resources.sources.settings import SourceSettings, source_variables
+from shp_resources.sources.settings import KEEPERS, SourceSettings, source_variables
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
 
@@ -30,7 +31,8 @@ class Settings:
         home: state of this installation (`SHP_HOME`); nothing is written outside it.
         feeds: folder of the feed files (`SHP_FEEDS`); `marts/` and `shp.yaml` lie beside it.
         landing: drop folders, one per feed (`SHP_LANDING`).
-        store: artefact store (`SHP_STORE`).
+        store: artefact store (`SHP_STORE`); the working copy, where that is an address.
+        store_uri: the address of a folder that keeps deliveries' bytes, too (`SHP_STORE`); None: the store is a folder of this machine.
         pg_dsn: the PostgreSQL of ledger and Dagster (`SHP_PG_DSN`); None: the embedded server.
         warehouse_dsn: the PostgreSQL that gets the tables (`SHP_WAREHOUSE_DSN`); None: the ledger's.
         faults: what is to fail on purpose, to rehearse it (`SHP_FAULTS`); empty: nothing.
@@ -51,6 +53,7 @@ class Settings:
     feeds: Path
     landing: Path
     store: Path
+    store_uri: str | None = None
     pg_dsn: str | None = field(default=None, repr=False)
     warehouse_dsn: str | None = field(default=None, repr=False)
     faults: str = ""
@@ -87,12 +90,14 @@ class Settings:
             return (base / values.get(name, default)).absolute()
 
         place = home.absolute() if home is not None else path("SHP_HOME", Path("var"))
+        far = _store_address(values.get("SHP_STORE", ""))
         return cls(
             base=base,
             home=place,
             feeds=path("SHP_FEEDS", base / "feeds"),
             landing=path("SHP_LANDING", place / "landing"),
-            store=path("SHP_STORE", place / "store"),
+            store=place / "store" if far is not None else path("SHP_STORE", place / "store"),
+            store_uri=far,
             pg_dsn=_secret(values, "SHP_PG_DSN"),
             warehouse_dsn=_secret(values, "SHP_WAREHOUSE_DSN"),
             faults=values.get("SHP_FAULTS", ""),
@@ -152,7 +157,7 @@ class Settings:
             "SHP_HOME": str(self.home),
             "SHP_FEEDS": str(self.feeds),
             "SHP_LANDING": str(self.landing),
-            "SHP_STORE": str(self.store),
+            "SHP_STORE": self.store_uri or str(self.store),
             "SHP_PG_DSN": self.pg_dsn,
             "SHP_WAREHOUSE_DSN": self.warehouse_dsn,
             "SHP_FAULTS": self.faults or None,
@@ -171,6 +176,20 @@ def _known(values: Mapping[str, str | None]) -> dict[str, str]:
 
 def _is_ours(name: str) -> bool:
     return name.startswith("SHP_") or name in _HADOOPS_OWN or is_alert_variable(name)
+
+
+def _store_address(text: str) -> str | None:
+    """The address that `SHP_STORE` is, None where it is a folder of this machine."""
+    if "://" not in text:
+        return None
+    origin, problem = Origin(text), uri_problem(text)
+    if problem is None and origin.scheme not in KEEPERS:
+        problem = "cannot be written to; name a folder at s3:// or file://, or a folder of this machine"
+    if problem is None and not origin.is_folder:
+        problem = "is no folder; write a `/` at its end"
+    if problem is not None:
+        raise UsageError(f"SHP_STORE {problem}.", "Write it like s3://bucket/shp/, or /srv/shp/store", Code.SETTINGS_INVALID)
+    return text
 
 
 def _addresses(text: str) -> tuple[str, ...]:

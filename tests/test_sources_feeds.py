@@ -11,7 +11,6 @@ import dagster as dg
 import pytest
 
 from shp_core.clock import ManualClock
-from shp_core.errors import UsageError
 from shp_core.fallbacks import needs_fallback
 from shp_core.feeds.load import parse_file
 from shp_core.feeds.model import Feed
@@ -121,13 +120,6 @@ def test_credentials_come_from_the_environment_and_from_files(tmp_path: Path) ->
     assert "t0ken" not in repr(sources)
     again = Settings.load(sources.as_environment(), home=tmp_path).sources
     assert again == sources, "the platform's processes are told the same"
-
-
-def test_an_address_is_no_place_for_the_store(tmp_path: Path) -> None:
-    """Artefacts would lie in a folder called `s3:` that nobody asked for."""
-    with pytest.raises(UsageError) as caught:
-        Settings.load({"SHP_STORE": "s3://bucket/store"}, home=tmp_path)
-    assert "SHP_STORE is an address" in caught.value.message
 
 
 def remote(feed: str, uri: str, more: str = "") -> str:

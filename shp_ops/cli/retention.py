@@ -17,7 +17,7 @@ them, no run works on them, and they are not among the newest of their partition
 day. Dagster's runs go with their events, but for the last word on each partition of each asset, and all
 runs of partitions that are not published; no partition looks missing, and nothing is run again. Captured
 output, delivered messages and what killed jobs left in the lake go, too. Rows in tables and the ledger's
-records are never touched.
+records are never touched. Where SHP_STORE is an address, it then keeps the deliveries that are kept here.
 
 Exit code 0: done.
 Example:  shp retention --dry-run
@@ -40,6 +40,8 @@ def retention(desk: Desk, dry_run: bool) -> None:
 def _tell(desk: Desk, found: dict[str, Any], verb: str, be: str) -> None:
     desk.say(f"{len(found['raw'])} deliveries {verb} whole, of {len(found['artefacts'])} the rows but not the bytes.")
     desk.say(f"{found['bytes'] / 1_000_000:,.1f} MB {be} free a day later.")
+    if found["afar"]:
+        desk.say(f"Where SHP_STORE says, {found['afar']['brought']:,} deliveries were brought and {found['afar']['removed']:,} went.")
     desk.say(f"{found['runs']:,} runs, {found['events']:,} events and {found['backfills']} backfills {verb} from Dagster's records.")
     desk.say(f"The captured output of {found['captured']:,} runs and {found['alerts']:,} messages {verb}.")
     if not found["dry_run"]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from shp_ops.doctor.check import Check, ok, wrong
+from shp_ops.doctor.check import Check, ok, told, wrong
 from shp_ops.installation import catalogue_of
 from shp_resources.settings import Settings
 
@@ -14,6 +14,8 @@ from shp_resources.settings import Settings
 def files(settings: Settings) -> Iterator[Check]:
     """What lies on disk."""
     yield writable("home", settings.home)
+    if settings.store_uri is not None:
+        yield told("store", lambda: _afar(settings))
     yield _feeds(settings)
     yield _landing(settings)
 
@@ -31,6 +33,13 @@ def writable(name: str, place: Path) -> Check:
     if os.access(existing, os.W_OK | os.X_OK):
         return ok(name, f"{place} can be written." if existing == place else f"{place} can be made.")
     return wrong(name, f"{existing} cannot be written.", "Make it writable, or name another one: --home DIR, or SHP_HOME.")
+
+
+def _afar(settings: Settings) -> str:
+    """Whether the place that keeps deliveries' bytes can be written, and what is there."""
+    from shp_resources.store.far import store_of
+
+    return f"{store_of(settings).count_afar():,} deliveries are kept at {settings.store_uri}, which can be written."
 
 
 def _feeds(settings: Settings) -> Check:

@@ -132,11 +132,11 @@ def _what_was_missed(settings: Settings) -> int:
     """What a ledger that was restored by other means than ours does not know; an unreachable warehouse is asked at the next start."""
     from shp_ops.backup.adopt import adopt
     from shp_resources.ledger import Ledger
-    from shp_resources.store import Store
+    from shp_resources.store.far import store_of
     from shp_resources.warehouse import Warehouse
 
     with suppress(Fault):
-        return len(adopt(Ledger(settings.ledger_dsn), Warehouse(settings.sink_dsn).records(), Store(settings.store)))
+        return len(adopt(Ledger(settings.ledger_dsn), Warehouse(settings.sink_dsn).records(), store_of(settings)))
     return 0
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
 
 from shp_core.feeds.origin import Origin
+from shp_resources.durable import sync
 from shp_resources.landing import Seen, look, path_of, sight
 from shp_resources.sources.protocol import PIECE, Stream, moving, told
 
@@ -35,3 +39,20 @@ class FolderSource:
             yield Stream("", 0, before.size, iter(lambda: file.read(PIECE), b""))
         if sight(path).source != before:
             raise moving(self.system, before.name)
+
+    def keep(self, name: str, path: Path) -> None:
+        """Put a file into the folder: copied aside, brought to the disk, renamed."""
+        draft = self._path / f".{name}.{uuid4().hex[:8]}"
+        with told(self.system, "keeping"):
+            try:
+                shutil.copyfile(path, draft)
+                sync(draft)
+                draft.rename(self._path / name)
+                sync(self._path)
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        with told(self.system, "removing"):
+            (self._path / name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from shp_core.codes import Code
 from shp_core.errors import UsageError
 from shp_core.feeds.origin import Origin
 from shp_resources.sources.folder import FolderSource
-from shp_resources.sources.protocol import RemoteSource
+from shp_resources.sources.protocol import Keeper, RemoteSource
 from shp_resources.sources.settings import SourceSettings
 
 _EXTRAS = {"s3": ("s3fs", "s3"), "sftp": ("paramiko", "sftp"), "hdfs": ("hdfs", "hadoop")}
@@ -44,6 +44,24 @@ def open_source(origin: Origin, settings: SourceSettings, match: str = "*") -> R
     from shp_resources.sources.http import HttpSource
 
     return HttpSource(origin, settings)
+
+
+def open_keeper(origin: Origin, settings: SourceSettings) -> Keeper:
+    """The folder at an address that files are put into; nothing connects yet.
+
+    Args:
+        origin: the address of a folder, of a kind in `KEEPERS`.
+        settings: credentials and deadlines.
+
+    Raises:
+        UsageError: this kind needs a package that is not installed.
+    """
+    if origin.scheme == "file":
+        return FolderSource(origin, "*")
+    _require(origin.scheme)
+    from shp_resources.sources.s3 import S3Source
+
+    return S3Source(origin, settings, "*")
 
 
 def _require(scheme: str) -> None:

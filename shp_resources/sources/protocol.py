@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from shp_core.codes import Code
@@ -69,6 +70,21 @@ class RemoteSource(Protocol):
             version: of the bytes that are there already.
             start: their number.
         """
+
+
+class Keeper(RemoteSource, Protocol):
+    """A folder that files may be put into, too."""
+
+    def keep(self, name: str, path: Path) -> None:
+        """Put a file there, whole or not at all, over one of that name.
+
+        Args:
+            name: how it is called there.
+            path: the file.
+        """
+
+    def remove(self, name: str) -> None:
+        """Take a file away; nothing happens when there is none."""
 
 
 @contextmanager

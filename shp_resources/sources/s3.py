@@ -9,6 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from shp_core.feeds.origin import Origin
@@ -25,6 +26,19 @@ _REFUSED = (errno.EACCES, errno.EPERM)
 
 class S3Source(ListedSource):
     """A bucket's objects below a prefix, or one of them."""
+
+    def keep(self, name: str, path: Path) -> None:
+        """Put an object below the prefix; it is there when it is whole."""
+        key, size = _key(self._origin.below(name)), path.stat().st_size
+        with self._connected("keeping") as client:
+            client.put_file(str(path), key)
+            if client.info(key, refresh=True)["size"] != size:
+                raise moving(self.system, printable(name))
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        with self._connected("removing") as client:
+            client.rm_file(_key(self._origin.below(name)))
 
     def _status(self, client: Any, origin: Origin) -> Status:
         return _status(client.info(_key(origin)))

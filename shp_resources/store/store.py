@@ -1,6 +1,6 @@
 """Where artefacts lie, and how they come into place: whole or not at all.
 
-raw/ab/abcd…                         the bytes of a delivery, named by their SHA-256
+raw/ab/abcd…                         the bytes of a delivery, named by their SHA-256; kept afar too where `SHP_STORE` is an address
 validated/ab/abcd…/<version>/        text.parquet, clean.parquet, rejects.parquet, summary.json; seal.json with their SHA-256
 tmp/                                 being made, or damaged and set aside; swept after a day
 """
@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
 from shp_core.contract.summary import Summary
 from shp_resources.durable import sync
+from shp_resources.store.afar import Afar
 from shp_resources.store.bench import CLEAN, REJECTS, TEXT, Batches, StoreBench, read_batches
 from shp_resources.store.disk import damaged, disk
 
@@ -76,11 +77,12 @@ class Store:
     """The artefact store under one folder.
 
     Args:
-        root: the folder (`SHP_STORE`); made when something is kept.
+        root: the folder (`SHP_STORE`, or that of the home); made when something is kept.
+        afar: where deliveries' bytes are kept beside it; None: nowhere.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, afar: Afar | None = None) -> None:
+        self._root, self._afar = root, afar
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -100,30 +102,56 @@ class Store:
         Raises:
             Fault: it cannot.
         """
-        with self.scratch() as folder, disk(), (folder / "try_out").open("wb") as file:
-            file.write(bytes(_TRY_OUT_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        with self.scratch() as folder:
+            path = folder / "try_out"
+            with disk(), path.open("wb") as file:
+                file.write(bytes(_TRY_OUT_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            if self._afar is not None:
+                self._afar.try_out(path)
 
     def raw(self, delivery: str) -> Path | None:
-        """Where a delivery's bytes lie, None when they are not kept."""
+        """Where a delivery's bytes lie on this disk, None when they do not."""
         path = self._raw_path(delivery)
         return path if path.is_file() else None
+
+    def keeps(self, delivery: str) -> bool:
+        """Whether a delivery's bytes are kept, here or afar."""
+        return self.raw(delivery) is not None or (self._afar is not None and self._afar.has(delivery))
 
     def whole_raw(self, delivery: str) -> Path | None:
         """Where a delivery's bytes lie, after reading them again; None when they are not kept any more.
 
-        Other bytes under its name are set aside, so that the right ones can take their place.
+        Other bytes under its name are set aside, so that the right ones can take their place; those that are kept afar come back.
         """
         path = self._raw_path(delivery)
         with disk():
-            if not path.is_file() or _hash(path) == delivery:
-                return self.raw(delivery)
-            self._set_aside(path)
-        return None
+            if path.is_file():
+                if _hash(path) == delivery:
+                    return path
+                self._set_aside(path)
+        return self._brought_back(delivery) if self._afar is not None else None
+
+    def _brought_back(self, delivery: str) -> Path | None:
+        assert self._afar is not None, "asked only where there is such a place"
+        with self.scratch() as folder:
+            copy = folder / delivery
+            if not self._afar.fetch(delivery, copy):
+                return None
+            with disk():
+                if _hash(copy) != delivery:
+                    return None
+                sync(copy)
+            return self._put(copy, delivery)
 
     def keep_raw(self, copy: Path, delivery: str) -> Path:
-        """Move a private copy into its place, over one that is there already."""
+        """Move a private copy into its place, over one that is there already; afar first, so that what is here is there too."""
+        if self._afar is not None:
+            self._afar.keep(copy, delivery)
+        return self._put(copy, delivery)
+
+    def _put(self, copy: Path, delivery: str) -> Path:
         path = self._raw_path(delivery)
         with disk():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +222,34 @@ class Store:
                 if place.exists():
                     moved[place] = self._set_aside(place)
         return moved
+
+    def match_afar(self, wanted: Collection[str], gone: Collection[str]) -> tuple[int, int] | None:
+        """Keep afar what is kept here and wanted, and nothing that went; None where nothing is kept afar.
+
+        Returns:
+            How many deliveries were brought there, and how many taken away.
+        """
+        if self._afar is None:
+            return None
+        there = self._afar.sizes()
+        lacking = {name: path for name in wanted if name not in there and (path := self.raw(name)) is not None}
+        for name, path in lacking.items():
+            self._afar.keep(path, name)
+        left = [name for name in gone if name in there]
+        for name in left:
+            self._afar.remove(name)
+        return len(lacking), len(left)
+
+    def count_afar(self) -> int:
+        """How many deliveries are kept afar, after trying that place out.
+
+        Raises:
+            Fault: it cannot be used.
+        """
+        if self._afar is None:
+            return 0
+        self.try_out()
+        return len(self._afar.sizes())
 
     def put_back(self, moved: dict[Path, Path]) -> None:
         """Undo `take_away`; what took the place meanwhile stays."""

@@ -119,6 +119,7 @@ class Platform:
         dsn: address of its database.
         warehouse_dsn: address of the warehouse's, if that is another one.
         sources: what its remote sources need to let it in.
+        store: `SHP_STORE`, where that is set.
         changes: what its outside systems are made with beside the usual (a clock, rehearsed faults).
     """
 
@@ -127,11 +128,12 @@ class Platform:
     warehouse_dsn: str | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     sources: SourceSettings = field(default_factory=SourceSettings)
+    store: str = ""
 
     @cached_property
     def settings(self) -> Settings:
         """Its settings."""
-        known = {"SHP_FEEDS": str(self.base / "feeds"), "SHP_PG_DSN": self.dsn}
+        known = {"SHP_FEEDS": str(self.base / "feeds"), "SHP_PG_DSN": self.dsn, "SHP_STORE": self.store}
         settings = Settings.load(known, home=self.base / "home")
         return replace(settings, warehouse_dsn=self.warehouse_dsn, sources=self.sources)
 
@@ -140,9 +142,9 @@ class Platform:
         self.warehouse_dsn = warehouse_dsn
         self.change()
 
-    def reach(self, sources: SourceSettings) -> None:
-        """Let its remote sources be spoken to so from now on."""
-        self.sources = sources
+    def reach(self, sources: SourceSettings, store: str | None = None) -> None:
+        """Let its remote sources be spoken to so from now on, and its store be there."""
+        self.sources, self.store = sources, self.store if store is None else store
         self.change()
 
     def change(self, **changes: Any) -> None:
