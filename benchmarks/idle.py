@@ -34,8 +34,8 @@ from shp_ops.supervisor.state import PlatformState
 from shp_resources.processes import LOOPBACK, free_port, proportional_size, wait_until
 
 REPOSITORY = Path(__file__).parents[1]
-MEMORY_MIB, CORE_PERCENT, TIMES_BARE = 700, 15.0, 3.0
-"""What the platform may cost: memory, share of one core, and how many times the processor time of a bare Dagster."""
+MEMORY_MIB, CORE_PERCENT, TIMES_BARE = 667, 15.0, 3.0
+"""What the platform may cost: memory (700 million bytes), share of one core, and how many times the processor time of a bare Dagster."""
 
 _MIB = 1024 * 1024
 _READY_SECONDS = 180.0

@@ -11,7 +11,7 @@ from shp_assets.feed_file import feed_file, sound_check
 from shp_assets.kit import FeedKit
 from shp_assets.lake_assets import lake_assets, lake_checks
 from shp_assets.mart_assets import mart_asset
-from shp_assets.preview import PREVIEW_IO, NowhereIOManager
+from shp_assets.preview_type import PREVIEW_IO, NowhereIOManager
 from shp_core.feeds.load import Catalogue
 from shp_resources.outside import Outside
 

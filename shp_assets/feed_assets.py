@@ -11,7 +11,7 @@ from shp_assets.guard import HISTORY_TAG, caught, guarded
 from shp_assets.kit import FeedKit
 from shp_assets.metadata import column_schema, reject_schema, reject_table, text_schema
 from shp_assets.on_time import on_time_results, on_time_specs
-from shp_assets.preview import PREVIEW_IO, preview, preview_markdown, preview_type
+from shp_assets.preview_type import PREVIEW_IO, preview_type
 from shp_assets.provenance import came_from
 from shp_assets.steps import Verdict, keep_bytes, publish_delivery, refuse_unsound, validate_delivery
 from shp_core.contract.header import map_header
@@ -149,6 +149,8 @@ def _kept(kit: FeedKit, verdict: Verdict) -> Iterator[dg.MaterializeResult]:
 
 
 def _validated(kit: FeedKit, verdict: Verdict) -> dg.MaterializeResult:
+    from shp_assets.preview import preview, preview_markdown  # brings pandas, which only runs need
+
     frame = preview(kit.contract, verdict.artefacts)
     return dg.MaterializeResult(
         asset_key=kit.key("validated"),

@@ -1,4 +1,7 @@
-"""A preview of clean rows under a dagster-pandas type made from the contract; the rows themselves flow through the store."""
+"""A preview of clean rows under a dagster-pandas type made from the contract; the rows themselves flow through the store.
+
+Imported when the first preview is made: who only shows the graph needs no pandas (`preview_type`).
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,16 @@ import dagster_pandas as dp
 import pandas as pd
 
 from shp_assets.metadata import MASK, type_text
+from shp_assets.preview_type import PREVIEW_ROWS, type_description, type_name
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.frames import to_frame
 from shp_resources.store import Validated
 
-PREVIEW_ROWS = 100
-PREVIEW_IO = "preview_io"
 
-
-class NowhereIOManager(dg.IOManager):
-    """Keeps nothing: a preview is for the type check and the UI, the store holds the rows."""
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Let the preview go."""
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Nothing was kept, and no asset of the graph asks for it."""
-        raise NotImplementedError("Clean rows are read from the store, not from an IO manager.")
-
-
-def preview_type(contract: Contract) -> dg.DagsterType:
+def frame_type(contract: Contract) -> dg.DagsterType:
     """The dagster-pandas type of a preview; it shows the contract's columns and rules, and rows that passed cannot fail it."""
     columns = [dp.PandasColumn(column.name, is_required=True, constraints=_shown_constraints(column)) for column in contract.columns]
-    return dp.create_dagster_pandas_dataframe_type(
-        name=f"CleanRows_{contract.feed}",
-        description=f"Clean rows of feed {contract.feed}: a preview of at most {PREVIEW_ROWS}.",
-        columns=columns,
-    )
+    return dp.create_dagster_pandas_dataframe_type(name=type_name(contract), description=type_description(contract), columns=columns)
 
 
 def _shown_constraints(column: ContractColumn) -> list[dp.constraints.ColumnConstraint]:

@@ -1,4 +1,4 @@
-"""What Dagster and its friends import at their first use in a run: half a second that no forked worker should spend.
+"""What we, Dagster and its friends import at the first use in a run: half a second that no forked worker should spend.
 
 Must not live here: anything that connects, opens a file for good or starts a thread; it would be copied into every worker.
 """
@@ -20,6 +20,7 @@ _LATE = (
     "psycopg2.extras",
     "pyarrow.pandas_compat",
     "pyarrow.vendored.version",
+    "shp_assets.preview",
     "shp_resources.compute_logs",
     "shp_resources.dagster_storage",
     "shp_resources.run_coordinator",

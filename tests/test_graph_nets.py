@@ -15,7 +15,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from sqlalchemy import exc
 
 from shp_assets import feed_assets, mart_assets
-from shp_assets.preview import NowhereIOManager
+from shp_assets.preview_type import NowhereIOManager
 from shp_assets.steps import validate_delivery
 from shp_assets.work import Work
 from shp_core.codes import Code

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
 from shp_core.contract import reasons
 from shp_core.contract.contract import Contract
 from shp_core.contract.convert import ConvertedBatch, Converter, Reason, Reject
-from shp_core.contract.frames import broken_rows, frame_schema
 from shp_core.contract.header import map_header
 from shp_core.contract.keys import KeyIndex, Settled, settle, without
 from shp_core.contract.summary import Summary
 from shp_core.contract.typed import sum_hashes
 from shp_core.publishing.dialect import MODULUS, hash_text
 from shp_core.reading.textrow import SheetStats
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 
 class Bench(Protocol):
@@ -91,7 +94,6 @@ class _Validation:
         self._contract = contract
         self._source = source
         self._bench = bench
-        self._schema = frame_schema(contract)
         self._index = KeyIndex()
         self._failures: Counter[str] = Counter()
         self._nulls: Counter[str] = Counter()
@@ -125,10 +127,18 @@ class _Validation:
         suspects = set(converted.suspects.column("_row").to_pylist())
         if not suspects:
             return
+        from shp_core.contract.frames import broken_rows
+
         table = pa.Table.from_batches([converted.typed, converted.suspects]).combine_chunks()
         found = set().union(*(broken_rows(self._schema, batch) for batch in table.to_batches()))
         if found != suspects:
             raise WitnessesDisagreeError(f"The row rules and their second witness differ at sheet rows {sorted(found ^ suspects)[:20]}.")
+
+    @cached_property
+    def _schema(self) -> DataFrameSchema:
+        from shp_core.contract.frames import frame_schema  # pandas and pandera, 30 MB: for who sees a row fail
+
+        return frame_schema(self._contract)
 
     def _reject(self, rejects: Sequence[Reject]) -> None:
         self._rejected += len(rejects)

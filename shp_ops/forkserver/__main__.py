@@ -27,6 +27,7 @@ def main(module: str) -> None:
     """
     from shp_ops.forkserver.version import Version
     from shp_ops.late_imports import importing
+    from shp_ops.sparing import spare
     from shp_resources.logs import log_to_stderr
     from shp_resources.settings import Settings
 
@@ -34,6 +35,7 @@ def main(module: str) -> None:
     settings = Settings.load()
     version = Version(settings, module)  # before the imports: a change during them is seen as one
     started = time.monotonic()
+    spare()
     with importing():
         from shp_ops.forkserver.code import import_everything
         from shp_ops.forkserver.server import ForkServer

@@ -20,8 +20,8 @@ from shp_resources.role_access import Login, as_role, passwords
 from shp_resources.settings import Settings
 
 _ADDRESSES = ("SHP_PG_DSN", "SHP_WAREHOUSE_DSN")
-_THRIFTY = {"MALLOC_ARENA_MAX": "2"}
-"""Threads that mostly wait need no heap of their own each: services with a dozen threads keep megabytes less."""
+_THRIFTY = {"MALLOC_ARENA_MAX": "2", "PYTHONNODEBUGRANGES": "1"}
+"""Threads that mostly wait need no heap of their own each, and tracebacks in logs no marks below their lines: megabytes less."""
 
 _MAY = "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shp_ops.supervisor.layout import python, python_path
 from shp_resources.processes import MARK, sweep
 
 
@@ -21,6 +20,8 @@ def start(mark: str) -> subprocess.Popen[bytes]:
     Args:
         mark: what the environments of the guarded processes carry.
     """
+    from shp_ops.supervisor.layout import python, python_path  # what the guardian itself would carry for nothing
+
     environ = {name: value for name, value in os.environ.items() if name != MARK} | python_path()
     command = python("shp_ops.supervisor.guardian", mark)
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environ, cwd=Path("/"), start_new_session=True)

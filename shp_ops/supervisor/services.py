@@ -9,6 +9,9 @@ from shp_ops.supervisor import probes
 from shp_ops.supervisor.layout import LOCATION, Layout, python
 from shp_resources.processes import LOOPBACK
 
+_SPARING = "shp_ops.sparing"
+"""Runs the program named after it."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -33,8 +36,8 @@ class Service:
 
 def code_server(port: int) -> Service:
     """The process that holds our definitions and starts the runs' workers."""
-    where = ["--host", LOOPBACK, "--port", str(port), "--location-name", LOCATION]
-    command = python("dagster", "api", "grpc", "--module-name", "shp_ops.definitions", *where, "--use-python-environment-entry-point")
+    where = ["--host", LOOPBACK, "--port", str(port), "--location-name", LOCATION, "--use-python-environment-entry-point"]
+    command = python(_SPARING, "dagster", "api", "grpc", "--module-name", "shp_ops.definitions", *where)
     # A worker that is told to end writes down that its run was interrupted; that needs the code server no more, but the database.
     return Service("code", command, lambda since: probes.listening(port), port, grace=20.0, with_workers=True)
 
@@ -48,14 +51,14 @@ def fork_server(layout: Layout) -> Service:
 def webserver(layout: Layout, port: int) -> Service:
     """The process that serves the UI."""
     where = ["--host", LOOPBACK, "--port", str(port), "--workspace", str(layout.workspace)]
-    return Service("web", python("dagster_webserver", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port)
+    return Service("web", python(_SPARING, "dagster_webserver", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port)
 
 
 def viewers(layout: Layout, port: int) -> Service:
     """The process that serves the UI to those who may only look: whatever would change something is refused."""
     where = ["--host", LOOPBACK, "--port", str(port), "--workspace", str(layout.workspace)]
     return Service(
-        "viewers", python("dagster_webserver", "--read-only", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port
+        "viewers", python(_SPARING, "dagster_webserver", "--read-only", *where), lambda since: probes.web(f"http://{LOOPBACK}:{port}"), port
     )
 
 
@@ -67,5 +70,5 @@ def watchdog(port: int) -> Service:
 
 def daemon(layout: Layout, dsn: str) -> Service:
     """The process that evaluates sensors, launches queued runs and works off backfills."""
-    command = python("shp_ops.daemon", "run", "--workspace", str(layout.workspace))
+    command = python(_SPARING, "shp_ops.daemon", "run", "--workspace", str(layout.workspace))
     return Service("daemon", command, lambda since: probes.daemon(dsn, since))
