@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from shp_core.healing.breaker import Breaker, Phase
-from shp_resources.ledger.tables import breakers
 from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.trouble_tables import breakers
 
 _TRIES = 20
 

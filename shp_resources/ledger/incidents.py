@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shp_resources.ledger.tables import incident_members, incidents
 from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.trouble_tables import incident_members, incidents
 
 _STILL_OPEN = incidents.c.closed_at.is_(None)
 

@@ -16,8 +16,8 @@ from shp_core.alerts.words import Message
 from shp_core.healing.backoff import Backoff
 from shp_resources.alerts.channels import Letter
 from shp_resources.ledger.incidents import Incident, Incidents
-from shp_resources.ledger.tables import alert_tellings, alerts, incidents
 from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.trouble_tables import alert_tellings, alerts, incidents
 
 _LOCK = 0x73687061  # "shpa"
 _WAITS = alerts.c.sent_at.is_(None) & alerts.c.given_up_at.is_(None)

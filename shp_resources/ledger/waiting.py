@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shp_core.states import HELD_STATES, PUBLISHED_STATES, State
 from shp_resources.ledger.partitions import COLUMNS, PartitionRecord, record_of
-from shp_resources.ledger.tables import breakers, partitions
+from shp_resources.ledger.tables import partitions
 from shp_resources.ledger.transactions import Transactions
+from shp_resources.ledger.trouble_tables import breakers
 
 STALE = "stale"
 """The flag of a partition that another contract or converter made than those in force."""
