@@ -16,7 +16,7 @@ from tests.support.commands import VISITS, Place, visits
 from tests.support.postgres import rows
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(1200)]
-FEW, MANY = 20, 500
+FEW, MANY = 60, 500
 
 IN_FRONT = """
     select count(*) from event_logs began join run_tags waits using (run_id), run_tags live, event_logs queued, event_logs launched
@@ -85,6 +85,7 @@ def test_history_is_caught_up_oldest_first_and_a_live_file_waits_for_one_run_at_
     history = [name for name in began if name != "live"]
     oldest_first = list(reversed(caught.names))
     assert sorted(history) == caught.names, "each ran once"
+    assert caught.count("select count(*) from runs") == total, "and nothing else"
     assert max(abs(place - oldest_first.index(name)) for place, name in enumerate(history)) <= WAITING_AT_ONCE
     assert caught.count(IN_FRONT) <= 1, "the one that was being launched"
     assert caught.count(WHOLE_WAIT) <= WAITING_AT_ONCE, "one in each of the places of history"
