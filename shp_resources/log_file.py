@@ -54,7 +54,18 @@ class LogFile:
             line: without its end.
         """
         with suppress(OSError):
-            os.write(self._open(), f"{line}\n".encode("utf-8", "replace"))
+            self.keep(line)
+
+    def keep(self, line: str) -> None:
+        """Append a line that somebody will be told of.
+
+        Args:
+            line: without its end.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        os.write(self._open(), f"{line}\n".encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -105,7 +105,9 @@ def test_a_bug_is_code_bug_with_the_traceback_in_a_private_file(tmp_path: Path, 
     assert "Traceback" not in err
     log = tmp_path / "home" / "logs" / "errors.log"
     assert str(log) in error["next"]
-    assert "shp sample --how bug --json\nTraceback" in log.read_text()
+    kept = json.loads(log.read_text())
+    assert kept["message"] == "shp sample --how bug --json failed: ZeroDivisionError"
+    assert ", line " in kept["traceback"]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from shp_core.codes import Code
 from shp_core.errors import Refusal, ShpError
 from shp_ops.cli import output
 from shp_ops.cli.output import Desk
+from shp_resources.log_file import ROTATION
 from shp_resources.settings import Settings
 
 
@@ -78,12 +80,28 @@ def test_a_bug_is_told_in_one_bounded_line(tmp_path: Path) -> None:
     assert "secret" not in error.message
 
 
-def test_bugs_are_kept_one_after_the_other(tmp_path: Path) -> None:
-    """The second bug would erase what was known of the first."""
-    for text in ("first", "second"):
-        output.unexpected(ValueError(text), ["sample", "--home", str(tmp_path)])
-    log = (tmp_path / "logs" / "errors.log").read_text()
-    assert log.index("ValueError: first") < log.index("ValueError: second")
+def test_bugs_are_kept_one_after_the_other_like_any_log(tmp_path: Path) -> None:
+    """The second bug would erase what was known of the first, or `shp logs` could not read what commands met."""
+    for kind in (ValueError, KeyError):
+        output.unexpected(kind("a cell's secret"), ["sample", "--home", str(tmp_path)])
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "errors.log").read_text().splitlines()]
+    assert [line["message"].rpartition(" ")[2] for line in lines] == ["ValueError", "KeyError"]
+    assert {(line["level"], line["process"], line["code"]) for line in lines} == {("error", "errors", "code_bug")}
+    assert not any("secret" in str(line) for line in lines)
+
+
+def test_bugs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that fails every minute for a year would leave a file of gigabytes, and passwords in its command lines."""
+    monkeypatch.setenv("SHP_PG_DSN", "postgresql://shp:hushhush@127.0.0.1/shp")
+    log = tmp_path / "logs" / "errors.log"
+    output.unexpected(ValueError("old"), ["sample", f"--home={tmp_path}", "postgresql://shp:hushhush@127.0.0.1/shp"])
+    old = log.read_text()
+    os.truncate(log, ROTATION.bytes)
+    output.unexpected(KeyError("new"), ["sample", f"--home={tmp_path}"])
+    assert "hushhush" not in old
+    assert "ValueError" in old
+    assert log.with_name("errors.log.1").stat().st_size == ROTATION.bytes
+    assert len(log.read_text().splitlines()) == 1
 
 
 def test_being_stopped_is_said_without_fuss(capfd: pytest.CaptureFixture[str]) -> None:

@@ -114,30 +114,34 @@ def reader_has_gone() -> int:
 
 
 def unexpected(error: Exception, words: Sequence[str]) -> ShpError:
-    """Turn what nobody named into `code_bug`; the traceback goes to a file, or to the terminal with SHP_DEBUG=1."""
-    story = "".join(traceback.format_exception(error))
+    """Turn what nobody named into `code_bug`; where it happened goes to a log, the whole traceback to the terminal with SHP_DEBUG=1."""
     if os.environ.get("SHP_DEBUG") == "1":
-        click.echo(story, err=True)
+        click.echo("".join(traceback.format_exception(error)), err=True)
     first_line = str(error).partition("\n")[0][:300]
-    return ShpError(Code.CODE_BUG, f"{type(error).__name__}: {first_line}", _keep(story, words))
+    return ShpError(Code.CODE_BUG, f"{type(error).__name__}: {first_line}", _keep(error, words))
 
 
-def _keep(story: str, words: Sequence[str]) -> str:
+def _keep(error: Exception, words: Sequence[str]) -> str:
+    """Log it like anything else that went wrong: where and of which type, not what it says, which may quote a cell."""
+    from shp_core.logs.line import Record, stamp, written
+    from shp_resources.log_file import LogFile
+    from shp_resources.logs import log_path, path_of, redaction_of
+
+    said = f"shp {' '.join(words)} failed: {type(error).__name__}"
+    record = Record(stamp(datetime.now(UTC)), "error", said, "shp.cli", {"code": str(Code.CODE_BUG)}, path_of(error))
     try:
-        log = _home_of(words) / "logs" / "errors.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch(mode=0o600)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC).isoformat()} shp {' '.join(words)}\n{story}\n")
-    except (OSError, ShpError) as error:
-        return f"Its traceback could not be kept ({error}); run it again with SHP_DEBUG=1 and report what it prints."
+        settings = _settings_of(words)
+        log = log_path(settings.home, "errors")
+        LogFile(log).keep(redaction_of(settings)(written(record, "errors")))
+    except (OSError, ShpError) as why:
+        return f"Its traceback could not be kept ({why}); run it again with SHP_DEBUG=1 and report what it prints."
     return f"Nothing was lost by it; please report it with the end of {log}."
 
 
-def _home_of(words: Sequence[str]) -> Path:
+def _settings_of(words: Sequence[str]) -> Settings:
     given = [after for word, after in pairwise([*words, ""]) if word == "--home"]
     given += [word.partition("=")[2] for word in words if word.startswith("--home=")]
-    return Settings.load(home=Path(given[-1]) if given else None).home
+    return Settings.load(home=Path(given[-1]) if given else None)
 
 
 def _plain(value: Any) -> str:
