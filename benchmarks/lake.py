@@ -9,6 +9,7 @@ Must not live here: what is timed (`lake_parts`).
 
 from __future__ import annotations
 
+import filecmp
 import logging
 import os
 import platform
@@ -39,7 +40,7 @@ Run = dict[str, Any]
 
 
 def measure_mapper(mapped: Mapped, number: int) -> list[Run]:
-    """The script and the mapper over equal rows, each in a process of its own.
+    """The script, the mapper and its twin over equal rows, each in a process of its own.
 
     Raises:
         WrongResultError: they do not give the same lines.
@@ -47,11 +48,15 @@ def measure_mapper(mapped: Mapped, number: int) -> list[Run]:
     folder = mapped.folder
     script = run_over(mapped.script, folder / "rows.csv", folder / "script.out")
     mapper = run_over(mapped.mapper, folder / "lines", folder / "mapper.out")
+    arrow = run_over(mapped.arrow, folder / "lines", folder / "arrow.out")
+    if not filecmp.cmp(folder / "mapper.out", folder / "arrow.out", shallow=False):
+        raise WrongResultError("the mapper and its twin give different lines")
     with (folder / "script.out").open("rb") as theirs, (folder / "mapper.out").open("rb") as ours:
         for line, other in zip(theirs, ours, strict=True):
             if line.rstrip(b"\n") != other.rpartition(b"\t")[0]:
                 raise WrongResultError(f"the script says {line!r}, the mapper {other!r}")
-    return [_run("script", number, script, mapped.rows), _run("mapper", number, mapper, mapped.rows)]
+    times = {"script": script, "mapper": mapper, "mapper with Arrow": arrow}
+    return [_run(what, number, took, mapped.rows) for what, took in times.items()]
 
 
 def measure_hadoop(place: Hdfs, cluster: Any, delivered: Sequence[Delivered], mapped: Mapped, number: int, scratch: Path) -> list[Run]:
@@ -89,6 +94,7 @@ def summary(runs: Sequence[Run]) -> list[dict[str, Any]]:
 _RATIOS = (
     ("mapper: times as many rows as the script (wall)", "script", "mapper", "wall"),
     ("mapper: times as many rows as the script (CPU)", "script", "mapper", "cpu"),
+    ("mapper with Arrow: times as many rows as the script (wall)", "script", "mapper with Arrow", "wall"),
     ("publish: of the bare write", "publish", "bare write", "wall"),
     ("ELT: of the bare job", "ELT", "bare job", "wall"),
     ("ELT: of ETL", "ELT", "ETL", "wall"),
@@ -128,8 +134,9 @@ def markdown(outcome: dict[str, Any]) -> str:
 
 
 NOTES = (
-    "Rows are made up: Order IDs and totals nearly all distinct, places, items and dates repeat themselves. Script and mapper are "
-    "processes of their own, start included, and give the same lines.",
+    "Rows are made up: Order IDs and totals nearly all distinct, places, items and dates repeat themselves. Script, mapper "
+    "and the mapper with Arrow are processes of their own, start included, and give the same lines; with Arrow on as many threads as "
+    "there are cores, at most four.",
     "`publish` uploads, holds the file to HDFS's checksum and renames; `bare write` writes the same file by WebHDFS and no more.",
     "`bare job` is one YARN job over the same lines with `cat`; `ELT` is text rows into HDFS, one job with the mapper, every part read "
     "back, hashed, and made current; `ETL` is `shp ingest` of the same workbooks into PostgreSQL, reading included.",

@@ -22,7 +22,7 @@ from shp_core.contract.contract import Contract
 from shp_core.contract.validate import validate
 from shp_core.feeds.load import load_catalogue
 from shp_core.lake.lines import text_lines
-from shp_core.lake.mapper import CLEAN
+from shp_core.lake.mapper import ARROW, CLEAN, STANDARD
 from shp_core.limits import Limits
 from shp_resources.hdfs import Cluster
 from shp_resources.hdfs.client import Hdfs
@@ -58,7 +58,15 @@ class Mapped:
     @property
     def mapper(self) -> list[str]:
         """The command of the platform's mapper."""
-        return [sys.executable, "-I", str(self.folder / "mapper.zip"), str(self.folder / "shipment.json"), CLEAN]
+        return self._command(STANDARD)
+
+    @property
+    def arrow(self) -> list[str]:
+        """The command of its twin."""
+        return self._command(ARROW)
+
+    def _command(self, engine: str) -> list[str]:
+        return [sys.executable, "-I", str(self.folder / "mapper.zip"), str(self.folder / "shipment.json"), CLEAN, engine]
 
     @property
     def script(self) -> list[str]:
@@ -88,7 +96,7 @@ def equal_rows(delivered: Sequence[Delivered], folder: Path) -> Mapped:
     """The rows of deliveries as one file for the mapper and one for the script."""
     from shp_core.lake.shipped import to_cargo
 
-    write_archive(folder / "mapper.zip")
+    write_archive(folder / "mapper.zip", ARROW)
     (folder / "shipment.json").write_text(to_cargo([("lines", shipment_of(delivered[0].contract, delivered[0].artefacts))]))
     rows = 0
     with (folder / "lines").open("wb") as lines, (folder / "rows.csv").open("w", encoding="utf-8") as plain:

@@ -40,6 +40,7 @@ class Settings:
         hdfs_user: who we are in HDFS (`SHP_HDFS_USER`); None: the operating system's user.
         hdfs_root: the folder in HDFS below which everything of ours lies (`SHP_HDFS_ROOT`).
         yarn_url: an external ResourceManager (`SHP_YARN_URL`).
+        mapper_python: a python on the nodes that has Arrow (`SHP_MAPPER_PYTHON`); None: their python3 without any package.
         hive_url: an external HiveServer2 (`SHP_HIVE_URL`, `hive://user@host:port/database`).
         hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
@@ -61,6 +62,7 @@ class Settings:
     hdfs_user: str | None = None
     hdfs_root: str = "/shp"
     yarn_url: str | None = None
+    mapper_python: str | None = None
     hive_url: str | None = None
     hadoop_home: Path | None = None
     hadoop_conf: Path | None = None
@@ -105,6 +107,7 @@ class Settings:
             hdfs_user=values.get("SHP_HDFS_USER"),
             hdfs_root=_hdfs_root(values.get("SHP_HDFS_ROOT", "/shp")),
             yarn_url=values.get("SHP_YARN_URL", "").rstrip("/") or None,
+            mapper_python=values.get("SHP_MAPPER_PYTHON"),
             hive_url=values.get("SHP_HIVE_URL"),
             hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
             hadoop_conf=Path(values["HADOOP_CONF_DIR"]) if "HADOOP_CONF_DIR" in values else None,
@@ -165,6 +168,7 @@ class Settings:
             "SHP_HDFS_USER": self.hdfs_user,
             "SHP_HDFS_ROOT": self.hdfs_root if self.hdfs_urls else None,
             "SHP_YARN_URL": self.yarn_url,
+            "SHP_MAPPER_PYTHON": self.mapper_python,
             "SHP_HIVE_URL": self.hive_url,
         }
         return {name: value for name, value in variables.items() if value is not None}

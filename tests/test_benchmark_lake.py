@@ -21,7 +21,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Mapped:
 def test_script_and_mapper_give_the_same_lines(mapped: Mapped) -> None:
     """The ratio would compare different work."""
     runs = lake.measure_mapper(mapped, 1)
-    assert [(run["what"], run["rows"]) for run in runs] == [("script", 120), ("mapper", 120)]
+    assert [(run["what"], run["rows"]) for run in runs] == [("script", 120), ("mapper", 120), ("mapper with Arrow", 120)]
     assert all(run["wall"] > 0 and run["cpu"] > 0 for run in runs)
     lines = (mapped.folder / "mapper.out").read_text().splitlines()
     assert len(lines) == 120 and all(line.count("\t") == 14 for line in lines)

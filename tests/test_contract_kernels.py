@@ -28,7 +28,7 @@ def taken(contract: Contract, rows: Sequence[Sequence[Cell]]) -> int:
     """How many of the rows the kernels take."""
     mapping = map_header([column.header for column in contract.columns], contract)
     try:
-        return int(Kernels(contract, mapping).convert(text_batch(rows)).typed.num_rows)
+        return int(Kernels(contract, mapping.positions).convert(text_batch(rows)).typed.num_rows)
     except Declined:
         return 0
 

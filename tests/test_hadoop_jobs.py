@@ -18,7 +18,7 @@ import pytest
 
 from shp_core.codes import Code
 from shp_core.errors import Fault
-from shp_core.lake.mapper import CLEAN
+from shp_core.lake.mapper import ARROW, CLEAN
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob
@@ -107,9 +107,18 @@ def test_counters_come_back(lake: Lake) -> None:
     """Nobody could see in the platform what a job did."""
     lake.text(ROWS)
     result = lake.engine.run(lake.job("out/a"), lake.scratch)
-    assert result.counters == {"read": 3, "rows": 3}
+    assert result.counters == {"read": 3, "rows": 3, "by_standard": 1}
     found = lake.yarn.get(result.made_by)
     assert (found.final, found.name) == ("SUCCEEDED", "out/a")
+
+
+def test_nodes_with_arrow_may_use_it(lake: Lake) -> None:
+    """A cluster that has the packages would run the slow mapper all the same, or make other rows with the fast one."""
+    lake.text(ROWS)
+    lake.engine = YarnEngine(lake.cluster, lake.place, Deadlines(60.0, 120.0, 60.0), sys.executable, ARROW)
+    published = lake.curated(ROWS)
+    assert current(lake.place, CURATED) == CLEAN_LINES
+    assert published.counters == {"read": 3, "rows": 3, "by_arrow": 1}
 
 
 def test_the_local_mapper_works_over_hdfs_and_says_so(lake: Lake) -> None:

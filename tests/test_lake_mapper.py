@@ -44,8 +44,10 @@ def shipment(sheet: Sheet) -> Shipment:
 def mapped(sheet: Sheet, mode: str = CLEAN) -> tuple[list[str], dict[str, int]]:
     """The lines that come out of a mapper, and its counters."""
     out, told = io.BytesIO(), io.StringIO()
-    run(shipment(sheet), mode, io.BytesIO(text_lines(text_batch(sheet.rows))), out, told)
-    return out.getvalue().decode().split("\n")[:-1], counters_of(told.getvalue())
+    run(Mapper(shipment(sheet), mode), io.BytesIO(text_lines(text_batch(sheet.rows))), out, told)
+    counts = counters_of(told.getvalue())
+    assert counts.pop("by_standard") == 1
+    return out.getvalue().decode().split("\n")[:-1], counts
 
 
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=6))
@@ -110,11 +112,13 @@ def test_a_ragged_row_is_told_once() -> None:
 
 def test_counters_are_told_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hadoop would end a long task that says nothing."""
-    monkeypatch.setattr(mapping, "_TOLD_AFTER", 50)
+    monkeypatch.setattr(mapping, "_TOLD_AFTER", 2)
     monkeypatch.setattr(mapping, "blocks", lambda source, size: iter([b"2\tnssn\t1\teu\t3/7/2026\t1\t\\N\n"] * 5))
     told = io.StringIO()
-    run(shipment(Sheet(sales(), [])), CLEAN, io.BytesIO(), io.BytesIO(), told)
-    assert told.getvalue().splitlines() == ["reporter:counter:shp,read,2", "reporter:counter:shp,rows,2"] * 2 + [
+    run(Mapper(shipment(Sheet(sales(), []))), io.BytesIO(), io.BytesIO(), told)
+    first, *others = told.getvalue().splitlines()
+    assert first == "reporter:counter:shp,by_standard,1"
+    assert others == ["reporter:counter:shp,read,2", "reporter:counter:shp,rows,2"] * 2 + [
         "reporter:counter:shp,read,1",
         "reporter:counter:shp,rows,1",
     ]
@@ -253,7 +257,7 @@ def test_the_archive_runs_alone(tmp_path: Path, release: Callable[[Path], None])
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"1\tEU\t2026-03-07\t12.50\t2\n"), done.stderr
-    assert counters_of(done.stderr.decode()) == {"read": 1, "rows": 1}
+    assert counters_of(done.stderr.decode()) == {"read": 1, "rows": 1, "by_standard": 1}
 
 
 def test_a_manifest_comes_back_and_junk_is_told() -> None:

@@ -78,7 +78,7 @@ def test_the_command_says_where_and_what(tmp_path: Path) -> None:
     assert expected <= properties
     assert words[words.index("-input") + 1] == "/shp/lake/a/part-00000"
     assert words[words.index("-output") + 1] == "/shp/curated/a/_attempt-1"
-    assert words[-1] == "python3 mapper.zip shipment.json clean"
+    assert words[-1] == "python3 mapper.zip shipment.json clean standard"
     assert words[words.index("-files") + 1] == f"file://{tmp_path}/mapper.zip,file://{tmp_path}/shipment.json"
 
 

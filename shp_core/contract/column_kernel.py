@@ -34,12 +34,12 @@ class ColumnKernel:
     Args:
         column: the column.
         contract: its contract.
-        judge: the reference.
+        memo: what the reference said of texts.
     """
 
-    def __init__(self, column: ContractColumn, contract: Contract, judge: CellJudge) -> None:
+    def __init__(self, column: ContractColumn, contract: Contract, memo: Memo) -> None:
         self._column = column
-        self._memo = memo = _Memo(judge)
+        self._memo = memo
         self._numbers = NumberKernel(column, contract, memo.field) if column.numeric else None
         self._known = {kind: _Known(kind, column, memo) for kind in "snbd-"}
 
@@ -72,7 +72,7 @@ class _Known:
         memo: remembers more of them than can be looked up quickly.
     """
 
-    def __init__(self, kind: str, column: ContractColumn, memo: _Memo) -> None:
+    def __init__(self, kind: str, column: ContractColumn, memo: Memo) -> None:
         self._kind, self._column, self._memo = kind, column, memo
         self._nothing = _Learnt(pa.array([], pa.string()), pa.array([], arrow_type(column)), pa.array([], pa.string()))
         self.learnt = self._nothing
@@ -106,8 +106,8 @@ class _Learnt(NamedTuple):
     fields: pa.StringArray
 
 
-class _Memo:
-    """What the reference said of texts, within bounds: memory must not grow with the file.
+class Memo:
+    """What the reference said of texts, within bounds: memory must not grow with the file. Threads may share it.
 
     Args:
         judge: the reference.

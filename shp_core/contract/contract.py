@@ -5,7 +5,7 @@ Plain frozen data, standard library only, Python 3.8 syntax: the same modules ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple, Union
 
 from shp_core.reading.textrow import CsvForm, SheetSpec
@@ -46,6 +46,11 @@ class ContractColumn:
     pattern: Optional[str] = None
     max_length: Optional[int] = None
     aliases: Tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> ContractColumn:
+        """The column without what says nothing of its cells: columns of the same rules mean the same by the same text."""
+        return replace(self, header="", name="", pii=False, description="", aliases=())
 
     @property
     def numeric(self) -> bool:

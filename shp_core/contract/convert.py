@@ -145,7 +145,7 @@ class Converter:
         self._contract = contract
         self._mapping = mapping
         self._columns = [_ColumnConverter(CellJudge(column, notation)) for column in contract.columns]
-        self._kernels = Kernels(contract, mapping)
+        self._kernels = Kernels(contract, mapping.positions)
         self._key_places = [contract.names.index(name) for name in contract.key]
 
     def convert(self, batch: pa.RecordBatch) -> ConvertedBatch:

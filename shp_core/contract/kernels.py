@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shp_core.contract.cells import CellJudge
-from shp_core.contract.column_kernel import ColumnKernel
-from shp_core.contract.contract import Contract
-from shp_core.contract.header import Mapping
+from shp_core.contract.column_kernel import ColumnKernel, Memo
+from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.number_kernel import Converted
 from shp_core.contract.numbers import Notation
 from shp_core.contract.typed import HASH_BYTES, typed_schema
@@ -45,18 +44,25 @@ class Sure(NamedTuple):
     rows: pa.BooleanArray | None
 
 
+def memos_of(contract: Contract) -> dict[ContractColumn, Memo]:
+    """What remembers the reference's words on a contract's cells, empty, by the rules of its columns."""
+    notation = Notation(contract.decimal, contract.group)
+    return {column.rules: Memo(CellJudge(column, notation)) for column in contract.columns}
+
+
 class Kernels:
     """Converts rows in which everything passes.
 
     Args:
         contract: the contract.
-        mapping: where its columns stand in the sheet.
+        positions: for each of its columns the 0-based place among the sheet's columns, None where it is missing.
+        memos: what the reference said of texts, by the rules of columns (`memos_of`); its own if None.
     """
 
-    def __init__(self, contract: Contract, mapping: Mapping) -> None:
-        notation = Notation(contract.decimal, contract.group)
-        self._columns = [ColumnKernel(column, contract, CellJudge(column, notation)) for column in contract.columns]
-        self._positions = mapping.positions
+    def __init__(self, contract: Contract, positions: Sequence[int | None], memos: dict[ContractColumn, Memo] | None = None) -> None:
+        memos = memos_of(contract) if memos is None else memos
+        self._columns = [ColumnKernel(column, contract, memos[column.rules]) for column in contract.columns]
+        self._positions = positions
         self._schema = typed_schema(contract)
         self._key = [contract.names.index(name) for name in contract.key]
 
@@ -69,17 +75,30 @@ class Kernels:
         Raises:
             Declined: none is.
         """
-        usual, holds = self._usual(batch.column("kinds"))
-        rows, arrays, fields = batch.column("row"), [], []
-        for kernel, position in zip(self._columns, self._positions, strict=True):
-            array, texts, column_holds = _column(kernel, position, usual, batch)
-            arrays.append(array)
-            fields.append(texts)
-            holds = _both(holds, column_holds)
+        rows = batch.column("row")
+        arrays, fields, holds = self.told(batch)
         if holds is not None:
             rows, arrays, fields = _chosen(holds, rows, arrays, fields)
         typed = pa.RecordBatch.from_arrays([rows, *arrays, _hashes(fields)], schema=self._schema)
         return Sure(typed, self._keys(fields), holds)
+
+    def told(self, batch: pa.RecordBatch) -> tuple[list[pa.Array], list[pa.Array], pa.BooleanArray | None]:
+        """Values and dialect fields of the contract's columns, and the rows that are certain to keep its row rules (None: all).
+
+        Args:
+            batch: text rows, as for `convert`; what stands in rows that are not certain means nothing.
+
+        Raises:
+            Declined: none is.
+        """
+        usual, holds = self._usual(batch.column("kinds"))
+        arrays, fields = [], []
+        for kernel, position in zip(self._columns, self._positions, strict=True):
+            array, texts, column_holds = _column(kernel, position, usual, batch)
+            arrays.append(array)
+            fields.append(texts)
+            holds = both(holds, column_holds)
+        return arrays, fields, holds
 
     def _usual(self, kinds: pa.Array) -> tuple[dict[int, str], pa.BooleanArray | None]:
         """By position the kind that most cells have, absent ones apart, and the rows that have it everywhere (None: all)."""
@@ -118,7 +137,8 @@ def _most_common(patterns: dict[str, int], position: int) -> str:
     return counts.most_common(1)[0][0] if counts or not absent else ABSENT
 
 
-def _both(one: pa.BooleanArray | None, other: pa.BooleanArray | None) -> pa.BooleanArray | None:
+def both(one: pa.BooleanArray | None, other: pa.BooleanArray | None) -> pa.BooleanArray | None:
+    """What holds in both; None: all of it."""
     if one is None or other is None:
         return other if one is None else one
     return pc.and_(one, other)

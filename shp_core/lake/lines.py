@@ -28,10 +28,10 @@ def text_lines(batch: pa.RecordBatch) -> bytes:
     columns = [batch.column(0).cast(pa.string()), batch.column(1), *texts]
     options = {"null_handling": "replace", "null_replacement": NULL}
     lines = pc.binary_join_element_wise(*columns, "\t", **options)
-    return bytes(_bytes(pc.binary_join_element_wise(lines, "", "\n")))
+    return bytes(texts_end_to_end(pc.binary_join_element_wise(lines, "", "\n")))
 
 
-def _bytes(texts: pa.Array) -> memoryview:
+def texts_end_to_end(texts: pa.Array) -> memoryview:
     """The texts, one behind the other: so they lie in Arrow's memory."""
     _, offsets, data = texts.buffers()
     if data is None:
@@ -41,7 +41,7 @@ def _bytes(texts: pa.Array) -> memoryview:
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    found = np.frombuffer(_bytes(texts), np.uint8)
+    found = np.frombuffer(texts_end_to_end(texts), np.uint8)
     # From backspace to CR they are six in a row; looking for them costs a tenth of replacing what is not there.
     if not ((found - 8) < 6).any() and not (found == ord("\\")).any():
         return texts

@@ -14,9 +14,9 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from dataclasses import replace
+from importlib import import_module
 from operator import itemgetter
-from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
 
 from shp_core.contract.cells import CellJudge
 from shp_core.contract.contract import Contract, ContractColumn
@@ -29,11 +29,15 @@ from shp_core.publishing.dialect import NULL, unescape
 from shp_core.reading.textrow import KINDS, RAGGED
 
 GROUP = "shp"
-"""Group of the counters: `read`, `rows`, `dropped`, `rejected`, and `reject.<code>` for each reason."""
+"""Group of the counters: `read`, `rows`, `dropped`, `rejected`, `reject.<code>` for each reason, and `by_<engine>`: tasks that
+it mapped."""
 
 CLEAN, REJECTS = "clean", "rejects"
-_TOLD_AFTER = 8 << 20
-"""Bytes between two messages to Hadoop, which ends tasks that say nothing for long."""
+STANDARD, ARROW = "standard", "arrow"
+"""What maps: the standard library on any node, or Arrow on nodes whose python has it (`shp_core.lake.arrow_mapper`)."""
+
+_TOLD_AFTER = 20_000
+"""Rows between two messages to Hadoop, which ends tasks that say nothing for long."""
 
 _KEPT = 1 << 24
 """Bytes asked for and given back at once: from then on the C library keeps what blocks of lines give back, up to twice as
@@ -173,6 +177,7 @@ class Mapper:
         mode: `clean` or `rejects`: which lines come out.
     """
 
+    engine = STANDARD
     block_bytes = 1 << 17
     """So much that a block's cells stay in the processor's cache: eight times as much costs a sixth of the speed."""
 
@@ -186,6 +191,10 @@ class Mapper:
         """Map whole lines, as they lie in a file; see `block`."""
         mapped, counts = self.block(lines.decode("utf-8"))
         return mapped.encode("utf-8"), counts
+
+    def each(self, pieces: Iterable[bytes]) -> Iterator[Tuple[bytes, Counter[str]]]:
+        """Map pieces of whole lines, one after the other."""
+        return map(self.map, pieces)
 
     def block(self, text: str) -> Tuple[str, Counter[str]]:
         """Map whole lines.
@@ -228,8 +237,7 @@ def _columns(shipment: Shipment) -> List[_Column]:
     contract, rules = shipment.contract, {}  # type: Tuple[Contract, Dict[ContractColumn, _Rules]]
     made = []
     for column, position in zip(contract.columns, shipment.positions):
-        anonymous = replace(column, header="", name="", pii=False, description="", aliases=())
-        made.append(_Column(column.name, rules.setdefault(anonymous, _Rules(column, contract)), position))
+        made.append(_Column(column.name, rules.setdefault(column.rules, _Rules(column, contract)), position))
     return made
 
 
@@ -268,24 +276,37 @@ def blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
         yield piece if piece.endswith(b"\n") else piece + b"\n"
 
 
-def run(shipment: Shipment, mode: str, source: BinaryIO, out: BinaryIO, told: TextIO) -> None:
-    """Map a whole stream.
+def mapper_of(shipment: Shipment, mode: str, engine: str) -> Any:
+    """The mapper, or its twin if that is asked for and this node's python has what it needs.
 
     Args:
         shipment: the contract, and where its columns stand.
         mode: `clean` or `rejects`.
+        engine: `standard` or `arrow`.
+    """
+    if engine == ARROW and sys.version_info >= (3, 11):
+        try:  # by name: who follows the imports of this module must find the standard library alone
+            return import_module("shp_core.lake.arrow_mapper").ArrowMapper(shipment, mode)
+        except ImportError:
+            pass
+    return Mapper(shipment, mode)
+
+
+def run(mapper: Any, source: BinaryIO, out: BinaryIO, told: TextIO) -> None:
+    """Map a whole stream.
+
+    Args:
+        mapper: the mapper of the stream's sheet, or its twin.
         source: lines of text rows.
         out: gets the lines that come out.
         told: gets the counters.
     """
-    mapper = Mapper(shipment, mode)
-    counts = Counter()  # type: Counter[str]
+    counts = Counter(**{f"by_{mapper.engine}": 1})  # type: Counter[str]
     silent = 0
-    for lines in blocks(source, mapper.block_bytes):
-        mapped, counted = mapper.map(lines)
+    for mapped, counted in mapper.each(blocks(source, mapper.block_bytes)):
         out.write(mapped)
         counts.update(counted)
-        silent += len(lines)
+        silent += counted["read"]
         if silent >= _TOLD_AFTER:
             _tell(counts, told)
             silent = 0
@@ -302,7 +323,7 @@ def _tell(counts: Counter[str], told: TextIO) -> None:
 
 
 def main(path: str = "") -> None:
-    """`python3 mapper.zip SHIPMENT MODE`, lines on standard input.
+    """`python3 mapper.zip SHIPMENT MODE [ENGINE]`, lines on standard input.
 
     Args:
         path: the file whose lines they are, where it is known.
@@ -311,4 +332,5 @@ def main(path: str = "") -> None:
     bytes(_KEPT)
     with open(sys.argv[1], encoding="utf-8") as cargo:  # noqa: PTH123 (pathlib costs a tenth of the start)
         shipment = from_cargo(cargo.read(), path)
-    run(shipment, sys.argv[2], sys.stdin.buffer, sys.stdout.buffer, sys.stderr)
+    mapper = mapper_of(shipment, sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else STANDARD)
+    run(mapper, sys.stdin.buffer, sys.stdout.buffer, sys.stderr)

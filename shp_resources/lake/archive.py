@@ -11,6 +11,8 @@ from importlib.abc import InspectLoader
 from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
 
+from shp_core.lake.mapper import ARROW, STANDARD
+
 MODULES = (
     "shp_core",
     "shp_core.contract",
@@ -29,6 +31,16 @@ MODULES = (
     "shp_core.reading",
     "shp_core.reading.textrow",
 )
+ARROW_MODULES = (
+    "shp_core.contract.column_kernel",
+    "shp_core.contract.kernels",
+    "shp_core.contract.number_kernel",
+    "shp_core.contract.typed",
+    "shp_core.lake.arrow_mapper",
+    "shp_core.lake.lines",
+)
+"""What the mapper's fast twin needs besides, and pyarrow and numpy, which the node must have."""
+
 INPUT_FILE = "mapreduce_map_input_file"
 """The variable by which Hadoop Streaming tells a mapper which file it reads."""
 
@@ -40,15 +52,16 @@ _WITHOUT_REFERENCES = 2
 """The last version of marshal whose bytes do not depend on what else the process holds."""
 
 
-def write_archive(path: Path) -> None:
+def write_archive(path: Path, engine: str = STANDARD) -> None:
     """Write the mapper's zip.
 
     Args:
-        path: the file; `python3 PATH SHIPMENT MODE` runs it.
+        path: the file; `python3 PATH SHIPMENT MODE ENGINE` runs it.
+        engine: `standard`, or `arrow`: with the twin in it.
     """
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py", _AT), _MAIN)
-        for module in MODULES:
+        for module in (*MODULES, *(ARROW_MODULES if engine == ARROW else ())):
             source, compiled = _forms(module)
             inner = module.replace(".", "/") + ("/__init__.py" if source.name == "__init__.py" else ".py")
             archive.writestr(zipfile.ZipInfo(inner, _AT), source.read_text(encoding="utf-8"))

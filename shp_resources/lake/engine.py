@@ -13,7 +13,7 @@ from typing import Protocol
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
-from shp_core.lake.mapper import GROUP
+from shp_core.lake.mapper import GROUP, STANDARD
 from shp_core.lake.place import Place
 from shp_core.lake.shipped import Shipment, to_cargo
 from shp_resources.lake.archive import INPUT_FILE, write_archive
@@ -83,14 +83,15 @@ class LocalEngine:
         place: the lake.
         seconds: how long a pass may take.
         python: what runs it.
+        engine: `standard`, or `arrow` where that python has it.
     """
 
-    def __init__(self, place: Place, seconds: float = 1800.0, python: str = sys.executable) -> None:
-        self._place, self._seconds, self._python = place, seconds, python
+    def __init__(self, place: Place, seconds: float = 1800.0, python: str = sys.executable, engine: str = STANDARD) -> None:
+        self._place, self._seconds, self._python, self._engine = place, seconds, python, engine
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
         """Copy the lines here, map them, put the result into the lake."""
-        write_cargo(job, scratch)
+        write_cargo(job, scratch, self._engine)
         self._place.remove(job.target)
         counts: Counter[str] = Counter()
         for number, (source, _) in enumerate(job.inputs):
@@ -100,7 +101,7 @@ class LocalEngine:
         return MapResult("local process", job.target, dict(counts))
 
     def _map(self, job: MapJob, source: str, scratch: Path) -> str:
-        command = [self._python, "-I", str(scratch / ARCHIVE), str(scratch / SHIPMENT), job.mode]
+        command = [self._python, "-I", str(scratch / ARCHIVE), str(scratch / SHIPMENT), job.mode, self._engine]
         environ = {**os.environ, INPUT_FILE: source}
         try:
             with (scratch / "lines").open("rb") as lines, (scratch / "mapped").open("wb") as mapped:
@@ -117,9 +118,9 @@ class LocalEngine:
         return said
 
 
-def write_cargo(job: MapJob, scratch: Path) -> None:
-    """Write what travels with a job: the mapper, and what it must know."""
-    write_archive(scratch / ARCHIVE)
+def write_cargo(job: MapJob, scratch: Path, engine: str) -> None:
+    """Write what travels with a job: the mapper for an engine, and what it must know."""
+    write_archive(scratch / ARCHIVE, engine)
     (scratch / SHIPMENT).write_text(to_cargo(job.inputs), encoding="utf-8")
 
 

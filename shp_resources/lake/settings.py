@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
+from shp_core.lake.mapper import ARROW, STANDARD
 from shp_core.lake.place import Place
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.hdfs.cluster import cluster_of
@@ -25,14 +27,17 @@ def lake_of(settings: Settings) -> Place:
 
 
 def engine_of(settings: Settings, place: Place) -> Engine:
-    """What runs the mapper: YARN where there is one, else a process of this machine.
+    """What runs the mapper: YARN where there is one, else a process of this machine; with Arrow where a python is named for it.
 
     Args:
         settings: the installation.
         place: its lake.
     """
     cluster = cluster_of(settings)
-    return LocalEngine(place) if cluster is None or not cluster.runs_jobs else YarnEngine(cluster, place)
+    engine = ARROW if settings.mapper_python else STANDARD
+    if cluster is None or not cluster.runs_jobs:
+        return LocalEngine(place, python=settings.mapper_python or sys.executable, engine=engine)
+    return YarnEngine(cluster, place, python=settings.mapper_python or "python3", engine=engine)
 
 
 def lake_systems(settings: Settings) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
+from shp_core.lake.mapper import STANDARD
 from shp_core.lake.place import Place
 from shp_resources.hdfs.cluster import Cluster
 from shp_resources.lake.engine import MapJob, MapResult, write_cargo
@@ -54,12 +55,15 @@ class YarnEngine:
         place: the lake in its HDFS.
         deadlines: how long a job may take.
         python: what runs the mapper on the nodes.
+        engine: `standard`, or `arrow` where that python has it.
     """
 
-    def __init__(self, cluster: Cluster, place: Place, deadlines: Deadlines | None = None, python: str = "python3") -> None:
+    def __init__(
+        self, cluster: Cluster, place: Place, deadlines: Deadlines | None = None, python: str = "python3", engine: str = STANDARD
+    ) -> None:
         assert cluster.yarn_url is not None
         self._cluster, self._place, self._deadlines = cluster, place, deadlines or Deadlines()
-        self._yarn, self._python = Yarn(cluster.yarn_url, cluster.user), python
+        self._yarn, self._python, self._engine = Yarn(cluster.yarn_url, cluster.user), python, engine
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
         """Run one pass to its end; a job for the same work that runs already is joined.
@@ -82,8 +86,8 @@ class YarnEngine:
     @contextmanager
     def _client(self, job: MapJob, scratch: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         """The process that submits the job; when it ends early the job goes on, and is found by its tag."""
-        write_cargo(job, scratch)
-        words = command(self._cluster, job, scratch, self._deadlines.silent, self._python)
+        write_cargo(job, scratch, self._engine)
+        words = command(self._cluster, job, scratch, self._deadlines.silent, self._python, self._engine)
         inherited = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("HADOOP_")}
         try:
             client = spawn(words, log, {**inherited, **self._cluster.environ}, scratch)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from shp_core.lake.mapper import GROUP
+from shp_core.lake.mapper import GROUP, STANDARD
 from shp_resources.hdfs.cluster import Cluster
 from shp_resources.lake.engine import ARCHIVE, SHIPMENT, MapJob
 
 _COUNTERS = re.compile(rf"^\t{GROUP}\n((?:\t\t[^\n]+\n?)+)", re.MULTILINE)
 
 
-def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python: str) -> list[str]:
+def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python: str, engine: str = STANDARD) -> list[str]:
     """The command.
 
     Args:
@@ -21,6 +21,7 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
         scratch: where the mapper and what it must know lie.
         seconds: how long a task may say nothing.
         python: what runs the mapper on the nodes.
+        engine: `standard`, or `arrow` where that python has it.
     """
     properties = {
         "mapreduce.job.name": job.target,  # who finds the job knows where it writes
@@ -40,7 +41,7 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     cargo = ",".join((scratch / name).absolute().as_uri() for name in (ARCHIVE, SHIPMENT))
     inputs = [word for source, _ in job.inputs for word in ("-input", f"{cluster.root}/{source}")]
     places = [*inputs, "-output", f"{cluster.root}/{job.target}"]
-    return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode}"]
+    return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode} {engine}"]
 
 
 def counters_in(said: str) -> dict[str, int]:

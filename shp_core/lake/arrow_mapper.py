@@ -1,0 +1,167 @@
+r"""The mapper's fast twin, for nodes whose python has Arrow: the warehouse's own kernels over blocks of lines.
+
+Rows that the kernels are certain of come out of Arrow; every other row, and every block that is not as `text_lines` writes
+it, goes through the mapper itself, so what comes out is the same byte for byte. A property test holds the two together.
+Must not live here: what a text means (`shp_core.contract`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from shp_core.contract.column_kernel import Memo
+from shp_core.contract.contract import ContractColumn
+from shp_core.contract.kernels import Declined, Kernels, both, memos_of
+from shp_core.lake.lines import texts_end_to_end
+from shp_core.lake.mapper import ARROW, CLEAN, Mapper
+from shp_core.lake.shipped import Shipment
+from shp_core.publishing.dialect import NULL
+from shp_core.reading.textrow import KINDS
+
+_PARSE = csv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False)
+_KINDS = frozenset(KINDS)
+_MOST_THREADS = 4
+
+Mapped = tuple[bytes, Counter[str]]
+"""The lines that come out of a block, and what was counted."""
+
+
+class ArrowMapper:
+    """Maps the lines of one sheet, as `Mapper` does, on as many threads as the process has processors, at most four.
+
+    Args:
+        shipment: the contract, and where its columns stand.
+        mode: `clean` or `rejects`: which lines come out.
+    """
+
+    engine = ARROW
+    block_bytes = 1 << 21
+
+    def __init__(self, shipment: Shipment, mode: str = CLEAN) -> None:
+        self._shipment, self._mode = shipment, mode
+        self._threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        self._own, self._memos = threading.local(), memos_of(shipment.contract)
+
+    def each(self, pieces: Iterable[bytes]) -> Iterator[Mapped]:
+        """Map pieces of whole lines; what comes out keeps their order.
+
+        Raises:
+            MalformedLine: a line has too few or too many fields.
+        """
+        waiting: deque[Future[Mapped]] = deque()
+        with ThreadPoolExecutor(self._threads) as pool:
+            for piece in pieces:
+                waiting.append(pool.submit(self.map, piece))
+                if len(waiting) > self._threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def map(self, lines: bytes) -> Mapped:
+        """Map whole lines; see `each`."""
+        if not hasattr(self._own, "twin"):  # what a twin remembers is no other thread's business
+            self._own.twin = _Twin(self._shipment, self._mode, self._memos)
+        mapped: Mapped = self._own.twin.map(lines)
+        return mapped
+
+
+class _Twin:
+    """The kernels, and the mapper for what they leave."""
+
+    def __init__(self, shipment: Shipment, mode: str, memos: dict[ContractColumn, Memo]) -> None:
+        self._mapper, self._clean = Mapper(shipment, mode), mode == CLEAN
+        self._kernels = Kernels(shipment.contract, shipment.positions, memos)
+        self._dropped = pa.array([str(row) for row in shipment.dropped], pa.string())
+        self._width = shipment.width
+        self._used = {position for position in shipment.positions if position is not None}
+        names = ["row", "kinds", *(f"c{place + 1}" for place in range(shipment.width)), "extra"]
+        unused = {f"c{place + 1}" for place in range(shipment.width) if place not in self._used}
+        self._names, self._all = [name for name in names if name not in unused], names
+        self._convert = csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[NULL],
+            strings_can_be_null=True,
+            include_columns=self._names,
+        )
+        self._read = csv.ReadOptions(column_names=names, use_threads=False, block_size=2**31 - 1)
+
+    def map(self, lines: bytes) -> Mapped:
+        """Map whole lines."""
+        try:
+            batch = self._rows(lines)
+            _, fields, holds = self._kernels.told(batch)
+            return self._joined(lines, batch, fields, both(holds, self._plain(lines, batch)))
+        except (Declined, pa.ArrowInvalid):
+            return self._mapper.map(lines)
+
+    def _rows(self, lines: bytes) -> pa.RecordBatch:
+        """The rows of a block, columns that the contract does not use empty.
+
+        Raises:
+            Declined: a row, or the order of the rows, is not as it should be.
+            pa.ArrowInvalid: so is a line.
+        """
+        if b"\r" in lines or not lines[:1].isdigit():  # what Arrow would take for the end of a line, or for a mark of UTF-8
+            raise Declined
+        table = csv.read_csv(pa.py_buffer(lines), self._read, _PARSE, self._convert)
+        found = {name: column.combine_chunks() for name, column in zip(self._names, table.columns, strict=True)}
+        if not self._in_step(found["row"], found["kinds"]):
+            raise Declined
+        none = pa.nulls(table.num_rows, pa.string())
+        return pa.RecordBatch.from_pydict({name: found.get(name, none) for name in self._all})
+
+    def _in_step(self, rows: pa.StringArray, kinds: pa.StringArray) -> bool:
+        patterns = kinds.unique().to_pylist()
+        fit = all(kind is not None and len(kind) == self._width and set(kind) <= _KINDS for kind in patterns)
+        return fit and not rows.null_count and bool(pc.all(pc.ascii_is_decimal(rows)).as_py())
+
+    def _plain(self, lines: bytes, batch: pa.RecordBatch) -> pa.BooleanArray | None:
+        """Rows in which nothing is escaped and that no rule about the file dropped; None: all."""
+        columns, plain = [batch.column(name) for name in self._names[2:]], None
+        if np.count_nonzero(np.frombuffer(lines, np.uint8) == ord("\\")) != sum(column.null_count for column in columns):
+            for column in columns[:-1]:
+                plain = both(plain, pc.fill_null(pc.invert(pc.match_substring(column, "\\")), True))
+        if len(self._dropped):
+            plain = both(plain, pc.invert(pc.is_in(batch.column("row"), value_set=self._dropped)))
+        return plain
+
+    def _joined(self, lines: bytes, batch: pa.RecordBatch, fields: list[pa.Array], holds: pa.BooleanArray | None) -> Mapped:
+        rows, read = batch.column("row"), batch.num_rows
+        if holds is None or pc.all(holds, skip_nulls=False).as_py():
+            return self._lines(rows, fields), Counter(read=read, rows=read)
+        if not (np.diff(rows.cast(pa.int32()).to_numpy()) > 0).all():  # nothing would say where the others' lines belong
+            raise Declined
+        holds = pc.fill_null(holds, False)
+        sure = pc.sum(holds).as_py()
+        every, odd = lines.split(b"\n"), pc.indices_nonzero(pc.invert(holds)).to_pylist()
+        left, counts = self._mapper.map(b"\n".join([*(every[place] for place in odd), b""]))
+        counts.update(read=sure, rows=sure)
+        if not self._clean:
+            return left, counts
+        return _merged(self._lines(rows.filter(holds), [field.filter(holds) for field in fields]), left), counts
+
+    def _lines(self, rows: pa.StringArray, fields: list[pa.Array]) -> bytes:
+        if not self._clean or not len(rows):
+            return b""
+        ends = pc.binary_join_element_wise(rows, "", "\n")
+        return bytes(texts_end_to_end(pc.binary_join_element_wise(*fields, ends, "\t")))
+
+
+def _merged(some: bytes, others: bytes) -> bytes:
+    """Lines of two kinds in the order of their rows, whose number is a line's last field."""
+    lines: list[bytes] = [*some.splitlines(keepends=True), *others.splitlines(keepends=True)]
+    ordered: list[bytes] = sorted(lines, key=_row)
+    return b"".join(ordered)
+
+
+def _row(line: bytes) -> int:
+    return int(line.rpartition(b"\t")[2])
