@@ -1,6 +1,7 @@
 """Faults on purpose, to rehearse what happens then: off unless `SHP_FAULTS` asks for them.
 
     SHP_FAULTS="warehouse:reset:rate=0.3:seed=7; store:full:count=2; validated/sales/november:memory:nth=1"
+    SHP_FAULTS="source/sales:timeout:rate=0.5; s3@inbox:limited:count=3"
     SHP_FAULTS=@faults.txt
 
 A rule names a target (a system whose calls it hits, or an asset; then maybe a feed and a partition of it), what happens,
@@ -22,11 +23,15 @@ from typing import Any, TypeVar
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
-from shp_resources.rehearsed import KINDS, failure
+from shp_core.healing.cause import is_source, kind_of
+from shp_resources.rehearsed import ANY_SOURCE, KINDS, failure
 
 T = TypeVar("T")
 
 _HELP = "Write it as system[/feed[/partition]]:what[:rate=0.3][:count=5][:nth=2][:seed=1]; several are separated by semicolons."
+_NOTHING_COMES = ("look", "probe")
+"""Calls of a source that bring no bytes, so none can be damaged."""
+
 _NUMBERS: dict[str, Callable[[str], Any]] = {"rate": float, "seed": int, "count": int, "nth": int}
 
 
@@ -56,12 +61,20 @@ class Rule:
 
     def meets(self, system: str, feed: str, key: str, nth: int) -> bool:
         """Whether the nth call under a key is hit, `count` aside."""
-        if system != self.system or self.feed not in (None, feed) or self.nth not in (None, nth):
+        if not self._names(system) or self.feed not in (None, feed) or self.nth not in (None, nth):
+            return False
+        if self.what == "corruption" and is_source(system) and key in _NOTHING_COMES:
             return False
         if self.partition not in (None, key.rpartition("/")[0]):
             return False
         digest = sha256(f"{self.seed}|{self.what}|{system}|{feed}|{key}|{nth}".encode()).digest()
         return int.from_bytes(digest[:8]) / 2**64 < self.rate
+
+    def _names(self, system: str) -> bool:
+        """Whether the target is this system; of a remote source also its kind, its place with or without the port, or any."""
+        if not is_source(system):
+            return system == self.system
+        return self.system in (system, system.rpartition(":")[0], kind_of(system), ANY_SOURCE)
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Rehearsal:
             os.kill(os.getpid(), signal.SIGKILL)
         if found.what == "lost_answer":
             do()
-        raise failure(found.system, found.what)
+        raise failure(system, found.what)
 
     def _rule(self, system: str, feed: str, key: str) -> Rule | None:
         place = f"{system}|{feed}|{key}"
@@ -147,7 +160,8 @@ def _parse(text: str) -> Rule:
     target, _, rest = text.partition(":")
     what, *options = rest.split(":")
     system, *place = target.split("/")
-    if what not in KINDS.get(system, ()) or len(place) > 2:
+    kind = kind_of(system) if is_source(system) else system
+    if what not in KINDS.get(kind, ()) or len(place) > 2:
         known = "; ".join(f"{name}: {', '.join(kinds)}" for name, kinds in KINDS.items())
         raise UsageError(f"SHP_FAULTS: {text!r} is no fault that can be rehearsed ({known}).", _HELP, Code.SETTINGS_INVALID)
     try:

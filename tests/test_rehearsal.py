@@ -110,6 +110,36 @@ def test_a_target_may_be_one_partition_and_one_of_its_calls(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("source:reset", Code.TRANSIENT),
+        ("s3:timeout", Code.TRANSIENT),
+        ("s3@inbox:limited", Code.TRANSIENT),
+        ("source:down", Code.SOURCE_UNREACHABLE),
+        ("s3:refused", Code.SOURCE_REFUSED),
+        ("source:missing", Code.SOURCE_MISSING),
+        ("s3@inbox:corruption", Code.STILL_MOVING),
+        ("source:lost_answer", Code.TRANSIENT),
+    ],
+)
+def test_a_target_may_be_every_source_those_of_a_kind_or_one_place(tmp_path: Path, what: str, code: Code) -> None:
+    """Nobody could try what a bad network, or a server that is away, does to a feed."""
+    assert set(hits(parse(what, tmp_path), "s3@inbox", calls=3)) == {str(code)}
+    with pytest.raises(Fault) as caught:
+        parse(what, tmp_path).around("s3@inbox", "sales", "p/1", lambda: None)
+    assert caught.value.evidence is not None and caught.value.evidence.system == "s3@inbox", "the breaker of that place is meant"
+    assert set(hits(parse(what, tmp_path), "warehouse", calls=3)) == {"done"}
+
+
+def test_a_place_is_meant_whatever_its_port_and_no_other(tmp_path: Path) -> None:
+    """A rehearsal of one server would take all others away."""
+    rule = "http@files.example.com:down"
+    assert set(hits(parse(rule, tmp_path), "http@files.example.com:8443", calls=2)) == {"source_unreachable"}
+    assert set(hits(parse(rule, tmp_path), "http@files.example.org", calls=2)) == {"done"}
+    assert parse("source:corruption", tmp_path).around("s3@inbox", "sales", "look", lambda: "seen") == "seen", "a look brings no bytes"
+
+
 def test_rules_may_stand_in_a_file(tmp_path: Path) -> None:
     """A rehearsal of many faults would be one line that nobody can read."""
     (tmp_path / "faults").write_text("warehouse:down:count=1  # nobody there\n\nstore:full\n", encoding="utf-8")
@@ -153,6 +183,9 @@ def test_a_crash_is_a_real_one(tmp_path: Path) -> None:
         "store:down:at=3",
         "raw:full",
         "store/a/b/c:full",
+        "source:full",
+        "warehouse@host:down",
+        "ftp@host:down",
     ],
 )
 def test_a_slip_is_told_with_what_to_write(tmp_path: Path, text: str) -> None:

@@ -11,10 +11,12 @@ import pytest
 from shp_core.errors import Fault
 from shp_core.feeds.origin import Origin
 from shp_core.limits import Limits
+from shp_resources.rehearsal import parse
 from shp_resources.sources import s3 as module
 from shp_resources.sources.download import Download, download
 from shp_resources.sources.s3 import S3Source
 from shp_resources.sources.settings import SourceSettings
+from tests.support.healing import Ward
 from tests.support.platforms import ORDERS, Platform, book_of, order
 from tests.support.remote_s3 import BUCKET, Failure, RemoteS3, remote_s3
 
@@ -138,3 +140,24 @@ def test_objects_are_published_whole_or_not_at_all(platform: Platform, s3: Remot
     s3.remove("orders/a.xlsx")
     round_()
     assert platform.loaded("a") == [4, 5, 6], "what vanishes at the source changes nothing"
+
+
+def test_a_rehearsal_of_a_bad_network_ends_with_every_row(platform: Platform, s3: RemoteS3, tmp_path: Path) -> None:
+    """What is rehearsed of sources would hit nothing, or be nothing that the platform heals."""
+    platform.feed_file("orders", ORDERS.replace('{match: "*.xls[xm]"}', f'{{uri: "s3://{BUCKET}/orders/"}}'))
+    platform.reach(sources=settings(s3))
+    faults = "s3@inbox/orders:reset:count=1; source:corruption:count=1; s3:timeout:rate=0.3:seed=3"
+    ward = Ward(platform)
+    platform.change(faults=parse(faults, tmp_path / "faults"))
+    s3.put("orders/a.xlsx", book_of(order(1), order(2)))
+
+    def published() -> bool:
+        ward.tick("remotes")
+        return platform.sql("select state from shp.partitions") == [("published",)]
+
+    ward.until(published, step=60.0)
+    assert platform.loaded("a") == [1, 2]
+    assert sorted((path.name, path.stat().st_size > 0) for path in (tmp_path / "faults").iterdir()) == [
+        ("0-s3@inbox-reset", True),
+        ("1-source-corruption", True),
+    ]
