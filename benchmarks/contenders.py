@@ -16,6 +16,8 @@ from benchmarks.table import DSN_VARIABLE, TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_FIRST_FEED = "feed: first\nowner: team:benchmarks\nsource: {format: csv}\ncolumns:\n  ID: {type: integer}\nkey: [ID]\n"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -28,6 +30,7 @@ class Contender:
         command: the command line for these workbooks.
         variables: its own environment variables, given the database's address and an empty folder.
         slow: whether it may get fewer workbooks than the others.
+        before: a command line that is run first, and not timed.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Contender:
     command: Callable[[Sequence[Path]], list[str]]
     variables: Callable[[str, Path], dict[str, str]]
     slow: bool = False
+    before: Callable[[Path], list[str]] | None = None
 
     def environment(self, dsn: str, folder: Path, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of its process; nothing of a configured installation leaks into it."""
@@ -53,8 +57,19 @@ def _database_only(dsn: str, folder: Path) -> dict[str, str]:
 
 
 def _shp(paths: Sequence[Path]) -> list[str]:
+    return _ingest("sales", paths)
+
+
+def _ingest(feed: str, paths: Sequence[Path]) -> list[str]:
     start = "from shp_ops.cli.main import main; main()"
-    return [sys.executable, "-c", start, "ingest", "sales", *map(str, paths), "--json"]
+    return [sys.executable, "-c", start, "ingest", feed, *map(str, paths), "--json"]
+
+
+def _first_feed(folder: Path) -> list[str]:
+    """Another feed's first row: it makes the installation, and no table that the workbooks go to."""
+    (folder / "feeds" / "first.yaml").write_text(_FIRST_FEED, encoding="utf-8")
+    (folder / "first.csv").write_text("ID\n1\n", encoding="ascii")
+    return _ingest("first", [folder / "first.csv"])
 
 
 def _fresh_home(dsn: str, folder: Path) -> dict[str, str]:
@@ -71,6 +86,14 @@ YARDSTICK = Contender(
 PANDAS = Contender(
     "pandas", "pandas.read_excel (openpyxl), conversions, to_sql", TABLE, _module("benchmarks.pandas_to_sql"), _database_only, slow=True
 )
-SHP = Contender("shp", "shp ingest sales, in a fresh SHP_HOME", "warehouse.sales_records", _shp, _fresh_home)
+SHP = Contender(
+    "shp",
+    "shp ingest sales, in an installation that has loaded another feed",
+    "warehouse.sales_records",
+    _shp,
+    _fresh_home,
+    before=_first_feed,
+)
+NEW = Contender("shp, new", "shp ingest sales, in an empty SHP_HOME and an empty database", "warehouse.sales_records", _shp, _fresh_home)
 
-CONTENDERS = {contender.name: contender for contender in (SHP, YARDSTICK, PANDAS)}
+CONTENDERS = {contender.name: contender for contender in (SHP, NEW, YARDSTICK, PANDAS)}

@@ -28,8 +28,8 @@ _END_SECONDS = 5.0  # a reading process that has said its verdict has nothing le
 class Nursery:
     """A warm process that forks reading processes, one at a time.
 
-    It belongs to the thread that started it and dies with it, so only that thread may use it. After any accident it
-    is ended; whoever comes next gets a new one.
+    It belongs to the thread that started it and dies with it, so only that thread may use it; or, if it was begun for a
+    worker that is forked later, one fork may take it over. After any accident it is ended; whoever comes next gets a new one.
 
     Args:
         environment: of its process.
@@ -44,6 +44,21 @@ class Nursery:
         self._owner = (0, 0)
         self._fork: Fork | None = None
 
+    def begin(self) -> None:
+        """Start now, so that it is warm when the first job comes; if the system refuses, the first job tries again."""
+        with contextlib.suppress(OSError):
+            self._running(_me())
+
+    def hand_over(self) -> None:
+        """It was begun here and belongs to a forked worker from now on; it ends with that worker, or with this process."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def take_over(self) -> None:
+        """In the forked worker: it is this one's now."""
+        self._owner = _me()
+
     def fork(self, job: dict[str, Any], rows: int, verdict: int, timeout: float) -> Fork | None:
         """Fork a reading process.
 
@@ -56,7 +71,7 @@ class Nursery:
         Returns:
             The process; None if the nursery is busy, or belongs to another thread or process.
         """
-        me = os.getpid(), threading.get_ident()
+        me = _me()
         if self._process is not None and self._owner[0] != me[0]:  # this is a fork of the process that it belongs to
             self._forget()
         if self._fork is not None or (self._process is not None and self._owner != me):
@@ -95,7 +110,8 @@ class Nursery:
     def stop(self) -> None:
         """End the warm process, and a reading process with it."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)  # `Popen.kill` spares what is a child of another process
             self._process.wait()
         self._forget()
 
@@ -187,6 +203,11 @@ class Started:
         """End it; one that is about to end may be killed, too."""
         self._process.kill()
         self._process.wait()
+
+
+def _me() -> tuple[int, int]:
+    """This process and thread."""
+    return os.getpid(), threading.get_ident()
 
 
 def _answer(channel: socket.socket, timeout: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from shp_core.lake.place import Place
 from shp_core.limits import Limits
 from shp_resources.lake.settings import lake_of
 from shp_resources.ledger import Ledger
+from shp_resources.nursery import Nursery
 from shp_resources.reader import WorkbookReader
 from shp_resources.rehearsal import Rehearsal, parse
 from shp_resources.settings import Settings
@@ -63,6 +64,7 @@ class Outside:
         clock: tells the time by which verdicts are due and breakers are probed.
         chance: draws a number from 0 up to 1, which spreads pauses.
         sleep: waits so many seconds between two tries of a call.
+        nursery: the warm process that reading processes are forked from, if one was begun for this process.
     """
 
     settings: Settings
@@ -74,6 +76,7 @@ class Outside:
     clock: Clock = field(default_factory=SystemClock)
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
+    nursery: Nursery | None = None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -107,7 +110,7 @@ class Outside:
     @cached_property
     def reader(self) -> WorkbookReader:
         """The reading process."""
-        return WorkbookReader(self.limits, self.settings.home / "cache", warm=True)
+        return WorkbookReader(self.limits, self.settings.home / "cache", warm=self.nursery or True)
 
 
 def rehearsal_of(settings: Settings) -> Rehearsal:

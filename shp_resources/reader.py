@@ -98,13 +98,13 @@ class WorkbookReader:
         kernels: folder for the fast reader's compiled kernels, should the installation have none and not be writable.
         scan: whether large sheets may be read by the fast reader.
         warm: whether to keep a process that reading processes are forked from; worth it where several workbooks are
-            read one after the other. It ends with this process, or after a minute without work.
+            read one after the other. It ends with this process, or after a minute without work. Or one that was begun.
     """
 
-    def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True, warm: bool = False) -> None:
+    def __init__(self, limits: Limits, kernels: Path | None = None, *, scan: bool = True, warm: bool | Nursery = False) -> None:
         self._limits = limits
         self._kernels = {"folder": str(kernels.absolute()) if kernels else None} if scan else None
-        self._nursery = Nursery(reader_environment()) if warm else None
+        self._nursery = Nursery(reader_environment()) if warm is True else warm or None
 
     @contextlib.contextmanager
     def open(self, path: Path, spec: SheetSpec) -> Iterator[TextBatches]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -219,6 +220,36 @@ def test_a_fork_of_the_parent(reader: WorkbookReader, book: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert count(reader, book) == ROWS
     assert warm_pid(reader) == before
+
+
+@pytest.mark.parametrize("accident", [False, True])
+def test_one_that_was_begun_for_a_worker_is_the_workers(book: Path, accident: bool) -> None:
+    """Every worker would start a reading process of its own while the files wait, or leave one behind that nobody uses."""
+    begun = Nursery(reader_environment())
+    begun.begin()
+    assert begun._process is not None
+    first = begun._process.pid
+    pid = os.fork()
+    if not pid:
+        os._exit(_as_worker(begun, book, accident))
+    begun.hand_over()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert begun._process.wait(60) == (-signal.SIGKILL if accident else 0)
+    assert is_gone(first)
+
+
+def _as_worker(begun: Nursery, book: Path, accident: bool) -> int:
+    """Use what was begun; after an accident another one, which ends with this process. Exit status: 0 all is as it should be."""
+    begun.take_over()
+    reader = WorkbookReader(Limits(batch_rows=50), warm=begun)
+    first = warm_pid(reader)
+    with contextlib.suppress(Refusal), reading(reader, book) as (rows, others):
+        if not isinstance(rows._child._process, Fork):
+            return 1
+        if accident:
+            os.kill(rows._child._process.pid, signal.SIGKILL)
+        list(others)
+    return 0 if count(reader, book) == ROWS and (warm_pid(reader) != first) is accident else 2
 
 
 def test_it_ends_when_nobody_asks(book: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from shp_core.feeds.model import Feed
 from shp_core.healing.breaker import asked_for
 from shp_ops.ingest.files import queues
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.workers import Event, MakeTake, Order, Take, take_all
+from shp_ops.ingest.workers import Event, MakeTake, Order, Take, hands, take_all
 from shp_ops.installation import opened
 from shp_ops.views import displaced_rows
 from shp_resources.ledger import Ledger
@@ -20,6 +20,7 @@ from shp_resources.settings import Settings
 from shp_resources.system_clock import SystemClock
 
 if TYPE_CHECKING:
+    from shp_resources.nursery import Nursery
     from shp_resources.outside import Outside
 
 
@@ -40,9 +41,22 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[Path], on_event: Call
     """
     with opened(settings) as outside:
         _ask_breakers(settings)
-        results = take_all(Order(files, queues(feed, files), outside, _graph(feed)), on_event)
+        waiting = queues(feed, files)
+        nurseries = _begun(hands(waiting))
+        results = take_all(Order(files, waiting, outside, _graph(feed), nurseries), on_event)
         _close_incidents(settings, feed, outside)
         return _as_it_is_now(settings, feed, results)
+
+
+def _begun(count: int) -> list[Nursery]:
+    """What readers are forked from, getting warm on another core while this process imports for a second."""
+    from shp_resources.nursery import Nursery
+    from shp_resources.reader_ends import reader_environment
+
+    nurseries = [Nursery(reader_environment()) for _ in range(count)]
+    for nursery in nurseries:
+        nursery.begin()
+    return nurseries
 
 
 def _ask_breakers(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Files side by side: one forked worker per core, each with runs of its own; a killed worker costs one file, not all.
 
-Workers are forked before anything connects, after everything is imported. This process hands them one file after the
-other and hears of progress and results, through a pipe per worker; nothing is shared that a killed worker could hold.
+Workers are forked before anything connects, after everything is imported; what forks a worker's reading processes may
+have been begun before. This process hands them one file after the other and hears of progress and results, through a pipe
+per worker; nothing is shared that a killed worker could hold.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from shp_ops.ingest.stopping import StopSignal
 from shp_resources.landing import printable
 
 if TYPE_CHECKING:
+    from shp_resources.nursery import Nursery
     from shp_resources.outside import Outside
 
 _FORK = multiprocessing.get_context("fork")
@@ -65,12 +67,19 @@ class Order:
         queues: indices of the files; those of one queue are taken one after the other.
         outside: the outside systems, not yet connected.
         make_take: makes, inside a worker, what takes one file.
+        nurseries: warm processes that the first workers take over, one each.
     """
 
     paths: Sequence[Path]
     queues: Sequence[Sequence[int]]
     outside: Outside
     make_take: MakeTake
+    nurseries: Sequence[Nursery] = ()
+
+
+def hands(queues: Sequence[Sequence[int]]) -> int:
+    """How many workers take these queues at once: one per core, never more than queues."""
+    return min(len(queues), len(os.sched_getaffinity(0)))
 
 
 def take_all(order: Order, on_event: Callable[[Event], None], workers: int | None = None) -> list[FileResult]:
@@ -86,7 +95,7 @@ def take_all(order: Order, on_event: Callable[[Event], None], workers: int | Non
     """
     crew = _Crew(order, on_event)
     try:
-        crew.work(min(len(order.queues), workers or len(os.sched_getaffinity(0))))
+        crew.work(min(len(order.queues), workers) if workers else hands(order.queues))
     finally:
         crew.end()
     return [crew.results[index] for index in range(len(order.paths))]
@@ -108,6 +117,7 @@ class _Crew:
         self.results: dict[int, FileResult] = {}
         self._order, self._on_event = order, on_event
         self._waiting = deque(deque(queue) for queue in order.queues)
+        self._nurseries = deque(order.nurseries)
         self._workers: list[_Worker] = []
 
     def work(self, count: int) -> None:
@@ -133,9 +143,12 @@ class _Crew:
 
     def _hire(self) -> None:
         ours, theirs = _FORK.Pipe()
-        process = _FORK.Process(target=_work, args=(self._order, theirs, ours, os.getpid()))
+        nursery = self._nurseries.popleft() if self._nurseries else None
+        process = _FORK.Process(target=_work, args=(self._order, theirs, ours, nursery, os.getpid()))
         process.start()
         theirs.close()
+        if nursery is not None:
+            nursery.hand_over()
         worker = _Worker(process, ours)
         self._workers.append(worker)
         self._hand(worker)
@@ -184,14 +197,16 @@ def _lost(path: Path, status: int) -> FileResult:
     return FileResult(printable(str(path)), code=str(code), message=f"The worker that took it {how}.")
 
 
-def _work(order: Order, pipe: Connection, parents: Connection, parent: int) -> None:
+def _work(order: Order, pipe: Connection, parents: Connection, nursery: Nursery | None, parent: int) -> None:
     """Inside a worker: take files until there are none left, or until it is told to stop."""
     stop = StopSignal()
     parents.close()
+    for begun in order.nurseries:
+        begun.take_over() if begun is nursery else begun.hand_over()
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))  # whoever kills the command stops its work
     try:
         if os.getppid() == parent:
-            _take_files(order, pipe, stop)
+            _take_files(replace(order, outside=replace(order.outside, nursery=nursery)), pipe, stop)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
 
