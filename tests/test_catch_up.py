@@ -14,6 +14,7 @@ from shp_resources.processes import wait_until
 from shp_resources.run_coordinator import WAITING_AT_ONCE
 from tests.support.commands import VISITS, Place, visits
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(1200)]
 FEW, MANY = 60, 500
@@ -105,9 +106,9 @@ def test_only_what_is_missing_runs_and_the_backfill_is_on_record(caught: Caught)
         assert (answer.code, answer.json["done"], answer.json["total"], answer.json["status"]) == (0, 3, 3, "COMPLETED_SUCCESS")
         assert "████████████████████ 3 of 3" in answer.err
     assert wait_until(lambda: caught.count("select count(*) from warehouse.visits") == total, 120, 0.1)
-    assert wait_until(lambda: caught.published() == total, 30, 0.1)
+    assert wait_until(lambda: caught.published() == total, PATIENCE, 0.1)
     ran = caught.sql("select partition from shp.attempts where via = 'backfill' order by 1")
     assert [name for (name,) in ran] == lost
-    assert wait_until(lambda: caught.sql("select status from bulk_actions") == [("COMPLETED_SUCCESS",)], 60, 0.2)
+    assert wait_until(lambda: caught.sql("select status from bulk_actions") == [("COMPLETED_SUCCESS",)], PATIENCE, 0.2)
     over = "select closed_at is not null from shp.incidents where cause = 'sink_gap/visits'"
-    assert wait_until(lambda: caught.sql(over) == [(True,)], 60, 0.2), "closed when the rows were read again"
+    assert wait_until(lambda: caught.sql(over) == [(True,)], PATIENCE, 0.2), "closed when the rows were read again"

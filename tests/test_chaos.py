@@ -8,6 +8,7 @@ from shp_resources.processes import wait_until
 from tests.support.chaos import VISITS, dsn, kill, kill_supervisor, load, publications, visits
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.platform, pytest.mark.slow]
 CHILDREN = ("runs", "daemon", "code", "web", "watchdog", "postgres")
@@ -21,7 +22,7 @@ def test_fifty_files_are_published_once_whatever_is_killed(home: Home) -> None:
     assert done.returncode == 0, done.stderr
     try:
         expected = load(home, 0, FILES)
-        assert wait_until(lambda: len(visits(home)) > 0, 60, 0.1)
+        assert wait_until(lambda: len(visits(home)) > 0, PATIENCE, 0.1)
         took = {name: kill(home, name) for name in CHILDREN}
         took["supervisor"] = (0.0, kill_supervisor(home))
         told = {name: f"seen {seen:.1f} s, ready {ready:.1f} s" for name, (seen, ready) in took.items()}

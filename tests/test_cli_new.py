@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.proposing.decide import Answers
@@ -22,6 +22,7 @@ from tests.support.commands import SHP, Place
 from tests.support.csvs import csv_file
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import fresh_database, rows
+from tests.support.waiting import PATIENCE
 from tests.support.workbooks import written
 
 SAMPLES = {
@@ -160,7 +161,7 @@ def test_a_person_is_asked(place: Place, open_sample: Path) -> None:
         command, cwd=place.base, env=place.environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     os.write(ours, b"month-first\n")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 0, err
@@ -210,7 +211,7 @@ def values(kind: str, data: st.DataObject, count: int) -> list[object]:
     return data.draw(st.lists(drawn, min_size=count, max_size=count))
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8)
 @given(data=st.data(), kinds=st.lists(KINDS, min_size=1, max_size=5), count=st.integers(1, 30), as_csv=st.booleans())
 def test_whatever_a_sample_holds_the_proposal_loads_it(
     tmp_path: Path, data: st.DataObject, kinds: list[str], count: int, as_csv: bool

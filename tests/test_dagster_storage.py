@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from dagster import DagsterInstance
 from shp_resources.dagster_storage import sqlalchemy_url
 from shp_resources.processes import free_port
 from tests.support.holders import REPOSITORY
-from tests.support.postgres import rows
+from tests.support.postgres import connected, rows
 
 _ADD_KEYS = """
 import sys
@@ -68,13 +67,6 @@ def instance_on(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterIn
 def keys(dsn: str) -> list[str]:
     """The partition keys that PostgreSQL holds."""
     return [key for (key,) in rows(dsn, "select partition from dynamic_partitions order by 1")]
-
-
-def idle_connections(dsn: str) -> int:
-    """How many connections others keep open to this database, once those that are closing have gone."""
-    time.sleep(0.2)
-    count = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-    return int(rows(dsn, count)[0][0])
 
 
 def forward(port: int, target: tuple[str, ...]) -> None:
@@ -135,9 +127,9 @@ def test_long_lived_processes_survive_a_cut_of_what_they_keep(
     with instance_on(database_dsn, monkeypatch) as instance:
         for key in ("one", "two"):
             instance.add_dynamic_partitions("sales", [key])
-            assert idle_connections(database_dsn) == 1
+            assert connected(database_dsn, 1)
             rows(database_dsn, cut)
-            assert idle_connections(database_dsn) == 0
+            assert connected(database_dsn, 0)
         assert list(instance.get_dynamic_partitions("sales")) == ["one", "two"]
 
 
@@ -146,7 +138,7 @@ def test_a_worker_is_pooled_by_a_variable(dagster_home: Path, database_dsn: str,
     monkeypatch.setenv("SHP_DB_POOL", "1")
     with instance_on(database_dsn, monkeypatch) as instance:
         instance.get_run_by_id("nobody")
-        assert idle_connections(database_dsn) >= 1
+        assert connected(database_dsn, 1)
 
 
 def test_a_pooled_worker_may_be_the_first_of_all(dagster_home: Path, database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

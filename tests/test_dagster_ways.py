@@ -17,6 +17,7 @@ from shp_resources.processes import free_port, wait_until
 from tests.support.commands import COUNTS, DAGSTER, VISITS, Place, counts, visits
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 from tests.support.web import graphql
 
 LAYERS = ("raw", "text", "validated", "quarantine", "warehouse")
@@ -172,11 +173,11 @@ def test_a_backfill_of_chosen_partitions_from_the_ui_mends_them(running: Running
 def test_a_file_that_the_platform_takes_up_may_be_ingested_by_hand_too(running: Running) -> None:
     """An impatient user's command would fail, or load the file a second time."""
     dropped = visits(running.place.home / "landing" / "visits" / "shared.xlsx", range(1, 2_001))
-    assert wait_until(lambda: "shared" in states(running.dsn, "visits"), 60, 0.05)
+    assert wait_until(lambda: "shared" in states(running.dsn, "visits"), PATIENCE, 0.05)
     answer = running.place.shp("ingest", "visits", dropped, "--json")
     assert answer.code == 0, answer.err
     assert (answer.file("shared.xlsx")["state"], answer.file("shared.xlsx")["rows"]["loaded"]) == ("published", 2_000)
-    assert wait_until(lambda: rows(running.dsn, "select * from shp.leases") == [], 30)
+    assert wait_until(lambda: rows(running.dsn, "select * from shp.leases") == [], PATIENCE)
     assert states(running.dsn, "visits") == {"shared": "published"}
     assert rows(running.dsn, "select count(*), count(distinct _delivery) from warehouse.visits") == [(2_000, 1)]
     assert rows(running.dsn, "select count(*) from shp.publications where feed = 'visits'") == [(1,)]
@@ -212,8 +213,8 @@ def test_dagster_dev_starts_and_answers(checkout: Place, database_dsn: str, with
         assert len(node["assetNodes"]) == 17  # seven of each feed and its file, and a mart
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(60)
-    assert wait_until(lambda: checkout.processes() == [], 20), checkout.processes()
+        process.wait(PATIENCE)
+    assert wait_until(lambda: checkout.processes() == [], PATIENCE), checkout.processes()
     assert {name for name in files(checkout) - before if not name.startswith("var")} == set()
 
 

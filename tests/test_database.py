@@ -16,8 +16,9 @@ from sqlalchemy.engine import make_url
 from shp_core.codes import Code
 from shp_core.errors import Fault, UsageError
 from shp_resources.database import TEXT_LIMIT, address, evidence_of, make_engine, translate
-from tests.support.ledgers import wait_until, waiting_connections
+from tests.support.ledgers import waiting_connections
 from tests.support.postgres import rows
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_a_deadlock(engine: sa.Engine, database_dsn: str) -> None:
             mine.execute(sa.text(update.format(1)))
             thread = threading.Thread(target=cross)
             thread.start()
-            wait_until(lambda: waiting_connections(database_dsn) == 1)
+            until(lambda: waiting_connections(database_dsn) == 1)
             mine.execute(sa.text(update.format(2)))
     except Fault as fault:
         faults.append(fault)

@@ -32,6 +32,7 @@ from shp_resources.settings import Settings
 from tests.support.commands import SHP, Answer, Place
 from tests.support.holders import REPOSITORY
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 EXPECTED = json.loads((REPOSITORY / "samples" / "expected.json").read_text())
 COUNTS = ("read", "clean", "rejected", "duplicate", "blank")
@@ -164,9 +165,9 @@ def test_ctrl_c_ends_all_of_it(tmp_path: Path) -> None:
     assert len(place.processes()) > 2
     os.killpg(process.pid, signal.SIGINT)
     said = process.stderr.read()
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE) == 130
     assert said.splitlines()[-1] == "stopped." and "Traceback" not in said
-    assert wait_until(lambda: place.processes() == [], 20), place.processes()
+    assert wait_until(lambda: place.processes() == [], PATIENCE), place.processes()
 
 
 def test_the_demo_stays_away_from_other_homes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.holders import REPOSITORY
 from tests.support.proxies import PASSWORDS, Door, behind, nginx
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.deploy
 OPERATOR, VIEWER = PASSWORDS["operators"], PASSWORDS["viewers"]
@@ -66,6 +67,8 @@ def test_systemd_understands_the_units(unit: str, tmp_path: Path) -> None:
     for path in (REPOSITORY / "deploy" / "systemd").iterdir():
         text = path.read_text().replace("/srv/shp/.venv/bin/shp", str(Path(sys.executable).with_name("shp")))
         (tmp_path / path.name).write_text(text)
-    done = subprocess.run([analyze, "verify", "--man=no", str(tmp_path / unit)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(tmp_path / unit)], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     complaints = [line for line in (done.stderr + done.stdout).splitlines() if str(tmp_path) in line or "shp" in line]
     assert (done.returncode, complaints) == (0, [])

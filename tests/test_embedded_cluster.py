@@ -19,6 +19,7 @@ from shp_resources.embedded.binaries import Binaries
 from shp_resources.embedded.cluster import Cluster, failed, write_private
 from shp_resources.processes import ProcessId, wait_until
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 _SERVER = ["sh", "-c", "trap 'echo asked; exit 7' INT; echo up; while :; do sleep 0.05; done"]
 
@@ -60,7 +61,7 @@ def test_the_keeper_waits_for_the_last_of_many(tmp_path: Path) -> None:
     assert not wait_until(lambda: process.poll() is not None, 0.4)
     os.close(second)
     assert process.stdout.readline() == "asked\n"
-    assert process.wait(10) == 7
+    assert process.wait(PATIENCE) == 7
     assert not (tmp_path / "address").exists()
 
 
@@ -68,7 +69,7 @@ def test_the_keeper_goes_with_its_server(tmp_path: Path) -> None:
     """Each crash of the server would leave a process behind, and an address at which nobody answers."""
     holding = hold(tmp_path)
     process = keep(tmp_path, ["sh", "-c", "exit 3"])
-    assert process.wait(10) == 3
+    assert process.wait(PATIENCE) == 3
     assert not (tmp_path / "address").exists()
     os.close(holding)
 
@@ -80,7 +81,7 @@ def test_a_terminated_keeper_ends_its_server_in_order(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stdout.readline() == "up\n"
     process.terminate()
     assert process.stdout.readline() == "asked\n"
-    process.wait(10)
+    process.wait(PATIENCE)
     os.close(holding)
 
 
@@ -91,9 +92,9 @@ def test_a_newcomer_waits_until_the_old_server_has_gone(tmp_path: Path) -> None:
     process = keep(tmp_path, slow)
     assert process.stdout is not None and process.stdout.readline() == "up\n"
     os.close(holding)
-    assert wait_until(lambda: not _can_share(tmp_path), 5)
+    assert wait_until(lambda: not _can_share(tmp_path), PATIENCE)
     newcomer = hold(tmp_path)  # returns only when the keeper, who holds the lock alone, has gone
-    assert process.wait(5) == 0
+    assert process.wait(PATIENCE) == 0
     os.close(newcomer)
 
 
@@ -171,7 +172,7 @@ def test_committed_rows_survive_kill_after_kill(tmp_path: Path) -> None:
             victim = server.postmaster
             assert victim is not None
             os.kill(victim.pid, signal.SIGKILL)
-            assert victim.gone_within(10)
+            assert victim.gone_within(PATIENCE)
             assert server.start() == dsn
             assert rows(dsn, "select count(*) from kept") == [((turn + 1) * 1000,)]
     assert server.postmaster is None

@@ -21,6 +21,7 @@ from shp_resources.embedded.cluster import Cluster
 from shp_resources.processes import ProcessId, wait_until
 from tests.support.holders import holder
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -126,8 +127,8 @@ def test_it_ends_when_its_only_holder_is_killed(server: EmbeddedServer, tmp_path
         keep_a_row(other.dsn())
         postmaster = pid_of(server)
         other.kill()
-        assert postmaster.gone_within(10)
-    assert wait_until(lambda: not server.dsn_file.exists(), 5)
+        assert postmaster.gone_within(PATIENCE)
+    assert wait_until(lambda: not server.dsn_file.exists(), PATIENCE)
     assert rows(server.start(), "select a from kept") == [(42,)]
 
 
@@ -147,7 +148,7 @@ def test_rows_survive_kill_9_of_the_server(server: EmbeddedServer) -> None:
     keep_a_row(dsn)
     killed = pid_of(server)
     os.kill(killed.pid, signal.SIGKILL)
-    assert killed.gone_within(10)
+    assert killed.gone_within(PATIENCE)
     assert not server.running()
     assert server.start() == dsn
     assert rows(dsn, "select a from kept") == [(42,)]
@@ -160,7 +161,7 @@ def test_without_its_keeper_it_does_not_stay(server: EmbeddedServer, tmp_path: P
     keeper = ProcessId.parse((tmp_path / "postgres" / "keeper").read_text())
     assert keeper is not None
     os.kill(keeper.pid, signal.SIGKILL)
-    assert postmaster.gone_within(10)
+    assert postmaster.gone_within(PATIENCE)
 
 
 def test_a_server_left_over_without_keeper_is_replaced(server: EmbeddedServer, tmp_path: Path) -> None:
@@ -171,9 +172,9 @@ def test_a_server_left_over_without_keeper_is_replaced(server: EmbeddedServer, t
     rights = cluster.prepare(programs)
     command = rights.command(*cluster.command(programs, 19999, {}))
     left_over = subprocess.Popen(command, stderr=subprocess.DEVNULL, **rights.popen_arguments())  # type: ignore[call-overload]
-    assert wait_until(lambda: server.postmaster is not None, 10)
+    assert wait_until(lambda: server.postmaster is not None, PATIENCE)
     dsn = server.start()
-    assert left_over.wait(10) == 0
+    assert left_over.wait(PATIENCE) == 0
     assert rows(dsn, "select a from kept") == [(42,)]
 
 

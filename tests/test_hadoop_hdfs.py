@@ -28,6 +28,7 @@ from shp_resources.processes import wait_until
 from tests.support.cutting import Counter, Proxy, before_hdfs
 from tests.support.hadoop import Daemons
 from tests.support.holders import REPOSITORY
+from tests.support.waiting import PATIENCE
 from tests.support.web import web_server
 
 pytestmark = pytest.mark.hadoop
@@ -203,7 +204,7 @@ def test_a_killed_writer_publishes_nothing(hadoop: Daemons, hdfs: Hdfs, source: 
             started: list[subprocess.Popen[bytes]] = []
             counter = proxy.up = Counter(limit, lambda started=started: [writer.kill() for writer in started] != [])  # type: ignore[misc]
             started.append(subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}))
-            assert started[0].wait(60) == -signal.SIGKILL and counter.reached
+            assert started[0].wait(PATIENCE) == -signal.SIGKILL and counter.reached
             assert hdfs.read(PATH) == b"old"
     left = drafts(hdfs)
     assert left and all(name.startswith(".") for name in left)
@@ -222,7 +223,7 @@ def test_a_daemon_killed_in_mid_upload(hadoop: Daemons, hdfs: Hdfs, source: Path
         with pytest.raises(Fault) as caught:
             through(hdfs, url).put(source, PATH)
         assert caught.value.code in (Code.TRANSIENT, Code.SINK_UNREACHABLE)
-        assert wait_until(lambda: hadoop.parts[victim].process is None, 20), "the upload failed for another reason"
+        assert wait_until(lambda: hadoop.parts[victim].process is None, PATIENCE), "the upload failed for another reason"
     hadoop.revive()
     assert hdfs.read(PATH) == b"old"
     hdfs.put(source, PATH)
@@ -260,7 +261,7 @@ def test_a_hanging_datanode_ends_in_a_timeout(hadoop: Daemons, hdfs: Hdfs, sourc
     finally:
         hadoop.freeze("datanode", False)
     assert caught.value.code in (Code.TRANSIENT, Code.SINK_UNREACHABLE)
-    assert wait_until(lambda: hdfs.read(PATH) == b"old", 20)
+    assert wait_until(lambda: hdfs.read(PATH) == b"old", PATIENCE)
 
 
 def test_rights_and_quota_are_refusals(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:
@@ -270,7 +271,7 @@ def test_rights_and_quota_are_refusals(hadoop: Daemons, hdfs: Hdfs, source: Path
         stranger.put(source, PATH)
     assert (caught.value.code, "AccessControlException" in caught.value.evidence.text) == (Code.SINK_REFUSED, True)
     admin = [*hadoop.cluster.streaming[:-1], "org.apache.hadoop.hdfs.tools.DFSAdmin", "-setSpaceQuota", "500k", hdfs.absolute("cut")]
-    subprocess.run(admin, env=dict(os.environ) | dict(hadoop.cluster.environ), check=True, capture_output=True, timeout=60)
+    subprocess.run(admin, env=dict(os.environ) | dict(hadoop.cluster.environ), check=True, capture_output=True, timeout=PATIENCE)
     with pytest.raises(Fault) as caught:
         hdfs.put(source, PATH)
     assert (caught.value.code, "DSQuotaExceeded" in caught.value.evidence.text) == (Code.SINK_REFUSED, True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.codes import Code
@@ -115,7 +115,7 @@ def test_every_text_comes_back(hive: Daemons, server: HiveServer, tmp_path: Path
     assert found == {place: word if word.strip() else None for place, word in enumerate(words)}
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None)
 @given(st.lists(ANY_TEXT, min_size=30, max_size=200), st.integers(0, 10**9))
 def test_any_text_comes_back(hive: Daemons, server: HiveServer, tmp_path: Path, words: list[str], salt: int) -> None:
     """The same, for whatever text Hypothesis thinks of."""

@@ -32,6 +32,7 @@ from tests.support.contracts import Cell
 from tests.support.hadoop import Daemons
 from tests.support.holders import REPOSITORY
 from tests.support.lake import artefacts, current, partition, sale, sales
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.hadoop
 ROWS = [sale(1), sale(2, "us"), sale(3, "a\tb\\N\r\n\\")]
@@ -224,7 +225,7 @@ def test_a_job_whose_worker_died_is_joined(lake: Lake) -> None:
     words = dumps({**asdict(job), "shipment": job.shipment.to_json()})
     command = [sys.executable, "-c", _RUN, dumps(asdict(lake.cluster)), words, str(lake.scratch)]
     worker = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
-    assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, 60, 0.05)
+    assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     first = lake.yarn.newest(job.tag)
@@ -241,7 +242,7 @@ def test_a_nodemanager_killed_during_a_job(hadoop: Daemons, lake: Lake) -> None:
     outcome: list[object] = []
     worker = threading.Thread(target=_outcome, args=(outcome, lambda: lake.curated(ROWS)))
     worker.start()
-    assert wait_until(lambda: any(_state(lake, tag) == "RUNNING" for tag in _tags(lake)), 60, 0.05)
+    assert wait_until(lambda: any(_state(lake, tag) == "RUNNING" for tag in _tags(lake)), PATIENCE, 0.05)
     # By this mark the tasks of a killed NodeManager are found and ended with the platform.
     assert any("MRAppMaster" in Path(f"/proc/{process.pid}/cmdline").read_text() for process in marked(hadoop.mark))
     hadoop.kill("nodemanager")

@@ -18,6 +18,7 @@ from shp_resources.hive import hive_of
 from shp_resources.processes import wait_until
 from tests.support.chaos import unready
 from tests.support.homes import Home
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.platform]
 KEPT = "/tmp/kept"
@@ -93,7 +94,7 @@ def test_daemons_know_no_secret(shared: Home) -> None:
 def test_the_watchdog_sees_a_daemon_that_does_nothing_any_more(shared: Home) -> None:
     """Monitoring would show green over a cluster that stands still."""
     url = str(shared.status()["services"]["watchdog"]["url"])
-    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5), unready(url)
+    assert wait_until(lambda: unready(url) == {}, PATIENCE, 0.5), unready(url)
     pid = shared.pids()["datanode"]
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -111,7 +112,7 @@ def test_each_comes_back_after_kill_9_and_files_are_kept(shared: Home) -> None:
     before = services(shared)
     for service in before.values():
         os.kill(service["pid"], signal.SIGKILL)
-    assert wait_until(lambda: _ready_anew(shared, before), 90, 0.3), services(shared)
+    assert wait_until(lambda: _ready_anew(shared, before), PATIENCE, 0.3), services(shared)
     assert [service["restarts"] for service in services(shared).values()] == [1] * len(HADOOP)
     assert read(shared) == b"kept"
     assert ("kept",) in ask(shared, "SHOW DATABASES")
@@ -127,17 +128,17 @@ def test_a_dead_daemon_is_told_as_one(shared: Home) -> None:
     pid = services(shared)["datanode"]["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert wait_until(lambda: not services(shared)["datanode"]["ready"], 30, 0.1)
+        assert wait_until(lambda: not services(shared)["datanode"]["ready"], PATIENCE, 0.1)
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert wait_until(lambda: bool(services(shared)["datanode"]["ready"]), 30, 0.3)
+    assert wait_until(lambda: bool(services(shared)["datanode"]["ready"]), PATIENCE, 0.3)
 
 
 def test_nothing_is_left_of_a_killed_supervisor(shared: Home) -> None:
     """Five Java processes would stay, with the ports that the next start needs."""
     state = json.loads((shared.path / "run" / "platform.json").read_text())
     os.kill(int(state["supervisor"].partition("@")[0]), signal.SIGKILL)
-    assert wait_until(lambda: shared.processes() == [], 40, 0.3), shared.processes()
+    assert wait_until(lambda: shared.processes() == [], PATIENCE, 0.3), shared.processes()
 
 
 def test_the_next_start_has_the_files_and_the_ports(shared: Home) -> None:

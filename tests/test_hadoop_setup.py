@@ -22,6 +22,7 @@ from shp_ops.hadoop.status import look_at_external
 from shp_resources.hdfs import Cluster, cluster_of, forget_cluster, tell_cluster
 from shp_resources.settings import Settings
 from tests.support.homes import Home
+from tests.support.waiting import PATIENCE
 from tests.support.web import web_server
 
 
@@ -97,7 +98,7 @@ def test_two_starts_fetch_together_once(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from shp_ops.hadoop.jars import fetch_jars; fetch_jars(Path(sys.argv[1]))"
     environ = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(POM.parents[2])}
     started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "cache")], env=environ) for _ in range(2)]
-    assert [process.wait(30) for process in started] == [0, 0]
+    assert [process.wait(PATIENCE) for process in started] == [0, 0]
     assert (tmp_path / "calls").read_text() == "called\n"
 
 

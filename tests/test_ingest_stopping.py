@@ -16,6 +16,7 @@ from shp_resources.embedded import EmbeddedServer
 from shp_resources.processes import wait_until
 from tests.support.commands import VISITS, Place, visits
 from tests.support.postgres import fresh_database, rows
+from tests.support.waiting import PATIENCE
 
 ROWS = 30_000  # about two seconds of reading
 
@@ -54,13 +55,13 @@ def test_a_stopped_ingestion_gives_its_partition_back(
     with fresh_database(postgres_server) as dsn:
         place = Place.make(tmp_path / "p", dsn, {"visits": VISITS})
         process = place.start("ingest", "visits", big, visits(tmp_path / "small.xlsx", [ROWS]), "--json")
-        assert wait_until(lambda: state(dsn) == "running", 60)
+        assert wait_until(lambda: state(dsn) == "running", PATIENCE)
         assert len(place.processes()) >= 3  # the command, two workers, perhaps a reader
         (os.killpg if whole_group else os.kill)(process.pid, number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, out) == (status, "")
         assert "Traceback" not in err
-        assert wait_until(lambda: place.processes() == [], 30), place.processes()
+        assert wait_until(lambda: place.processes() == [], PATIENCE), place.processes()
         assert state(dsn) == "arrived"
         settled(dsn)
         again = place.shp("ingest", "visits", big, "--json")
@@ -72,12 +73,12 @@ def test_ctrl_c_lets_the_embedded_server_go(big: Path, tmp_path: Path) -> None:
     place = Place.make(tmp_path / "p", feeds={"visits": VISITS})
     server = EmbeddedServer(place.home)
     process = place.start("ingest", "visits", big)
-    assert wait_until(lambda: server.dsn_file.exists() and state(server.dsn_file.read_text()) == "running", 90)
+    assert wait_until(lambda: server.dsn_file.exists() and state(server.dsn_file.read_text()) == "running", PATIENCE)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "stopped."
-    assert wait_until(lambda: place.processes() == [], 30), place.processes()
+    assert wait_until(lambda: place.processes() == [], PATIENCE), place.processes()
     assert not server.dsn_file.exists()
     with server.held() as dsn:
         assert state(dsn) == "arrived"
@@ -106,6 +107,6 @@ def test_a_closed_pipe_is_no_failure_of_the_ingestion(postgres_server: str, tmp_
         assert process.stdout is not None
         process.stdout.close()
         process.stdout = subprocess.DEVNULL  # type: ignore[assignment]
-        assert process.wait(60) == 1
+        assert process.wait(PATIENCE) == 1
         assert state(dsn, "small") == "published"
         settled(dsn)

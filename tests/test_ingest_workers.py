@@ -20,6 +20,7 @@ from shp_resources.outside import Outside
 from shp_resources.processes import wait_until
 from shp_resources.settings import Settings
 from tests.support.commands import COUNTS, VISITS
+from tests.support.waiting import PATIENCE
 from tests.support.warehouse import feed_of
 
 FEED, DAYS = feed_of(VISITS), feed_of(COUNTS)
@@ -73,7 +74,7 @@ def test_files_of_one_partition_are_taken_one_after_the_other(tmp_path: Path) ->
     def take(path: Path) -> FileResult:
         if path.stem == "3":
             begun.touch()
-        waited = path.stem != "0" or wait_until(begun.exists, 20)
+        waited = path.stem != "0" or wait_until(begun.exists, PATIENCE)
         return replace(note(path), state="published" if waited else None)
 
     results = taken(tmp_path, [[0, 1, 2], [3]], take)

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from shp_core.errors import Fault, Refusal
 from shp_core.limits import MIB, Limits
 from shp_resources.inspection import Inspector, inspector, process
 from shp_resources.processes import wait_until
+from tests.support.waiting import PATIENCE
 from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, text_row
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def as_soon_as_it_reads(looks: Inspector, act: Callable[[psutil.Process], T]) ->
 
 def _the_one_reader(looks: Inspector) -> psutil.Process:
     found: list[psutil.Process] = []
-    wait_until(lambda: bool(found.extend(forks(looks)) or found), 20, 0.005)
+    wait_until(lambda: bool(found.extend(forks(looks)) or found), PATIENCE, 0.005)
     (reader,) = found
     return reader
 
@@ -132,10 +132,7 @@ def test_patience_ends_and_with_it_the_reader(good: Path, slow: Path) -> None:
 
 def wait_until_gone(pid: int) -> None:
     """Fails if the process is still there after a while."""
-    deadline = time.monotonic() + 5
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, PATIENCE)
 
 
 @pytest.mark.parametrize("deadly", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
@@ -156,9 +153,8 @@ def test_the_process_that_forks_may_die_too(good: Path, slow: Path) -> None:
         os.kill(looks._process.pid, signal.SIGKILL)  # type: ignore[union-attr]
         looks._process.wait()  # type: ignore[union-attr]
         assert looks.look(good) == SOUND
-        killer = threading.Timer(0.5, lambda: os.kill(looks._process.pid, signal.SIGKILL))  # type: ignore[union-attr]
-        killer.start()
-        assert refused(looks, slow).code == Code.READER_CRASHED
+        with as_soon_as_it_reads(looks, lambda _: looks._process.kill()):  # type: ignore[union-attr]
+            assert refused(looks, slow).code == Code.READER_CRASHED
         assert looks.look(good) == SOUND
 
 
@@ -170,7 +166,7 @@ def test_readers_do_not_survive_their_parent(good: Path, slow: Path) -> None:
     thread.start()
     fork = _the_one_reader(looks)
     looks.interrupt()
-    thread.join(5)
+    thread.join(PATIENCE)
     wait_until_gone(fork.pid)
     assert not thread.is_alive()
     looks.close()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.codes import Code
@@ -123,7 +123,7 @@ def test_a_stat_may_be_as_large_as_file_systems_make_it(ledger: Ledger) -> None:
     assert ledger.arrivals.known_sources(FEED)["file:///x"].source == huge
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(name=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=80))
 def test_any_file_name_is_kept_as_it_is(ledger: Ledger, name: str) -> None:
     """A file with an unusual name would be seen as new at every tick, or break the others."""

@@ -22,8 +22,8 @@ from shp_resources.database import make_engine
 from shp_resources.ledger import Ledger, migrate
 from shp_resources.ledger.migrate import HEAD, MIGRATIONS, current_version
 from shp_resources.ledger.tables import metadata
-from tests.support.ledgers import wait_until
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE, until
 
 TABLES = {
     "ledger_version",
@@ -106,9 +106,9 @@ def test_the_second_waits_for_the_first(database_dsn: str) -> None:
         with make_engine(database_dsn, pooled=False).begin() as first:
             first.execute(sa.select(sa.func.pg_advisory_xact_lock(0x736870)))
             outcome = threads.submit(migrate, database_dsn)
-            wait_until(lambda: rows(database_dsn, waiting) == [(1,)])
+            until(lambda: rows(database_dsn, waiting) == [(1,)])
             assert not outcome.done() and _tables(database_dsn) == set()
-        outcome.result(timeout=10)
+        outcome.result(timeout=PATIENCE)
     assert _tables(database_dsn) == TABLES
 
 

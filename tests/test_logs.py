@@ -28,6 +28,7 @@ from shp_resources.log_file import LogFile, Rotation, aside, rotate
 from shp_resources.processes import wait_until
 from shp_resources.settings import Settings
 from tests.support.platforms import NOBODY, Platform, order
+from tests.support.waiting import PATIENCE
 
 SECRETS = {
     "SENDER_PASSWORD": "kolibri-7",
@@ -155,7 +156,7 @@ def test_a_process_that_crashes_is_in_the_log_with_its_last_words(tmp_path: Path
     scribe = Scribe("sample", LogFile(tmp_path / "sample.log"), Redaction(["secret-word"]))
     process = ServiceProcess(service, scribe, lambda: {"PATH": os.defpath}, tmp_path)
     process.start()
-    assert wait_until(lambda: process.process is None, 20)
+    assert wait_until(lambda: process.process is None, PATIENCE)
     assert process.last_words().splitlines()[-1] == "KeyError: 'x'"
     lines = [json.loads(line) for line in (tmp_path / "sample.log").read_text().splitlines()]
     assert [line["message"] for line in lines] == ["begins", "***", "KeyError: 'x'"]
@@ -199,7 +200,7 @@ def test_following_goes_on_in_the_new_file(tmp_path: Path) -> None:
     reading.start()
     for number, text in enumerate(("one", "two", "three")):
         file.write(written(Record("1", "info", text)))
-        assert wait_until(lambda wanted=number + 1: len(seen) == wanted, 10)
+        assert wait_until(lambda wanted=number + 1: len(seen) == wanted, PATIENCE)
     assert seen == ["one", "two", "three"]
 
 

@@ -13,14 +13,15 @@ from typing import Any
 import psycopg2
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.feeds.marts import Mart
 from shp_resources.warehouse import MartOutcome
-from tests.support.warehouse import Desk, Poller, delivery, feed_of, target_of, until
+from tests.support.waiting import PATIENCE, until
+from tests.support.warehouse import Desk, Poller, delivery, feed_of, target_of
 
 FEED = """
 feed: orders
@@ -231,7 +232,7 @@ def test_old_rows_stay_readable_while_a_refresh_runs(desk: Desk) -> None:
         until(lambda: desk.rows(waiting) == [(1,)])
         assert mart_rows(desk) == TWO
         blocker.commit()
-        assert running.result(20).source_rows == 2
+        assert running.result(PATIENCE).source_rows == 2
     blocker.close()
 
 
@@ -246,7 +247,7 @@ def test_refreshes_side_by_side(desk: Desk) -> None:
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         until(lambda: desk.rows(waiting) == [(2,)])
         blocker.commit()
-        assert [future.result(30) for future in running] == [MartOutcome(2, 3, ("p1", "p2"))] * 2
+        assert [future.result(PATIENCE) for future in running] == [MartOutcome(2, 3, ("p1", "p2"))] * 2
     blocker.close()
     assert mart_rows(desk) == TWO
 
@@ -257,11 +258,11 @@ def test_first_refreshes_side_by_side(database_dsn: str) -> None:
 
     def run() -> MartOutcome:
         desk = Desk(database_dsn, target_of(FEED))
-        barrier.wait(20)
+        barrier.wait(PATIENCE)
         return refresh(desk)
 
     with ThreadPoolExecutor(3) as threads:
-        assert [future.result(30) for future in [threads.submit(run) for _ in range(3)]] == [MartOutcome(0, 0, ())] * 3
+        assert [future.result(PATIENCE) for future in [threads.submit(run) for _ in range(3)]] == [MartOutcome(0, 0, ())] * 3
 
 
 def test_a_refresh_does_not_wait_for_a_publication(desk: Desk) -> None:
@@ -273,14 +274,14 @@ def test_a_refresh_does_not_wait_for_a_publication(desk: Desk) -> None:
     def slow() -> Any:
         yield from given.batches
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(desk.warehouse.publish, desk.target, desk.publication("p3", given), slow(), [])
-        assert inside.wait(20)
+        assert inside.wait(PATIENCE)
         assert refresh(desk).partitions == ("p1", "p2")
         go_on.set()
-        running.result(20)
+        running.result(PATIENCE)
     assert refresh(desk) == MartOutcome(3, 4, ("p1", "p2", "p3"))
 
 
@@ -288,7 +289,7 @@ numbers = st.none() | st.integers(-(2**31), 2**31 - 1)
 orders = st.lists(st.tuples(st.sampled_from(["Chad", "Perú", "", None]), st.none() | st.dates(), numbers), max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None)
 @given(orders, st.integers(0, 2**32))
 def test_sums_equal_plain_sums(desk: Desk, content: list[tuple[Any, ...]], seed: int) -> None:
     """If this failed, blanks, old dates or negative numbers would make sums that no one could reproduce."""

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.clock import ManualClock
@@ -210,7 +210,7 @@ class Both:
 
 
 @given(st.lists(STEPS | LAKE_STEPS, max_size=25))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 def test_it_answers_as_the_real_one_does(real: Ledger, steps: list[tuple[Any, ...]]) -> None:
     """Simulations would prove something about a ledger that nobody has."""
     for name in ("warehouse", "warehouse/x"):  # breakers are shared by all feeds: each example begins with the same

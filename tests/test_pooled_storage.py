@@ -31,9 +31,11 @@ from shp_resources.dagster_storage import sqlalchemy_url
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.event_storage import LeanEventLogStorage
 from shp_resources.pooled_storage import PooledStorage, WorkerStorage
+from shp_resources.processes import wait_until
 from tests.support.forks import forks_in
 from tests.support.holders import REPOSITORY
-from tests.support.postgres import fresh_database, rows
+from tests.support.postgres import connected, fresh_database, rows
+from tests.support.waiting import PATIENCE
 
 ASSET = AssetKey(["raw", "sales"])
 _OTHERS = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
@@ -153,12 +155,6 @@ def test_an_event_that_cannot_be_stored_whole_is_not_stored_at_all(dsn: str, kin
 # the pool
 
 
-def connections(dsn: str, name: str = "%") -> int:
-    """How many connections others have to this database, once those that are closing have gone."""
-    time.sleep(0.2)
-    return int(rows(dsn, f"select count(*) {_OTHERS} and application_name like %s", name)[0][0])
-
-
 def use(storage: PooledStorage, run_id: str = "a-run") -> None:
     """Read and write through all three parts."""
     storage.event_log_storage.store_event(materialized(run_id))
@@ -170,12 +166,12 @@ def use(storage: PooledStorage, run_id: str = "a-run") -> None:
 def test_all_parts_share_few_connections_that_say_whose_they_are(dsn: str, kind: type[PooledStorage], name: str) -> None:
     """Ten workers would take thirty connections, and nobody could tell which of them to look at."""
     storage = kind(sqlalchemy_url(dsn))
-    assert connections(dsn) == 0
+    assert connected(dsn, 0)
     for _ in range(5):
         use(storage)
-    assert connections(dsn, name) == connections(dsn) == 1
+    assert connected(dsn, 1, name) and connected(dsn, 1)
     storage.run_storage.dispose()
-    assert connections(dsn) == 0
+    assert connected(dsn, 0)
 
 
 def test_many_threads_leave_two_connections(dsn: str) -> None:
@@ -184,7 +180,7 @@ def test_many_threads_leave_two_connections(dsn: str) -> None:
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda number: use(storage, f"run-{number}"), range(48)))
     assert len(rows(dsn, _EVENTS)) == 48
-    assert connections(dsn) <= 2
+    assert wait_until(lambda: rows(dsn, f"select count(*) <= 2 {_OTHERS}") == [(True,)], PATIENCE)
 
 
 def test_what_an_address_sets_is_kept(dsn: str) -> None:
@@ -203,9 +199,9 @@ def test_the_webserver_keeps_no_unchecked_connections(dsn: str) -> None:
         part.optimize_for_webserver(statement_timeout=1000, pool_recycle=3600, max_overflow=20)
     use(storage)
     rows(dsn, f"select pg_terminate_backend(pid) {_OTHERS}")
-    assert connections(dsn) == 0
+    assert connected(dsn, 0)
     use(storage)
-    assert connections(dsn) == 1
+    assert connected(dsn, 1)
 
 
 @pytest.mark.parametrize("kind", [PooledStorage, WorkerStorage])
@@ -215,7 +211,7 @@ def test_a_connection_that_was_cut_is_replaced_before_it_is_used(dsn: str, kind:
     for number in range(3):
         use(storage, f"run-{number}")
         rows(dsn, f"select pg_terminate_backend(pid) {_OTHERS}")
-        assert connections(dsn) == 0
+        assert connected(dsn, 0)
     use(storage, "run-3")
     assert len(rows(dsn, _EVENTS)) == 4
 
@@ -268,7 +264,7 @@ def test_a_restart_in_mid_run_costs_a_reconnect(tmp_path: Path, monkeypatch: pyt
             assert postmaster is not None
             time.sleep(0.5)  # it has told all it had to tell, and waits
             postmaster.send(number)
-            assert postmaster.gone_within(20)
+            assert postmaster.gone_within(PATIENCE)
             assert server.start() == dsn
             go.touch()
             assert forks.end_of(run_id) is DagsterRunStatus.SUCCESS, forks.log
@@ -300,10 +296,10 @@ def test_the_variable_decides(dagster_home: Path, dsn: str, monkeypatch: pytest.
     """Workers would look at the schema in each run, or the daemon would end statements that may take a while."""
     with DagsterInstance.get() as instance:
         instance.add_dynamic_partitions("sales", ["one"])
-        assert (connections(dsn, "shp-dagster"), connections(dsn, "shp-run")) == (1, 0)
-    assert connections(dsn) == 0
+        assert connected(dsn, 1, "shp-dagster") and connected(dsn, 0, "shp-run")
+    assert connected(dsn, 0)
     monkeypatch.setenv("SHP_DB_POOL", "1")
     with DagsterInstance.get() as instance:
         assert list(instance.get_dynamic_partitions("sales")) == ["one"]
-        assert (connections(dsn, "shp-dagster"), connections(dsn, "shp-run")) == (0, 1)
-    assert connections(dsn) == 0
+        assert connected(dsn, 0, "shp-dagster") and connected(dsn, 1, "shp-run")
+    assert connected(dsn, 0)

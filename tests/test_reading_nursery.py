@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +22,11 @@ from shp_core.limits import Limits
 from shp_core.reading.textrow import SheetSpec
 from shp_resources import nursery as module
 from shp_resources.nursery import Fork, Nursery
+from shp_resources.processes import wait_until
 from shp_resources.reader import TextBatches, WorkbookReader
 from shp_resources.reader_ends import reader_environment
 from tests.support.scans import kernels
+from tests.support.waiting import PATIENCE
 from tests.support.workbooks import header_row, raw
 
 ROWS = 12_000
@@ -86,11 +87,8 @@ def is_gone(pid: int) -> bool:
 
 
 def soon(condition: Callable[[], bool]) -> bool:
-    """Whether something comes true within some seconds."""
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
+    """Whether something comes true."""
+    return wait_until(condition, PATIENCE)
 
 
 def test_the_same_rows_as_cold(reader: WorkbookReader, book: Path) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isal import isal_zlib
 
@@ -79,7 +79,7 @@ def test_the_faster_library_is_the_one_in_use() -> None:
     flip=st.integers(0, 255),
     level=st.integers(0, 9),
 )
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, derandomize=True, deadline=None)
 def test_the_faster_library_inflates_as_zlib_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[bytes], times: int, at: float, flip: int, level: int
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.reading.numbers import number_text
@@ -45,9 +45,7 @@ def meant(value: Any) -> tuple[str, str | None]:
 
 
 @given(rows=st.lists(st.lists(VALUES, min_size=4, max_size=4), min_size=1, max_size=6), inline=st.booleans(), date1904=st.booleans())
-@settings(
-    max_examples=EXAMPLES, derandomize=EXAMPLES == CI_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES, derandomize=EXAMPLES == CI_EXAMPLES, deadline=None)
 def test_whatever_is_written_is_read(tmp_path: Path, rows: list[list[Any]], inline: bool, date1904: bool) -> None:
     """Some text, number or date that nobody thought of would arrive changed."""
     options = {"constant_memory": inline, "default_date_format": "", "date_1904": date1904}

@@ -17,6 +17,7 @@ from shp_ops.supervisor.scribe import Scribe
 from tests.support.holders import REPOSITORY
 from tests.support.platforms import FEED, Platform, order
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 COPIES = 5000
 OLD = datetime.now(UTC) - timedelta(days=200)
@@ -131,5 +132,5 @@ def daily(platform: Platform) -> str:
     assert work.look()
     assert not work.look(), "it is done once"
     assert work._child is not None
-    assert work._child.wait(60) == 0, layout.log("retention").read_text()
+    assert work._child.wait(PATIENCE) == 0, layout.log("retention").read_text()
     return layout.log("retention").read_text(encoding="utf-8")

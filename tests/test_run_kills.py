@@ -19,12 +19,13 @@ import psutil
 import psycopg2
 import pytest
 
-from shp_ops.supervisor.probes import graphql
 from shp_resources.processes import ProcessId, wait_until
 from shp_resources.workers import Worker, Workers
 from tests.support.commands import VISITS, visits
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE, until
+from tests.support.web import graphql
 
 pytestmark = pytest.mark.platform
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
@@ -65,7 +66,7 @@ class Watched:
 
     def worker(self, partition: str) -> tuple[str, Worker]:
         """Wait for the first run of a partition to have a worker."""
-        assert wait_until(lambda: any(self._noted(run_id) for run_id, _ in self.runs(partition)), 40, 0.05)
+        assert wait_until(lambda: any(self._noted(run_id) for run_id, _ in self.runs(partition)), PATIENCE, 0.05)
         ((run_id, worker),) = [(run_id, noted) for run_id, _ in self.runs(partition) if (noted := self._noted(run_id))]
         return run_id, worker
 
@@ -73,27 +74,33 @@ class Watched:
         """Wait for a partition's run to stand before the feed's lock."""
         found = self.worker(partition)
         waiting = "select count(*) > 0 from pg_locks where locktype = 'advisory' and not granted"
-        assert wait_until(lambda: rows(self.dsn, waiting) == [(True,)], 30, 0.05)
+        assert wait_until(lambda: rows(self.dsn, waiting) == [(True,)], PATIENCE, 0.05)
         return found
 
     def held_reading(self, partition: str) -> tuple[str, Worker]:
         """Stop the reading process of a partition's run as soon as there is one."""
         run_id, worker = self.worker(partition)
         found: list[psutil.Process] = []
-        assert wait_until(lambda: bool(found.extend(_children(worker)) or found), 30, 0.002)
+        assert wait_until(lambda: bool(found.extend(_children(worker)) or found), PATIENCE, 0.002)
         found[0].suspend()
         self.stopped.append(found[0])
         return run_id, worker
 
-    def end_of(self, run_id: str, seconds: float = 10.0) -> str:
+    def end_of(self, run_id: str) -> str:
         """Wait for the end of a run; its status then."""
         query = "select status from runs where run_id = %s"
-        wait_until(lambda: rows(self.dsn, query, run_id)[0][0] in _ENDED, seconds, 0.05)
+        wait_until(lambda: rows(self.dsn, query, run_id)[0][0] in _ENDED, PATIENCE, 0.05)
         return str(rows(self.dsn, query, run_id)[0][0])
 
-    def publishes(self, partition: str, seconds: float = 60.0) -> bool:
-        """Whether a partition is published in time."""
-        return wait_until(lambda: self.state(partition) == "published", seconds, 0.1)
+    def publishes(self, partition: str) -> bool:
+        """Whether a partition is published."""
+        return wait_until(lambda: self.state(partition) == "published", PATIENCE, 0.1)
+
+    def looked_again(self, *sensors: str) -> None:
+        """Wait for a whole evaluation of each of these sensors that begins now or later."""
+        ((last,),) = rows(self.dsn, "select max(id) from job_ticks")
+        ticks = "select distinct tick_body::json ->> 'job_name' from job_ticks where id > %s and status <> 'STARTED'"
+        until(lambda: {(sensor,) for sensor in sensors} <= set(rows(self.dsn, ticks, last)), 0.1)
 
     def ready(self) -> bool:
         """Whether everything runs."""
@@ -130,9 +137,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 @pytest.fixture
 def platform(shared: Watched) -> Iterator[Watched]:
     """The platform, ready before each test and in a true state after it."""
-    assert wait_until(shared.ready, 60, 0.3), shared.home.status()
+    assert wait_until(shared.ready, PATIENCE, 0.3), shared.home.status()
     yield shared
-    assert wait_until(lambda: _nothing_is_left(shared), 30, 0.2), rows(shared.dsn, "select run_id, status from runs")
+    assert wait_until(lambda: _nothing_is_left(shared), PATIENCE, 0.2), rows(shared.dsn, "select run_id, status from runs")
 
 
 def _nothing_is_left(platform: Watched) -> bool:
@@ -154,10 +161,10 @@ def publishing_blocked(dsn: str) -> Iterator[None]:
 
 
 def kill(*processes: int | ProcessId) -> float:
-    """Kill them all at once; when that was."""
+    """Kill them all at once; when that was, in seconds since 1970."""
     for process in processes:
         os.kill(process if isinstance(process, int) else process.pid, signal.SIGKILL)
-    return time.monotonic()
+    return time.time()
 
 
 def test_runs_start_in_forked_workers_and_four_at_a_time(platform: Watched) -> None:
@@ -170,7 +177,7 @@ def test_runs_start_in_forked_workers_and_four_at_a_time(platform: Watched) -> N
     spoken = rows(platform.dsn, "select count(*) from event_logs where event like '%%Launched through the code server%%'")
     assert spoken == [(0,)]
     asked = "select start_time, end_time from runs where run_id = any(%s)"
-    assert wait_until(lambda: all(end for _, end in rows(platform.dsn, asked, ids)), 20)
+    assert wait_until(lambda: all(end for _, end in rows(platform.dsn, asked, ids)), PATIENCE)
     times = rows(platform.dsn, asked, ids)
     assert max(sum(start <= moment < end for start, end in times) for moment, _ in times) <= 4
 
@@ -193,13 +200,12 @@ def test_a_killed_worker(platform: Watched) -> None:
     with publishing_blocked(platform.dsn):
         platform.drop("worker", 200)
         run_id, worker = platform.held_publishing("worker")
-        began, killed_at = kill(worker.process), time.time()
+        killed_at = kill(worker.process)
         assert platform.end_of(run_id) == "FAILURE"
-        assert time.monotonic() - began < 5
     assert platform.publishes("worker")
     told = rows(platform.dsn, "select code, extract(epoch from ended_at)::float8 from shp.attempts where run_id = %s", run_id)
     assert [(code, at - killed_at < 60) for code, at in told] == [("worker_lost", True)], "the ledger knows within a minute"
-    assert wait_until(lambda: [status for _, status in platform.runs("worker")] == ["FAILURE", "SUCCESS"], 10, 0.1)
+    assert wait_until(lambda: [status for _, status in platform.runs("worker")] == ["FAILURE", "SUCCESS"], PATIENCE, 0.1)
 
 
 def test_a_killed_fork_server(platform: Watched) -> None:
@@ -208,9 +214,9 @@ def test_a_killed_fork_server(platform: Watched) -> None:
         platform.drop("server", 210)
         run_id, worker = platform.held_publishing("server")
         kill(platform.home.pids()["runs"])
-        assert wait_until(platform.ready, 60, 0.3)
+        assert wait_until(platform.ready, PATIENCE, 0.3)
         assert worker.alive()
-    assert platform.end_of(run_id, 20) == "SUCCESS"
+    assert platform.end_of(run_id) == "SUCCESS"
     platform.drop("server_after", 213)
     assert platform.publishes("server_after")
     assert len(platform.runs("server")) == 1
@@ -234,7 +240,7 @@ def test_a_killed_code_server(platform: Watched) -> None:
         kill(platform.home.pids()["code"])
         time.sleep(4)  # one look of run monitoring
         assert worker.alive()
-    assert platform.end_of(run_id, 20) == "SUCCESS"
+    assert platform.end_of(run_id) == "SUCCESS"
 
 
 def test_a_killed_worker_with_the_code_server(platform: Watched) -> None:
@@ -253,10 +259,10 @@ def test_a_killed_database(platform: Watched) -> None:
     run_id, _ = platform.held_reading("database")
     postgres = platform.home.pids()["postgres"]
     kill(postgres)
-    assert wait_until(platform.ready, 60, 0.3)
+    assert wait_until(platform.ready, PATIENCE, 0.3)
     for child in psutil.Process(platform.worker("database")[1].process.pid).children():
         child.resume()
-    assert platform.end_of(run_id, 20) in _ENDED
+    assert platform.end_of(run_id) in _ENDED
     assert platform.publishes("database")
 
 
@@ -270,7 +276,7 @@ def test_a_run_that_a_person_terminates_is_canceled_and_stays_so(platform: Watch
     )
     assert ended["terminateRun"]["__typename"] == "TerminateRunSuccess", ended
     assert platform.end_of(run_id) == "CANCELED"
-    time.sleep(8)  # a tick of the sensor, and some
+    platform.looked_again("arrivals", "recovery")
     assert [status for _, status in platform.runs("person")] == ["CANCELED"]
     assert platform.state("person") not in ("arrived", "running", "published")
 
@@ -290,9 +296,7 @@ def test_down_in_mid_run_gives_the_file_back_and_the_next_up_loads_it(platform: 
     """What was under way when somebody stopped the platform would be lost, or held as if it were broken."""
     platform.drop("stopped", 280)
     run_id, _ = platform.held_reading("stopped")
-    began = time.monotonic()
     assert platform.home.shp("down").returncode == 0
-    assert time.monotonic() - began < 40
     assert platform.home.processes() == []
     assert platform.home.shp("up", "--detach").returncode == 0
     assert platform.end_of(run_id) == "FAILURE"

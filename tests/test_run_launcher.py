@@ -27,6 +27,7 @@ from shp_resources.workers import Worker, Workers
 from tests.support.code_servers import CodeServer, code_server
 from tests.support.forks import ENDED, SMALL_RUNS, Forks, forks_in
 from tests.support.postgres import fresh_database
+from tests.support.waiting import PATIENCE
 
 DEAD = Worker(ProcessId(os.getpid(), "earlier-1"))
 ALIVE = Worker(ProcessId.current())
@@ -87,7 +88,7 @@ def test_a_server_that_imports_anew_is_asked_again(tmp_path: Path) -> None:
     """Every edit of a feed file would send the next runs the slow way, or fail them."""
     thread = serving(tmp_path, None, None, b'{"worker": "1@x"}\n')
     ForkClient(tmp_path).launch("a-run", "{}", "here")
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -115,7 +116,7 @@ def test_why_it_does_not_start_a_run_is_told(tmp_path: Path, answers: tuple[byte
 
 def test_a_socket_without_a_server_is_no_server(tmp_path: Path) -> None:
     """After a crash every run would wait for a minute."""
-    serving(tmp_path).join(5)
+    serving(tmp_path).join(PATIENCE)
     with pytest.raises(ForkServerAway, match="no fork server listens here"):
         ForkClient(tmp_path).ping()
 
@@ -194,14 +195,14 @@ def test_a_run_of_the_code_server_is_there_as_long_as_its_process(code: CodeServ
     run = code.create("wait_job", {"seconds": 60})
     instance.report_engine_event("launching", run)
     DefaultRunLauncher.launch_run_from_grpc_client(instance, run, code.client)
-    assert wait_until(lambda: forks.status(run.run_id) is DagsterRunStatus.STARTED, 60, 0.1)
+    assert wait_until(lambda: forks.status(run.run_id) is DagsterRunStatus.STARTED, PATIENCE, 0.1)
     run = run_of(forks, run.run_id)
     (worker,) = [child for child in psutil.Process(code.process.pid).children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
     assert health(run, None, instance).status is WorkerStatus.RUNNING
     code.kill()
     assert health(run, None, instance).status is WorkerStatus.RUNNING
     worker.kill()
-    assert wait_until(lambda: health(run, None, instance).status is WorkerStatus.FAILED, 10, 0.1)
+    assert wait_until(lambda: health(run, None, instance).status is WorkerStatus.FAILED, PATIENCE, 0.1)
     elsewhere = run.with_tags({**run.tags, ".dagster/grpc_info": json.dumps({"host": "192.0.2.1", "port": 1})})
     assert health(elsewhere, None, instance).status is WorkerStatus.RUNNING  # nobody here knows: perhaps it works
 
@@ -249,15 +250,15 @@ def test_dagster_dev_works_with_the_same_dagster_yaml(forks: Forks, monkeypatch:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=forks.home, process_group=0)
     try:
         url = f"http://{LOOPBACK}:{port}"
-        assert wait_until(lambda: _serves(url), 90, 0.5), (forks.home / "dev.log").read_text()
+        assert wait_until(lambda: _serves(url), PATIENCE, 0.5), (forks.home / "dev.log").read_text()
         run_id = _launched(url, "quick_job")
-        assert wait_until(lambda: forks.status(run_id) in ENDED, 60, 0.2)
+        assert wait_until(lambda: forks.status(run_id) in ENDED, PATIENCE, 0.2)
         assert forks.status(run_id) is DagsterRunStatus.SUCCESS
         assert "Launched through the code server" in "\n".join(forks.messages(run_id))
         assert forks.workers.all() == {}
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _serves(url: str) -> bool:

@@ -15,6 +15,7 @@ from shp_core.gaps import Why
 from shp_sensors import gaps
 from tests.support.healing import Ward
 from tests.support.platforms import DAYS, FEED, ORDERS, Platform, Tick, order
+from tests.support.postgres import worked_with
 
 GAP = "sink_gap/orders"
 
@@ -286,9 +287,9 @@ def test_ten_thousand_partitions_are_compared_in_two_seconds(ward: Ward) -> None
     )
     platform.sql("analyze warehouse.orders")
     seen(platform)
-    begun = time.monotonic()
+    before = worked_with(platform.dsn)
     found = seen(platform, "a")
-    took = time.monotonic() - begun
+    took = worked_with(platform.dsn) - before
     tracemalloc.start()
     seen(platform)
     _, peak = tracemalloc.get_traced_memory()

@@ -253,9 +253,9 @@ def test_ten_thousand_partitions_are_looked_at_in_two_seconds(ward: Ward) -> Non
     turn_to(ward, "01T12:00")
     assert len(states(ward)) > 10_000
     ward.later(3600)
-    begun = time.process_time(), time.monotonic()
+    begun = time.process_time()
     ward.tick("lateness")
-    assert time.process_time() - begun[0] < 2.0
+    assert time.process_time() - begun < 2.0
     assert states(ward)["2026-03-01T11Z"] == "late"
 
 

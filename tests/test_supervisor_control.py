@@ -21,6 +21,7 @@ from shp_resources.processes import MARK, ProcessId, spawn, wait_until
 from tests.support.holders import REPOSITORY
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 
 def with_dagster(home: Home, code: str) -> Home:
@@ -46,7 +47,7 @@ def started(home: Home) -> PlatformState:
         state = PlatformState.load(Layout(home.path).state)
         return state if state is not None and state.services.get("code", ServiceState()).pid is not None else None
 
-    assert wait_until(lambda: loaded() is not None, 60)
+    assert wait_until(lambda: loaded() is not None, PATIENCE)
     state = loaded()
     assert state is not None
     return state
@@ -80,7 +81,7 @@ def test_ctrl_c_while_waiting_stops_what_was_started(slow: Home) -> None:
     supervisor = started(slow).process
     assert supervisor is not None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, "Traceback" in err) == (130, False)
     assert not supervisor.alive()
     assert slow.processes() == []
@@ -92,7 +93,7 @@ def test_a_start_in_the_foreground_can_be_stopped(slow: Home, number: signal.Sig
     process = slow.start("up")
     started(slow)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, "")
     assert err.splitlines()[-2:] == ["stopping before it was ready", "stopped"]
     assert slow.processes() == []
@@ -109,7 +110,7 @@ def test_status_of_a_starting_platform_says_what_is_missing(slow: Home) -> None:
     assert "does not answer" in document["services"]["code"]["why"]
     assert document["services"]["daemon"]["why"] == "not started yet"
     assert slow.shp("down").returncode == 0
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def leave_an_orphan(home: Home) -> ProcessId:
@@ -135,22 +136,22 @@ def test_down_ends_what_a_killed_supervisor_and_guardian_left(slow: Home) -> Non
     """A worker would go on writing for a platform that is believed to be stopped."""
     process = slow.start("up")
     orphan = leave_an_orphan(slow)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert slow.status()["ready"] is False
     assert json.loads(slow.shp("down", "--json").stdout) == {"stopped": True}
     assert not orphan.alive()
-    assert wait_until(lambda: slow.processes() == [], 20)
+    assert wait_until(lambda: slow.processes() == [], PATIENCE)
 
 
 def test_up_ends_what_a_killed_supervisor_and_guardian_left(slow: Home) -> None:
     """Old and new workers would work side by side."""
     process = slow.start("up")
     orphan = leave_an_orphan(slow)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     again = slow.start("up")
-    assert wait_until(lambda: not orphan.alive(), 30)
+    assert wait_until(lambda: not orphan.alive(), PATIENCE)
     assert slow.shp("down").returncode == 0
-    _, err = again.communicate(timeout=60)
+    _, err = again.communicate(timeout=PATIENCE)
     assert err.splitlines()[0] == "ended what an earlier supervisor had left"
 
 
@@ -189,13 +190,13 @@ def test_a_killed_database_comes_back_by_being_tended(tmp_path: Path) -> None:
         before = database.process
         assert before is not None and database.dsn is not None
         os.kill(before.pid, signal.SIGKILL)
-        assert before.gone_within(10)
+        assert before.gone_within(PATIENCE)
 
         def back() -> bool:
             tended.tend(time.monotonic())
             return tended.restarts == 1
 
-        assert wait_until(back, 20)
+        assert wait_until(back, PATIENCE)
         assert database.process not in (before, None)
         assert rows(database.dsn, "select 1") == [(1,)]
         assert moved == []
@@ -212,7 +213,7 @@ def test_a_database_that_moved_tells_so(tmp_path: Path) -> None:
         first, before = database.dsn, database.process
         assert first is not None and before is not None
         os.kill(before.pid, signal.SIGKILL)
-        assert before.gone_within(10)
+        assert before.gone_within(PATIENCE)
         with socket.create_server(("127.0.0.1", int(first.rpartition(":")[2].partition("/")[0]))):
             database.start()
         assert moved == [database.dsn]

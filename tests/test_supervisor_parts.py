@@ -20,6 +20,7 @@ from shp_ops.supervisor.scribe import Scribe
 from shp_ops.supervisor.services import Service
 from shp_resources.processes import MARK, ProcessId, free_port, spawn, wait_until
 from tests.support.homes import Home
+from tests.support.waiting import PATIENCE
 
 
 def part(tmp_path: Path, script: str, port: int | None = None) -> ServiceProcess:
@@ -35,7 +36,7 @@ def tend_until(tended: Tended, restarts: int) -> None:
         tended.tend(time.monotonic())
         return tended.restarts >= restarts
 
-    assert wait_until(restarted, 20)
+    assert wait_until(restarted, PATIENCE)
 
 
 def test_what_dies_is_started_again(tmp_path: Path) -> None:
@@ -77,8 +78,8 @@ def test_it_waits_for_its_predecessors_port(tmp_path: Path) -> None:
     """Old and new code would answer side by side."""
     port = free_port()
     listener = socket.create_server(("127.0.0.1", port))
-    threading.Timer(0.5, listener.close).start()
     started = time.monotonic()
+    threading.Timer(0.5, listener.close).start()
     service = part(tmp_path, "sleep 60", port)
     service.start()
     assert time.monotonic() - started > 0.4
@@ -91,7 +92,7 @@ def test_a_restart_that_fails_is_tried_again(tmp_path: Path) -> None:
     sample = part(tmp_path, "exit 0")
     tended = Tended(sample, told.append)
     tended.start()
-    assert wait_until(lambda: sample.process is None, 10)
+    assert wait_until(lambda: sample.process is None, PATIENCE)
     sample._service = Service("sample", ["/nowhere/at/all"], lambda since: None)
     tend_until(tended, 2)
     assert sum("does not start" in line for line in told) == 2
@@ -102,7 +103,7 @@ def test_a_death_while_starting_tells_the_last_words_without_colours(tmp_path: P
     (tmp_path / "sample.log").write_text("words of yesterday\n")
     service = part(tmp_path, "printf '\\033[31mno such module\\033[0m\\n'; exit 3")
     service.start()
-    assert wait_until(lambda: service.process is None, 10)
+    assert wait_until(lambda: service.process is None, PATIENCE)
     with pytest.raises(ShpError, match="sample ended while it started: no such module") as caught:
         service.why_not_ready(time.time())
     assert caught.value.code is Code.SERVICE_FAILED
@@ -116,9 +117,9 @@ def test_the_workers_of_a_service_are_asked_to_end_too(tmp_path: Path) -> None:
     process = ServiceProcess(service, Scribe.over(tmp_path / "log"), lambda: {"PATH": os.defpath}, tmp_path)
     process.start()
     log = tmp_path / "log"
-    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), 10)
+    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), PATIENCE)
     process.stop()
-    assert wait_until(lambda: "worker ends" in log.read_text(), 10)
+    assert wait_until(lambda: "worker ends" in log.read_text(), PATIENCE)
 
 
 def test_the_guardian_ends_what_a_dead_supervisor_left(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_the_guardian_ends_what_a_dead_supervisor_left(tmp_path: Path) -> None:
     assert orphan is not None and orphan.alive()
     assert guard.stdin is not None
     guard.stdin.close()
-    assert guard.wait(20) == 0
+    assert guard.wait(PATIENCE) == 0
     assert not orphan.alive()
 
 

@@ -23,6 +23,7 @@ from shp_resources.processes import wait_until
 from tests.support.chaos import VISITS, dsn, kill, load, publications, unready, visits
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 from tests.support.workbooks import written
 
 pytestmark = pytest.mark.platform
@@ -98,20 +99,20 @@ def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
 def test_the_watchdog_sees_within_15_seconds_what_does_nothing_any_more(shared: Home, name: str) -> None:
     """Monitoring would show green over a service that lives and does nothing."""
     url = str(shared.status()["services"]["watchdog"]["url"])
-    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5)
+    assert wait_until(lambda: unready(url) == {}, PATIENCE, 0.5)
     pid = shared.pids()[name]
     os.kill(pid, signal.SIGSTOP)
     try:
         assert wait_until(lambda: name in unready(url), 15.0, 0.2), unready(url)
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert wait_until(lambda: unready(url) == {}, 60.0, 0.5), unready(url)
+    assert wait_until(lambda: unready(url) == {}, PATIENCE, 0.5), unready(url)
 
 
 def test_monitoring_reads_every_metric(shared: Home) -> None:
     """A dashboard would be empty, or a value that nobody explains would be on it."""
     url = str(shared.status()["services"]["watchdog"]["url"])
-    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE) as answer:
         found = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
     assert set(found) == {gauge.name for gauge in GAUGES}
     assert {sample.labels["service"]: sample.value for sample in found["shp_service_ready"].samples} == dict.fromkeys(
@@ -168,14 +169,14 @@ def test_a_feed_file_is_in_force_without_a_restart_and_a_broken_one_changes_noth
     """A new feed would need a restart of the whole platform; a slip in its file would stop it, and the others with it."""
     file = shared.base / "feeds" / "visits.yaml"
     file.write_text(VISITS, encoding="utf-8")
-    assert wait_until((shared.path / "landing" / "visits").is_dir, 20, 0.2)
+    assert wait_until((shared.path / "landing" / "visits").is_dir, PATIENCE, 0.2)
     dropped(shared, "a.xlsx", 1, 2)
-    assert wait_until(lambda: visits(shared) == [1, 2], 60, 0.5), (shared.path / "logs" / "supervisor.log").read_text()
+    assert wait_until(lambda: visits(shared) == [1, 2], PATIENCE, 0.5), (shared.path / "logs" / "supervisor.log").read_text()
     file.write_text(f"{VISITS}owner_of: nobody\n", encoding="utf-8")
     log = shared.path / "logs" / "supervisor.log"
-    assert wait_until(lambda: "The last good version stays in force." in log.read_text(), 20, 0.2)
+    assert wait_until(lambda: "The last good version stays in force." in log.read_text(), PATIENCE, 0.2)
     dropped(shared, "b.xlsx", 3)
-    assert wait_until(lambda: visits(shared) == [1, 2, 3], 60, 0.5)
+    assert wait_until(lambda: visits(shared) == [1, 2, 3], PATIENCE, 0.5)
     assert [feed["feed"] for feed in shared.status()["feeds"]] == ["sales", "stock", "visits"]
 
 
@@ -194,13 +195,13 @@ def test_a_load_is_published_once_while_what_runs_it_is_killed(shared: Home) -> 
     """Files would be lost, or loaded twice, and nobody be told of the process that died; `make test-slow` kills all of them."""
     before = visits(shared)
     expected = [*before, *load(shared, 100, 6)]
-    assert wait_until(lambda: len(visits(shared)) > len(before), 60, 0.05)
+    assert wait_until(lambda: len(visits(shared)) > len(before), PATIENCE, 0.05)
     seen, ready = kill(shared, "runs")
     assert (seen < 15, ready < 60) == (True, True)
     assert wait_until(lambda: visits(shared) == expected, 120, 0.3), visits(shared)
     assert set(publications(shared).values()) == {1}
     told = "select cause from shp.incidents where cause like 'platform/%'"
-    assert wait_until(lambda: ("platform/runs",) in rows(dsn(shared), told), 60, 0.5), rows(dsn(shared), told)
+    assert wait_until(lambda: ("platform/runs",) in rows(dsn(shared), told), PATIENCE, 0.5), rows(dsn(shared), told)
 
 
 def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
@@ -208,7 +209,7 @@ def test_postgres_comes_back_after_kill_9_with_every_row(shared: Home) -> None:
     address, before = dsn(shared), shared.pids()
     rows(address, "create table kept as select 42 as a")
     os.kill(before["postgres"], signal.SIGKILL)
-    assert wait_until(lambda: ready_with_others_than(shared, before, {"postgres"}), 60, 0.2)
+    assert wait_until(lambda: ready_with_others_than(shared, before, {"postgres"}), PATIENCE, 0.2)
     assert dsn(shared) == address
     assert rows(address, "select a from kept") == [(42,)]
 
@@ -220,7 +221,7 @@ def test_the_dagster_processes_come_back_after_kill_9(shared: Home) -> None:
     for name in SERVICES[1:]:
         os.kill(before[name], signal.SIGKILL)
     assert shared.shp("status").returncode == 1
-    assert wait_until(lambda: ready_with_others_than(shared, before, set(SERVICES[1:])), 60, 0.2)
+    assert wait_until(lambda: ready_with_others_than(shared, before, set(SERVICES[1:])), PATIENCE, 0.2)
     services = shared.status()["services"]
     again = {name: services[name]["restarts"] - known[name]["restarts"] for name in SERVICES}
     assert again == {"postgres": 0, **dict.fromkeys(SERVICES[1:], 1)}
@@ -234,14 +235,14 @@ def test_two_platforms_do_not_disturb_each_other_and_down_stops_one(shared: Home
         process = other.start("up", "--json")
     finally:
         signal.signal(signal.SIGINT, ignored)
-    assert wait_until(lambda: bool(other.status()["ready"]), 60, 0.3)
+    assert wait_until(lambda: bool(other.status()["ready"]), PATIENCE, 0.3)
     assert other.status()["ui"] != before["ui"]
     assert other.status()["services"]["postgres"]["pid"] is None
     assert not (other.path / "postgres").exists()
     assert rows(database_dsn, "select to_regclass('runs') is not null, to_regclass('shp.partitions') is not null") == [(True, True)]
     done = other.shp("down", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"stopped": True})
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert json.loads(out)["ready"] is True
     assert err.splitlines()[-1] == "stopped"
@@ -253,7 +254,7 @@ def test_nothing_survives_kill_9_of_the_supervisor(shared: Home) -> None:
     """A crash would leave servers that hold ports and memory, and a platform that cannot be started again."""
     supervisor = json.loads((shared.path / "run" / "platform.json").read_text())["supervisor"].partition("@")[0]
     os.kill(int(supervisor), signal.SIGKILL)
-    assert wait_until(lambda: shared.processes() == [], 20, 0.1), shared.processes()
+    assert wait_until(lambda: shared.processes() == [], PATIENCE, 0.1), shared.processes()
     assert shared.shp("status").returncode == 1
 
 

@@ -16,6 +16,7 @@ import pytest
 from shp_resources import processes
 from shp_resources.processes import MARK, ProcessId, free_port, marked, port_is_free, spawn, stop, sweep, wait_until
 from tests.support.holders import REPOSITORY
+from tests.support.waiting import PATIENCE
 
 _PARENT = """
 import sys, time
@@ -54,7 +55,7 @@ def test_a_process_is_not_confused_with_a_later_one(tmp_path: Path) -> None:
 def test_a_zombie_is_no_process(tmp_path: Path) -> None:
     """A dead worker whose parent does not look would count as alive for ever."""
     child = start(tmp_path, "true")
-    assert wait_until(lambda: ProcessId.of(child.pid) is None, 10)
+    assert wait_until(lambda: ProcessId.of(child.pid) is None, PATIENCE)
     assert child.wait() == 0
 
 
@@ -85,7 +86,7 @@ def test_signals_that_a_shell_ignored_work_again(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         child = start(tmp_path, sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT))")
-        assert child.wait(20) == 0
+        assert child.wait(PATIENCE) == 0
     finally:
         signal.signal(signal.SIGINT, before)
     assert "default_int_handler" in (tmp_path / "log").read_text()
@@ -103,7 +104,7 @@ def test_ctrl_c_while_a_child_is_made_ends_it_without_a_word(tmp_path: Path) -> 
 def test_it_gets_a_session_and_a_log_of_its_own(tmp_path: Path) -> None:
     """Ctrl-C would hit all processes at once, and their last words would be lost."""
     child = start(tmp_path, "sh", "-c", "echo out; echo err >&2; sleep 60")
-    assert wait_until(lambda: (tmp_path / "log").read_text() == "out\nerr\n", 10)
+    assert wait_until(lambda: (tmp_path / "log").read_text() == "out\nerr\n", PATIENCE)
     assert os.getsid(child.pid) == child.pid
     stop(child, 5)
 
@@ -117,13 +118,13 @@ def test_a_child_does_not_survive_its_parent(tmp_path: Path) -> None:
     assert child is not None
     parent.kill()
     parent.communicate()
-    assert child.gone_within(10)
+    assert child.gone_within(PATIENCE)
 
 
 def test_one_that_ends_when_asked_is_not_killed(tmp_path: Path) -> None:
     """Servers would not get the time to finish what they write."""
     child = start(tmp_path, "sh", "-c", "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.05; done")
-    assert wait_until(lambda: (tmp_path / "log").read_text() == "here\n", 10)
+    assert wait_until(lambda: (tmp_path / "log").read_text() == "here\n", PATIENCE)
     assert stop(child, 10)
     assert (tmp_path / "log").read_text() == "here\nbye\n"
 
@@ -131,7 +132,7 @@ def test_one_that_ends_when_asked_is_not_killed(tmp_path: Path) -> None:
 def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
     """`shp down` would wait for ever for a process that hangs."""
     child = start(tmp_path, "sh", "-c", "trap '' TERM; echo here; while :; do sleep 0.05; done")
-    assert wait_until(lambda: (tmp_path / "log").read_text() == "here\n", 10)
+    assert wait_until(lambda: (tmp_path / "log").read_text() == "here\n", PATIENCE)
     assert not stop(child, 0.3)
     assert child.returncode == -signal.SIGKILL
 
@@ -142,9 +143,9 @@ def test_a_sweep_finds_grandchildren_and_spares_strangers(tmp_path: Path) -> Non
     start(tmp_path, "sh", "-c", "setsid sleep 60 & exit 0", **{MARK: ours}).wait()
     stubborn = start(tmp_path, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", **{MARK: ours})
     stranger = start(tmp_path, "sleep", "60", **{MARK: theirs})
-    assert wait_until(lambda: len(marked(ours)) >= 2, 10)
+    assert wait_until(lambda: len(marked(ours)) >= 2, PATIENCE)
     assert sweep(ours, grace=0.3) >= 2
-    assert stubborn.wait(5) == -signal.SIGKILL
+    assert stubborn.wait(PATIENCE) == -signal.SIGKILL
     assert marked(ours) == []
     assert stranger.poll() is None
     stop(stranger, 5)

@@ -19,6 +19,7 @@ from shp_ops.supervisor.state import SERVICES, PlatformState, status
 from shp_resources.processes import free_port, wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 
 def test_a_service_that_cannot_start_stops_everything_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +132,7 @@ def test_a_state_that_cannot_be_written_stops_nothing(home: Home, monkeypatch: p
     platform = Platform(home.settings, tell=told.append)
 
     def block_and_stop() -> None:
-        wait_until(lambda: "code" in getattr(PlatformState.load(Layout(home.path).state), "services", {}), 60)
+        wait_until(lambda: "code" in getattr(PlatformState.load(Layout(home.path).state), "services", {}), PATIENCE)
         (Layout(home.path).run / "platform.json.draft").mkdir()
         platform.ask_to_stop()
 

@@ -18,7 +18,8 @@ from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
 from shp_resources.warehouse import Held, Warehouse
-from tests.support.warehouse import EVERY_TYPE, ITEMS, Delivery, Desk, contract_of, delivery, reject, reject_batch, target_of, until
+from tests.support.waiting import PATIENCE, until
+from tests.support.warehouse import EVERY_TYPE, ITEMS, Delivery, Desk, contract_of, delivery, reject, reject_batch, target_of
 
 CONTRACT = contract_of(ITEMS)
 OLD = delivery(CONTRACT, [("1", "old"), ("2", "old")], rejects=(reject_batch(reject(7, "old")),))
@@ -211,7 +212,7 @@ def test_a_killed_worker_leaves_no_trace_and_no_lock(database_dsn: str, after: i
     before = desk.contents(), desk.places()
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_PUBLISH_AND_DIE), database_dsn, str(after)], env=environ, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(_PUBLISH_AND_DIE), database_dsn, str(after)], env=environ, timeout=PATIENCE, check=False
     )
     assert killed.returncode == -signal.SIGKILL
     assert (desk.contents(), desk.places()) == before

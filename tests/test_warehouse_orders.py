@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg2.errors
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.publishing.dialect import escape, hash_text, row_digest, sum_digests
@@ -103,7 +103,7 @@ def tables(desk: Desk) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sorted(lines, key=repr) for name, lines in found.items()}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None)
 @given(prefers, st.lists(steps, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_tables_tell_only_what_is_current(made_desk: Desk, prefer: Prefer, arriving: list[Step], random: Any) -> None:
     """If this failed, what people see would depend on which file happened to come first."""
@@ -137,7 +137,7 @@ def assert_same_in_another_order(desk: Desk, current: dict[str, Delivery], rando
     assert {partition: desk.held(partition) for partition in current} == held
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(prefers, st.lists(steps, min_size=2, max_size=6))
 def test_another_preference_resettles_every_key(made_desk: Desk, prefer: Prefer, arriving: list[Step]) -> None:
     """If this failed, changing `prefer:` would leave some keys with their old owners for ever, and others not."""

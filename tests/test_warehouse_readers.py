@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 
 from shp_resources.warehouse import Held, Outcome, Warehouse
-from tests.support.warehouse import ITEMS, LINES, Delivery, Desk, Poller, contract_of, delivery, target_of, until
+from tests.support.waiting import PATIENCE, until
+from tests.support.warehouse import ITEMS, LINES, Delivery, Desk, Poller, contract_of, delivery, target_of
 
 CONTRACT = contract_of(ITEMS)
 BIG = 20_000
@@ -102,12 +103,12 @@ def publish_side_by_side(dsn: str, feed: str, work: dict[str, list[Delivery]]) -
 
     def run(partition: str, deliveries: list[Delivery]) -> list[Outcome]:
         desk = Desk(dsn, target)
-        barrier.wait(20)
+        barrier.wait(PATIENCE)
         return [desk.publish(partition, given) for given in deliveries]
 
     with ThreadPoolExecutor(len(work)) as threads:
         running = [threads.submit(run, partition, deliveries) for partition, deliveries in work.items()]
-        return [outcome for future in running for outcome in future.result(60)]
+        return [outcome for future in running for outcome in future.result(PATIENCE)]
 
 
 def test_two_publishers_of_one_feed_end_as_one_would(database_dsn: str, postgres_server: str) -> None:
@@ -149,17 +150,17 @@ def test_feeds_do_not_wait_for_each_other(database_dsn: str) -> None:
     def slow() -> Any:
         yield numbered(0, 10).batches[0]
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     given = numbered(0, 10, "1")
     with ThreadPoolExecutor(1) as threads:
         publication = items.publication("p", given)
         running = threads.submit(items.warehouse.publish, items.target, publication, slow(), [])
-        assert inside.wait(20)
+        assert inside.wait(PATIENCE)
         assert lines.publish("p", delivery(lines.target.contract, [("1", "x")])).changed
         assert items.held("p").loaded == 1, "readers do not wait either"
         go_on.set()
-        assert running.result(20).loaded == 10
+        assert running.result(PATIENCE).loaded == 10
 
 
 def test_a_publisher_waits_for_the_one_before_it(database_dsn: str) -> None:
@@ -171,19 +172,19 @@ def test_a_publisher_waits_for_the_one_before_it(database_dsn: str) -> None:
     def slow() -> Any:
         yield numbered(0, 10).batches[0]
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     with ThreadPoolExecutor(2) as threads:
         older = desk.publication("p", numbered(0, 10), fence=(5, 1))
         first = threads.submit(desk.warehouse.publish, desk.target, older, slow(), [])
-        assert inside.wait(20)
+        assert inside.wait(PATIENCE)
         second = threads.submit(desk.turned_to(desk.target).publish, "p", numbered(0, 20, "2"), (6, 1))
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
         until(lambda: desk.rows(waiting) == [(1,)])
         assert not second.done()
         go_on.set()
-        assert first.result(20) == Outcome(True, 10, 0, 0)
-        assert second.result(20) == Outcome(True, 20, 0, 0)
+        assert first.result(PATIENCE) == Outcome(True, 10, 0, 0)
+        assert second.result(PATIENCE) == Outcome(True, 20, 0, 0)
     assert desk.rows(COUNTS) == [("p", 20, 40, 1)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.errors import Fault
@@ -133,7 +133,7 @@ def _contents(dsn: str, course: list[tuple[str, Delivery]]) -> dict[str, list[tu
         max_size=5,
     )
 )
-@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, derandomize=True, deadline=None)
 def test_both_ways_lead_to_the_same_tables(
     postgres_server: str, monkeypatch: pytest.MonkeyPatch, course: list[tuple[str, set[int]]]
 ) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.dates import convert_timestamp
@@ -161,7 +161,7 @@ values = st.tuples(
 cells = values.flatmap(lambda row: st.tuples(*(st.sampled_from([cell, None]) for cell in row)))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None)
 @given(st.lists(cells, min_size=1, max_size=12))
 def test_postgresql_prints_what_was_hashed(types_desk: Desk, content: list[tuple[str | None, ...]]) -> None:
     """If this failed, a partition that is whole would be taken for damaged, and rebuilt for ever."""

@@ -30,6 +30,7 @@ from shp_resources.settings import Settings
 from tests.support.homes import Home
 from tests.support.platforms import DAYS, FEED, Platform, order
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 Scrape = dict[tuple[str, tuple[str, ...]], float]
 
@@ -57,12 +58,12 @@ def test_a_service_that_hangs_hides_no_other() -> None:
     hold = threading.Event()
     watch = Watch({"stuck": lambda: None if hold.wait(20) else "woke up", "web": lambda: "away"}, 0.01, 0.3)
     watch.start()
-    assert wait_until(lambda: watch.why_not_ready()["web"] == "away", 5)
+    assert wait_until(lambda: watch.why_not_ready()["web"] == "away", PATIENCE)
     assert watch.why_not_ready()["stuck"] == "was not looked at yet"
     hold.set()
-    assert wait_until(lambda: watch.why_not_ready()["stuck"] is None, 5)
+    assert wait_until(lambda: watch.why_not_ready()["stuck"] is None, PATIENCE)
     hold.clear()
-    assert wait_until(lambda: (watch.why_not_ready()["stuck"] or "").startswith("has not answered"), 5)
+    assert wait_until(lambda: (watch.why_not_ready()["stuck"] or "").startswith("has not answered"), PATIENCE)
     assert watch.alive
     watch.stop()
     hold.set()
@@ -77,7 +78,7 @@ def test_a_probe_that_breaks_is_noticed() -> None:
 
     watch = Watch({"web": broken}, 0.01)
     watch.start()
-    assert wait_until(lambda: not watch.alive, 5)
+    assert wait_until(lambda: not watch.alive, PATIENCE)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def answering(services: dict[str, str | None], alive: bool = True) -> Iterator[s
 def asked(url: str) -> tuple[int, bytes]:
     """Status and body."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -179,16 +180,16 @@ def test_people_are_told_again_when_the_ledger_comes_back(platform: Platform, ca
     telling = Telling(teller_of(platform.settings, ledger), pause=0.05)
     telling.start()
     try:
-        assert wait_until(lambda: "nobody can be told" in caplog.text, 5)
+        assert wait_until(lambda: "nobody can be told" in caplog.text, PATIENCE)
         said = {"severity": "critical", "code": str(Code.SINK_UNREACHABLE), "message": "away"}
         platform.outside.ledger.incidents.join("warehouse", FEED, "n1", at=datetime.now(UTC), **said)
         address[0] = platform.dsn
-        assert wait_until(lambda: "[SHP] critical: warehouse" in caplog.text, 10)
+        assert wait_until(lambda: "[SHP] critical: warehouse" in caplog.text, PATIENCE)
         assert telling.alive
         assert caplog.text.count("nobody can be told") == 1
     finally:
         telling.stop()
-        assert wait_until(lambda: not telling.alive, 10)
+        assert wait_until(lambda: not telling.alive, PATIENCE)
         ledger.close()
 
 

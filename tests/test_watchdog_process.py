@@ -21,6 +21,7 @@ from shp_resources.ledger import Member
 from shp_resources.processes import LOOPBACK, free_port, stop, wait_until
 from tests.support.mailbox import PASSWORD, SENDER, Mailbox, certificate, mail_server
 from tests.support.platforms import FEED, Platform
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -43,13 +44,13 @@ class Process:
         command = [sys.executable, "-m", "shp_ops.watchdog", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(command, env=self.environ, cwd=self.platform.base, stdout=log, stderr=log)
-        assert wait_until(lambda: self.status("/livez") == 200, 20, 0.05), self.log.read_text()
+        assert wait_until(lambda: self.status("/livez") == 200, PATIENCE, 0.05), self.log.read_text()
         return self.child
 
     def status(self, path: str) -> int | None:
         """The status that it answers, None when it does not."""
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}{path}", timeout=15) as answer:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}{path}", timeout=PATIENCE) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -81,13 +82,13 @@ def test_it_tells_once_over_its_own_death_and_says_no_secret(process: Process, p
     said = {"severity": "critical", "code": str(Code.SINK_UNREACHABLE), "message": "warehouse: no answer"}
     number = incidents.join("warehouse", FEED, "n1", at=now, **said)
     process.start()
-    assert wait_until(lambda: len(mailbox.mails) == 1, 30, 0.1), process.log.read_text()
+    assert wait_until(lambda: len(mailbox.mails) == 1, PATIENCE, 0.1), process.log.read_text()
     process.child.send_signal(signal.SIGKILL)
     process.child.wait()
     incidents.leave(number, Member(FEED, "n1"), "healed", now)
     assert incidents.close(number, "1 partitions were read again.", now)
     process.start()
-    assert wait_until(lambda: len(mailbox.mails) == 2, 30, 0.1), process.log.read_text()
+    assert wait_until(lambda: len(mailbox.mails) == 2, PATIENCE, 0.1), process.log.read_text()
     assert [subject.partition(" (")[0] for subject in mailbox.subjects] == ["[SHP] critical: warehouse", "[SHP] over: warehouse"]
     assert {mail["To"] for mail in mailbox.mails} == {"night@example.com"}
     assert not [place for place, text in platform.everywhere() if PASSWORD in text]
@@ -99,9 +100,9 @@ def test_it_is_alive_where_nothing_else_is_and_ends_when_told(process: Process) 
     child = process.start()
     assert (process.status("/readyz"), process.status("/metrics"), process.status("/livez")) == (503, 200, 200)
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"http://{LOOPBACK}:{process.port}/readyz", timeout=15)
+        urllib.request.urlopen(f"http://{LOOPBACK}:{process.port}/readyz", timeout=PATIENCE)
     services = json.load(caught.value)["services"]
     assert services["daemon"] in ("not started yet", "was not looked at yet")
     assert set(services) == {"postgres", "code", "runs", "web", "daemon"}
     child.send_signal(signal.SIGTERM)
-    assert child.wait(15) == 0
+    assert child.wait(PATIENCE) == 0

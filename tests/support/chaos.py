@@ -17,6 +17,7 @@ from shp_ops.supervisor.state import PlatformState
 from shp_resources.processes import wait_until
 from tests.support.homes import Home
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 from tests.support.workbooks import written
 
 FEED = "visits"
@@ -27,7 +28,7 @@ _EACH = 3
 def unready(url: str) -> dict[str, str]:
     """What the watchdog says is not ready, by service; itself where it does not answer."""
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE) as answer:
             document = json.load(answer)
     except urllib.error.HTTPError as error:
         assert error.code == 503
@@ -72,7 +73,7 @@ def kill_supervisor(home: Home) -> float:
     """Kill the supervisor, see that nothing of it is left, start it again; seconds until everything is ready."""
     began = time.monotonic()
     os.kill(int(_state(home).supervisor.partition("@")[0]), signal.SIGKILL)
-    assert wait_until(lambda: home.processes() == [], 20, 0.1), home.processes()
+    assert wait_until(lambda: home.processes() == [], PATIENCE, 0.1), home.processes()
     done = home.shp("up", "--detach")
     assert done.returncode == 0, done.stderr
     return time.monotonic() - began

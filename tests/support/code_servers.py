@@ -19,6 +19,7 @@ from dagster._grpc.client import DagsterGrpcClient
 
 from shp_resources.processes import LOOPBACK, free_port, wait_until
 from tests.support.forks import Forks
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -65,7 +66,7 @@ def code_server(forks: Forks) -> Iterator[CodeServer]:
         process = subprocess.Popen([sys.executable, "-m", *command], stdout=log, stderr=log, env=os.environ, start_new_session=True)
     made = CodeServer(forks, process, port)
     try:
-        assert wait_until(lambda: _answers(made), 60, 0.1), (forks.home / "code.log").read_text()
+        assert wait_until(lambda: _answers(made), PATIENCE, 0.1), (forks.home / "code.log").read_text()
         yield made
     finally:
         made.kill()

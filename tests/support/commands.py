@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.holders import REPOSITORY
+from tests.support.waiting import PATIENCE
 from tests.support.warm import warm
 from tests.support.workbooks import written
 
@@ -175,7 +176,7 @@ class Place:
         os.close(theirs)
         said = _read_all(ours)
         os.close(ours)
-        return Answer(process.wait(60), said.decode(errors="replace"), "")
+        return Answer(process.wait(PATIENCE), said.decode(errors="replace"), "")
 
     def processes(self) -> list[str]:
         """Command lines of all processes, but this one, that have to do with this place."""

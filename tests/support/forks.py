@@ -29,6 +29,7 @@ from shp_resources.settings import Settings
 from shp_resources.workers import Worker, Workers
 from tests.support.holders import REPOSITORY
 from tests.support.small_runs import HERE
+from tests.support.waiting import PATIENCE
 
 SMALL_RUNS = "tests.support.small_runs"
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -84,7 +85,7 @@ class Forks:
                 command = [sys.executable, "-m", "shp_ops.forkserver", self.module]
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         process = self.process
-        assert wait_until(lambda: self.answers() or process.poll() is not None, 60) and self.answers(), self.log
+        assert wait_until(lambda: self.answers() or process.poll() is not None, PATIENCE) and self.answers(), self.log
         return self
 
     def answers(self) -> bool:
@@ -104,7 +105,7 @@ class Forks:
         """Ask the server to end; its exit status."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(40)
+        return self.process.wait(PATIENCE)
 
     def create(self, job: str, config: Mapping[str, Any] | None = None) -> str:
         """A run that waits to be launched; its id."""
@@ -140,9 +141,9 @@ class Forks:
     def begun(self, job: str, config: Mapping[str, Any] | None = None) -> tuple[str, Worker]:
         """Launch a run and wait until it is under way, deep in its work if it is one that waits; its id and its worker."""
         run_id = self.launch(job, config)
-        assert wait_until(lambda: self.status(run_id) is dg.DagsterRunStatus.STARTED, 30, 0.05), self.log
+        assert wait_until(lambda: self.status(run_id) is dg.DagsterRunStatus.STARTED, PATIENCE, 0.05), self.log
         if self.module == SMALL_RUNS:
-            assert wait_until(lambda: HERE in "".join(self.messages(run_id)), 30, 0.05), self.log
+            assert wait_until(lambda: HERE in "".join(self.messages(run_id)), PATIENCE, 0.05), self.log
         worker = self.workers.of(run_id)
         assert worker is not None
         return run_id, worker
@@ -153,7 +154,7 @@ class Forks:
         assert run is not None
         return run.status
 
-    def end_of(self, run_id: str, seconds: float = 30.0) -> dg.DagsterRunStatus:
+    def end_of(self, run_id: str, seconds: float = PATIENCE) -> dg.DagsterRunStatus:
         """Wait for a run's end and for its worker's; how it ended, or its status when the time is over."""
         wait_until(lambda: self.status(run_id) in ENDED and self.workers.of(run_id) is None, seconds, 0.05)
         return self.status(run_id)

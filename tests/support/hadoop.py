@@ -19,6 +19,7 @@ from shp_ops.supervisor.services import Service
 from shp_resources.hdfs import Cluster
 from shp_resources.processes import MARK, free_port, sweep, wait_until
 from shp_resources.settings import Settings
+from tests.support.waiting import PATIENCE
 
 _READY_SECONDS = 90.0
 
@@ -77,7 +78,7 @@ class Daemons:
         process = self.parts[name].process
         assert process is not None, f"{name} does not run"
         process.send(signal.SIGKILL)
-        assert process.gone_within(10)
+        assert process.gone_within(PATIENCE)
 
     def freeze(self, name: str, frozen: bool = True) -> None:
         """Let a daemon hang, or go on."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 REPOSITORY = Path(__file__).parents[2]
 _HOLD = """
 import sys
@@ -40,13 +42,13 @@ class Holder:
 
     def let_go(self) -> int:
         """Let it end by itself; its exit status."""
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE)
         return self.process.returncode
 
     def kill(self) -> None:
         """Kill it with a signal that nobody can catch."""
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @contextmanager

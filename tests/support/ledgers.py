@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from shp_core.states import State
 from shp_resources.ledger import Arrival, Attempt, Holder, Ledger, PartitionRecord, Publication, Source, migrate
 from tests.support.postgres import rows
+from tests.support.waiting import until
 
 FEED = "orders"
 PARTITION = "week_47"
@@ -62,14 +62,6 @@ def moved(ledger: Ledger, *states: State, partition: str = PARTITION, **fields: 
     return ledger.partitions.move(FEED, partition, states[-1], expect_version=record_of(ledger, partition).version, **fields)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that another thread or process brings about."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
 def waiting_connections(dsn: str) -> int:
     """How many connections of this database wait for a lock at this moment."""
     query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -85,6 +77,6 @@ def blocked_by(dsn: str, first: Ledger, hold: Callable[[], Any], then: Callable[
     with ThreadPoolExecutor(1) as threads, first.transaction():
         hold()
         outcome = threads.submit(then)
-        wait_until(lambda: waiting_connections(dsn) == 1 or outcome.done())
+        until(lambda: waiting_connections(dsn) == 1 or outcome.done())
         assert not outcome.done(), "nothing made it wait"
         yield outcome

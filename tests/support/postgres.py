@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import psycopg2
 
 from shp_resources.embedded import EmbeddedServer
+from shp_resources.processes import wait_until
+from tests.support.waiting import PATIENCE
 
 # A test machine that loses power loses nothing worth keeping; everything else is as in production.
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
@@ -49,3 +53,25 @@ def rows(dsn: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
             return cursor.fetchall() if cursor.description else []
     finally:
         connection.close()
+
+
+def connected(dsn: str, number: int, name: str = "%") -> bool:
+    """Whether others keep so many connections to this database (of programs of this name), once those that are closing have gone."""
+    others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name like %s"
+
+    def steady() -> bool:
+        looks = []
+        for pause in (0.2, 0):
+            looks += rows(dsn, f"select count(*) {others}", name)
+            time.sleep(pause)
+        return looks == [(number,)] * 2
+
+    return wait_until(steady, PATIENCE)
+
+
+def worked_with(dsn: str) -> float:
+    """Processor seconds of this process and of a database server of this machine, with those of its sessions."""
+    folder = Path(rows(dsn, "show data_directory")[0][0])
+    server = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
+    own = [sum(process.cpu_times()[:2]) for process in (server, *server.children())]
+    return time.process_time() + sum(own) + sum(server.cpu_times()[2:4])  # the last: sessions that have ended

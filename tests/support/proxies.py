@@ -19,6 +19,7 @@ from typing import Any
 from shp_resources.processes import LOOPBACK, free_port, port_is_free, stop, wait_until
 from tests.support.holders import REPOSITORY
 from tests.support.mailbox import certificate
+from tests.support.waiting import PATIENCE
 
 CONFIGURATION = REPOSITORY / "deploy" / "nginx" / "shp.conf"
 PASSWORDS = {"operators": ("olga", "one"), "viewers": ("vera", "two")}
@@ -56,7 +57,7 @@ class Door:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             sent["Authorization"] = "Basic " + b64encode(":".join(who).encode()).decode()
-        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=10, context=self.trusted)
+        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=PATIENCE, context=self.trusted)
         try:
             connection.request(method, "/graphql?q=1", headers=sent)
             answer = connection.getresponse()
@@ -117,7 +118,7 @@ def nginx(folder: Path, operators: int, viewers: int) -> Iterator[tuple[Door, Do
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     trusted = ssl.create_default_context(cafile=str(folder / "cert.pem"))
     try:
-        assert wait_until(lambda: not any(map(port_is_free, ours)), 10)
+        assert wait_until(lambda: not any(map(port_is_free, ours)), PATIENCE)
         yield Door(ours[0], trusted), Door(ours[1], trusted)
     finally:
         stop(process, 10)

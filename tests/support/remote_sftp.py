@@ -16,6 +16,8 @@ from typing import Any
 
 import paramiko
 
+from tests.support.waiting import PATIENCE
+
 USER, PASSWORD = "reader", "s3cr3t"
 
 
@@ -61,7 +63,7 @@ def remote_sftp(folder: Path) -> Iterator[RemoteSftp]:
             for transport in sftp.transports:
                 transport.close()
             listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(PATIENCE)
 
 
 def _serve(listener: socket.socket, key: paramiko.PKey, sftp: RemoteSftp) -> None:

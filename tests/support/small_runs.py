@@ -15,7 +15,7 @@ class Wait(dg.Config):
     """Until when a job waits: for this file, or so many seconds."""
 
     file: str = ""
-    seconds: float = 30.0
+    seconds: float = 300.0
 
 
 def _wait(context: dg.OpExecutionContext, config: Wait) -> None:

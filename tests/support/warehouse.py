@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ from shp_core.contract.typed import typed_batch
 from shp_core.feeds.model import Feed
 from shp_core.publishing.dialect import escape, hash_text, row_digest, sum_digests
 from shp_resources.warehouse import Held, Outcome, Publication, Target, Warehouse
+from tests.support.waiting import PATIENCE, until
 
 Row = Sequence[str | None]
 """Canonical texts of a row's columns, not yet escaped; None is null."""
@@ -243,13 +243,5 @@ class Poller:
             yield self
         finally:
             self._stop.set()
-            self._thread.join(30)
+            self._thread.join(PATIENCE)
         assert self.error is None, self.error
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for what another thread brings about."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)

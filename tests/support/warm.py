@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.support.holders import REPOSITORY
 from tests.support.kill_points import Points, inject
+from tests.support.waiting import PATIENCE
 
 _NEEDED = (
     "dagster._core.storage.noop_compute_log_manager",
@@ -141,7 +142,7 @@ class Warm:
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=PATIENCE)
         os.close(self._answers)
         self._folder.cleanup()
 

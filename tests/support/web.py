@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 Answer = tuple[int, bytes]
 
 
@@ -17,7 +19,7 @@ def graphql(url: str, query: str, **variables: Any) -> Any:
     """An answer of Dagster's webserver."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         document = json.load(answer)
     assert "errors" not in document, document["errors"]
     return document["data"]
