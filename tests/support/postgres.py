@@ -73,5 +73,12 @@ def worked_with(dsn: str) -> float:
     """Processor seconds of this process and of a database server of this machine, with those of its sessions."""
     folder = Path(rows(dsn, "show data_directory")[0][0])
     server = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
-    own = [sum(process.cpu_times()[:2]) for process in (server, *server.children())]
-    return time.process_time() + sum(own) + sum(server.cpu_times()[2:4])  # the last: sessions that have ended
+    ended = sum(server.cpu_times()[2:4])
+    return time.process_time() + ended + sum(map(_worked, [server, *server.children()]))
+
+
+def _worked(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0.0
