@@ -21,13 +21,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _LONG = (
-    "test_ingest_kills",
-    "test_cli_ingest",
-    "test_ingest_stopping",
-    "test_dagster_storage",
-    "test_csv_feeds",
-    "test_inspect",
-    "test_fork_server",
+    "ingest_kills",
+    "cli_ingest",
+    "ingest_stopping",
+    "dagster_storage",
+    "csv_feeds",
+    "inspect",
+    "fork_server",
+    "cli_new",
+    "cli_healing",
 )
 """Modules that take long without a whole platform."""
 
@@ -35,7 +37,7 @@ _LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest modules first, those with a whole platform before all: a worker that takes one last ends minutes after the others."""
     platform = {item.path for item in items if item.get_closest_marker("platform")}
-    items.sort(key=lambda item: 0 if item.path in platform else 1 if item.path.stem in _LONG else 2)
+    items.sort(key=lambda item: 0 if item.path in platform else 1 if item.path.stem.removeprefix("test_") in _LONG else 2)
 
 
 @pytest.fixture(scope="session")

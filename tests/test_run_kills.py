@@ -100,7 +100,7 @@ class Watched:
         """Wait for a whole evaluation of each of these sensors that begins now or later."""
         ((last,),) = rows(self.dsn, "select max(id) from job_ticks")
         ticks = "select distinct tick_body::json ->> 'job_name' from job_ticks where id > %s and status <> 'STARTED'"
-        until(lambda: {(sensor,) for sensor in sensors} <= set(rows(self.dsn, ticks, last)), 0.1)
+        until(lambda: {(sensor,) for sensor in sensors} <= set(rows(self.dsn, ticks, last)), pause=0.1)
 
     def ready(self) -> bool:
         """Whether everything runs."""

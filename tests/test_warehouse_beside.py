@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 
 from shp_resources.warehouse import Outcome
-from tests.support.warehouse import ITEMS, Delivery, Desk, contract_of, delivery, reject, reject_batch, target_of, until
+from tests.support.waiting import PATIENCE, until
+from tests.support.warehouse import ITEMS, Delivery, Desk, contract_of, delivery, reject, reject_batch, target_of
 
 CONTRACT = contract_of(ITEMS)
-SECONDS = 60.0
 
 _WAITING = (
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
@@ -57,7 +57,7 @@ class Slow:
     def end(self) -> Outcome:
         """Let it go on; what became of it."""
         self.go_on.set()
-        return self.ending.result(SECONDS)
+        return self.ending.result(PATIENCE)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def copying(desk: Desk, threads: ThreadPoolExecutor, partition: str, given: Deli
     def batches() -> Iterator[pa.RecordBatch]:
         yield given.batches[0]
         inside.set()
-        assert go_on.wait(SECONDS)
+        assert go_on.wait(PATIENCE)
         yield from given.batches[1:]
 
     class Twice:
@@ -92,9 +92,9 @@ def copying(desk: Desk, threads: ThreadPoolExecutor, partition: str, given: Deli
     publication = desk.publication(partition, given)
     slow = Slow(threads.submit(desk.warehouse.publish, desk.target, publication, Twice(), given.rejects), go_on)
     try:
-        assert inside.wait(SECONDS)
+        assert inside.wait(PATIENCE)
         if given.batches[0].num_rows > GATHERED:
-            until(lambda: in_the_table(desk) > before, SECONDS)
+            until(lambda: in_the_table(desk) > before)
         yield slow
     finally:
         go_on.set()
@@ -141,7 +141,7 @@ def test_a_key_that_another_is_about_to_bring_is_settled_by_rule(desk: Desk, thr
         second = threads.submit(desk.publish, quick, of_quick)
         waits(desk, second)
         first.end()
-        assert second.result(SECONDS).changed
+        assert second.result(PATIENCE).changed
     assert desk.rows("SELECT _partition FROM warehouse.items WHERE id = 7") == [("p1",)]
     as_one_after_the_other(desk, (slow, of_slow), (quick, of_quick))
 
@@ -167,8 +167,8 @@ def test_a_correction_waits_for_new_partitions_and_they_for_it(desk: Desk, threa
         after = threads.submit(desk.publish, "p3", late)
         assert desk.rows("SELECT DISTINCT _partition FROM warehouse.items") == [("p2",)]
         first.end()
-        assert correction.result(SECONDS) == Outcome(changed=True, loaded=1, displaced=1, rejected=1)
-        assert after.result(SECONDS) == Outcome(changed=True, loaded=1, displaced=1, rejected=1)
+        assert correction.result(PATIENCE) == Outcome(changed=True, loaded=1, displaced=1, rejected=1)
+        assert after.result(PATIENCE) == Outcome(changed=True, loaded=1, displaced=1, rejected=1)
     as_one_after_the_other(desk, ("p1", of_keys(8, 3)), ("p2", corrected), ("p3", late))
 
 
@@ -178,7 +178,7 @@ def test_an_older_arrival_that_is_still_copying_gives_way_or_is_replaced(desk: D
         second = threads.submit(desk.publish, "p1", of_keys(2, 3))
         waits(desk, second)
         assert first.end().changed
-        assert second.result(SECONDS) == Outcome(changed=True, loaded=2, displaced=0, rejected=1)
+        assert second.result(PATIENCE) == Outcome(changed=True, loaded=2, displaced=0, rejected=1)
     as_one_after_the_other(desk, ("p1", of_keys(2, 3)))
 
 

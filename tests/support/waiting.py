@@ -13,7 +13,7 @@ PATIENCE = 120.0
 """Seconds in which whatever must happen has happened, on a machine that has ten times its work to do as well."""
 
 
-def until(true: Callable[[], object], pause: float = 0.01) -> None:
+def until(true: Callable[[], object], *, pause: float = 0.01) -> None:
     """Wait for what another thread or process brings about; fails if it never comes."""
     end = time.monotonic() + PATIENCE
     while not true():
