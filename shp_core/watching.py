@@ -32,6 +32,12 @@ SENSOR_LATE = timedelta(minutes=10)
 SHUT_FOR = timedelta(minutes=15)
 """So long a breaker may be open without an incident about its system."""
 
+AWAY_FOR = timedelta(minutes=1)
+"""So long a cluster's service may not answer; it is somebody else's, and may be started again."""
+
+SYSTEMS = {"namenode": "hdfs", "resourcemanager": "yarn"}
+"""The outside system that a cluster's service is known as where a run met that it is away."""
+
 DISK_BYTES, MEMORY_BYTES = GIB, 256 * MIB
 """Below so much free space, or memory, the next large file may find none."""
 
@@ -50,6 +56,7 @@ class Seen:
         failing: by sensor whose last tick failed, the time since one did not.
         late: by sensor, the time since it began a tick.
         shut: by breaker that is open and that no incident is about, for how long it is.
+        away: by service of an external cluster that does not answer, why, and for how long it does not.
         disk: by place, bytes that are free.
         memory: bytes that can still be given out.
         connections: how many of PostgreSQL's connections are used, and how many there may be.
@@ -61,6 +68,7 @@ class Seen:
     failing: Mapping[str, float] = field(default_factory=dict)
     late: Mapping[str, float] = field(default_factory=dict)
     shut: Mapping[str, float] = field(default_factory=dict)
+    away: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     disk: Mapping[str, int] = field(default_factory=dict)
     memory: int = MEMORY_BYTES
     connections: tuple[int, int] = (0, 1)
@@ -85,7 +93,7 @@ class Trouble:
 
 def troubles(seen: Seen) -> list[Trouble]:
     """What people are to be told of, as long as it lasts."""
-    return [*_restarts(seen), *_runs(seen), *_sensors(seen), *_breakers(seen), *_room(seen)]
+    return [*_restarts(seen), *_runs(seen), *_sensors(seen), *_breakers(seen), *_clusters(seen), *_room(seen)]
 
 
 def _restarts(seen: Seen) -> Iterator[Trouble]:
@@ -115,6 +123,12 @@ def _breakers(seen: Seen) -> Iterator[Trouble]:
     for name, since in sorted(seen.shut.items()):
         if since > SHUT_FOR.total_seconds():
             yield Trouble(f"{PLATFORM}breaker/{name}", Code.BREAKER_OPEN, f"{name} is not asked for {_age(since)}.")
+
+
+def _clusters(seen: Seen) -> Iterator[Trouble]:
+    for name, (why, since) in sorted(seen.away.items()):
+        if since > AWAY_FOR.total_seconds():
+            yield Trouble(f"{PLATFORM}{name}", Code.SINK_UNREACHABLE, f"The cluster's {name} {why}.")
 
 
 def _room(seen: Seen) -> Iterator[Trouble]:

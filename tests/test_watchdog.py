@@ -69,6 +69,23 @@ def test_a_service_that_hangs_hides_no_other() -> None:
     hold.set()
 
 
+def test_for_how_long_a_service_is_away_is_counted_from_its_last_answer() -> None:
+    """A cluster that blinks would be told as an outage, or one that is away since yesterday as new."""
+    answers: list[str | None] = [None]
+    watch = Watch({"namenode": lambda: answers[-1], "web": lambda: "away"}, 0.01)
+    watch.start()
+    assert wait_until(lambda: watch.why_not_ready()["namenode"] is None, 60)
+    assert watch.away(["namenode"]) == {}
+    answers.append("refused")
+    assert wait_until(lambda: watch.away(["namenode"]).get("namenode", ("", 0.0))[1] > 0.05, 60), "it goes on"
+    answers.append("reset")
+    assert wait_until(lambda: watch.away(["namenode"])["namenode"][0] == "reset", 60)
+    assert watch.away(["namenode"])["namenode"][1] > 0.05, "another reason is no other outage"
+    answers.append(None)
+    assert wait_until(lambda: watch.away(["namenode"]) == {}, 60)
+    watch.stop()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_probe_that_breaks_is_noticed() -> None:
     """A slip in a probe would leave its service at its last answer for ever."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from shp_core.codes import Code
 from shp_resources.ledger import Member
@@ -22,6 +23,7 @@ from shp_resources.processes import LOOPBACK, free_port, stop, wait_until
 from tests.support.mailbox import PASSWORD, SENDER, Mailbox, certificate, mail_server
 from tests.support.platforms import FEED, Platform
 from tests.support.waiting import PATIENCE
+from tests.support.web import web_server
 
 
 @dataclass
@@ -56,6 +58,14 @@ class Process:
             return error.code
         except OSError:
             return None
+
+    def readiness(self, *names: str) -> list[float | None]:
+        """What `/metrics` says of services."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/metrics", timeout=15) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        samples = [sample for family in families if family.name == "shp_service_ready" for sample in family.samples]
+        known = {sample.labels["service"]: sample.value for sample in samples}
+        return [known.get(name) for name in names]
 
 
 @pytest.fixture
@@ -106,3 +116,15 @@ def test_it_is_alive_where_nothing_else_is_and_ends_when_told(process: Process) 
     assert set(services) == {"postgres", "code", "runs", "web", "daemon"}
     child.send_signal(signal.SIGTERM)
     assert child.wait(PATIENCE) == 0
+
+
+def test_a_cluster_of_somebody_else_is_watched_too(process: Process) -> None:
+    """The NameNode that the settings name would be away for a night, and monitoring be green."""
+    answers = {"/webhdfs/v1/": (200, b'{"FileStatus": {}}'), "/ws/v1/cluster/info": (200, b'{"clusterInfo": {"state": "STARTED"}}')}
+    with web_server(answers) as url:
+        process.environ |= {"SHP_HDFS_URL": url, "SHP_YARN_URL": url}
+        process.start()
+        assert wait_until(lambda: process.readiness("namenode", "resourcemanager") == [1.0, 1.0], PATIENCE), process.log.read_text()
+    assert wait_until(lambda: process.readiness("namenode", "resourcemanager") == [0.0, 0.0], PATIENCE), "both went away"
+    with web_server(answers, int(url.rpartition(":")[2])):
+        assert wait_until(lambda: process.readiness("namenode", "resourcemanager") == [1.0, 1.0], PATIENCE), "both came back"

@@ -30,6 +30,7 @@ CALM = Seen(
     failing={"arrivals": 180.0},
     late={"gaps": 599.0},
     shut={"yarn": 900},
+    away={"namenode": ("does not answer (refused)", 60.0)},
     disk={"home": GIB},
     memory=GIB,
     connections=(90, 100),
@@ -46,6 +47,7 @@ CALM = Seen(
         ({"late": {"gaps": 601.0}}, "platform/sensor/gaps", Code.PLATFORM_STRAINED),
         ({"shut": {"yarn": 901.0}}, "platform/breaker/yarn", Code.BREAKER_OPEN),
         ({"disk": {"store": GIB - 1}}, "platform/disk/store", Code.PLATFORM_STRAINED),
+        ({"away": {"namenode": ("does not answer", 61.0)}}, "platform/namenode", Code.SINK_UNREACHABLE),
         ({"memory": 1}, "platform/memory", Code.PLATFORM_STRAINED),
         ({"connections": (91, 100)}, "platform/connections", Code.PLATFORM_STRAINED),
     ],
@@ -115,6 +117,37 @@ def test_a_breaker_that_stays_open_is_told_where_no_incident_speaks_of_its_syste
         ledger.breakers.change("yarn", lambda _: Breaker("yarn"))
         look()
         assert [incident.cause for incident in ledger.incidents.open()] == ["warehouse"]
+
+
+@pytest.mark.parametrize("met_by_runs", [False, True])
+def test_a_cluster_that_is_away_is_told_once(database_dsn: str, met_by_runs: bool) -> None:
+    """At night, when no run comes, nobody would know that HDFS is away; or people would be told of it by runs and watchdog both."""
+    with opened(database_dsn) as ledger:
+        clock = ManualClock(datetime.now(UTC))
+        if met_by_runs:
+            said = {"severity": "critical", "code": str(Code.SINK_UNREACHABLE), "message": "away"}
+            ledger.incidents.join("hdfs", FEED, "n1", at=clock.now(), **said)
+        seen: list[Seen | None] = [replace(CALM, away={"namenode": ("does not answer (refused)", 75.0)})]
+        _, look = watched(ledger, clock, seen)
+        look()
+        look()
+        messages = {incident.cause: incident.message for incident in ledger.incidents.open()}
+        assert messages == ({"hdfs": "away"} if met_by_runs else {"platform/namenode": "The cluster's namenode does not answer (refused)."})
+        seen.append(replace(CALM, away={}))
+        look()
+        assert [incident.cause for incident in ledger.incidents.open()] == (["hdfs"] if met_by_runs else [])
+
+
+def test_runs_that_meet_what_was_told_already_end_no_incident(database_dsn: str) -> None:
+    """People would read that the cluster is back in the moment in which the first run finds it away."""
+    with opened(database_dsn) as ledger:
+        clock = ManualClock(datetime.now(UTC))
+        _, look = watched(ledger, clock, [replace(CALM, away={"namenode": ("does not answer", 75.0)})])
+        look()
+        said = {"severity": "critical", "code": str(Code.SINK_UNREACHABLE), "message": "away"}
+        ledger.incidents.join("hdfs", FEED, "n1", at=clock.now(), **said)
+        look()
+        assert {incident.cause for incident in ledger.incidents.open()} == {"platform/namenode", "hdfs"}
 
 
 def test_what_is_seen_of_an_installation_is_told_and_healing_leaves_it_alone(platform: Platform) -> None:

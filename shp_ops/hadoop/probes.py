@@ -11,9 +11,13 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 _SECONDS = 5.0
+_FAILURES = (OSError, ValueError, KeyError, TypeError, HTTPException)
+"""What somebody who is no Hadoop daemon, or one that dies in the middle of an answer, leads to."""
+
 _WORDS = b"written by shp to see whether a file can be written\n"
 
 
@@ -21,7 +25,7 @@ def namenode(url: str, user: str) -> str | None:
     """Whether WebHDFS answers about the root folder."""
     try:
         _webhdfs(url, "/", "GETFILESTATUS", user)
-    except (OSError, ValueError) as error:
+    except _FAILURES as error:
         return _why(error)
     return None
 
@@ -40,7 +44,7 @@ def datanode(url: str, user: str) -> str | None:
         place = _webhdfs(url, path, "OPEN", user, noredirect="true")["Location"]
         found = _send(place)
         _webhdfs(url, path, "DELETE", user, "DELETE")
-    except (OSError, ValueError, KeyError) as error:
+    except _FAILURES as error:
         return _why(error)
     return None if found == _WORDS else "gives back other bytes than were written"
 
@@ -49,7 +53,7 @@ def resourcemanager(url: str) -> str | None:
     """Whether it says that it is started."""
     try:
         state = _ask(f"{url}/ws/v1/cluster/info")["clusterInfo"]["state"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _FAILURES as error:
         return _why(error)
     return None if state == "STARTED" else f"is {state.lower()}"
 
@@ -59,7 +63,7 @@ def nodemanager(url: str, resourcemanager_url: str) -> str | None:
     try:
         node = _ask(f"{url}/ws/v1/node/info")["nodeInfo"]
         known = (_ask(f"{resourcemanager_url}/ws/v1/cluster/nodes?states=RUNNING")["nodes"] or {}).get("node", [])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _FAILURES as error:
         return _why(error)
     if not node.get("nodeHealthy"):
         return f"is not healthy ({str(node.get('healthReport', '')).strip()[:200]})"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from shp_ops.hadoop import hive, probes
 from shp_ops.supervisor.state import HALTED, ServiceState
-from shp_resources.hdfs.cluster import cluster_of, this_user
+from shp_resources.hdfs.cluster import Cluster, cluster_of, this_user
 from shp_resources.hive import hive_of
 from shp_resources.processes import LOOPBACK, is_halted
 from shp_resources.settings import Settings
@@ -25,20 +26,37 @@ def look_at_own(settings: Settings, services: Mapping[str, ServiceState]) -> dic
 
 def look_at_external(settings: Settings) -> dict[str, dict[str, Any]]:
     """What the cluster of the settings says; empty when they name none."""
+    return {name: _fields(None, *ask()) for name, ask in _external(settings).items()}
+
+
+def external_probes(settings: Settings) -> dict[str, Callable[[], str | None]]:
+    """What the cluster of the settings is asked: by service, why it is not ready; empty when they name none."""
+    return {name: partial(_why, ask) for name, ask in _external(settings).items()}
+
+
+def _external(settings: Settings) -> dict[str, Callable[[], tuple[str, str | None]]]:
+    """By service, what tells its address and why it is not ready."""
     cluster = cluster_of(settings)
-    if cluster is None or cluster.own:
-        return _external_hive(settings)
-    answers = [probes.namenode(url, cluster.user) for url in cluster.hdfs_urls]
-    active = next((url for url, why in zip(cluster.hdfs_urls, answers, strict=True) if why is None), None)
-    found = {"namenode": _fields(None, active or cluster.hdfs_urls[0], None if active else "; ".join(why for why in answers if why))}
-    if cluster.yarn_url is not None:
-        found["resourcemanager"] = _fields(None, cluster.yarn_url, probes.resourcemanager(cluster.yarn_url))
-    return found | _external_hive(settings)
-
-
-def _external_hive(settings: Settings) -> dict[str, dict[str, Any]]:
     server = hive_of(settings) if settings.hive_url else None
-    return {} if server is None else {hive.NAME: _fields(None, server.label, hive.why_not_ready(server.host, server.port, server.user))}
+    asked: dict[str, Callable[[], tuple[str, str | None]]] = {}
+    if cluster is not None and not cluster.own:
+        asked["namenode"] = partial(_active, cluster)
+        if (url := cluster.yarn_url) is not None:
+            asked["resourcemanager"] = lambda: (url, probes.resourcemanager(url))
+    if server is not None:
+        asked[hive.NAME] = lambda: (server.label, hive.why_not_ready(server.host, server.port, server.user))
+    return asked
+
+
+def _active(cluster: Cluster) -> tuple[str, str | None]:
+    """The first NameNode that answers; of several one is active."""
+    answers = {url: probes.namenode(url, cluster.user) for url in cluster.hdfs_urls}
+    active = next((url for url, why in answers.items() if why is None), None)
+    return (active, None) if active else (cluster.hdfs_urls[0], "; ".join(why for why in answers.values() if why))
+
+
+def _why(ask: Callable[[], tuple[str, str | None]]) -> str | None:
+    return ask()[1]
 
 
 def _own(settings: Settings, services: Mapping[str, ServiceState], name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from shp_resources.processes import ProcessId, is_halted
 from shp_resources.settings import Settings
 
 WATCHED = ("postgres", "code", "runs", "web", "daemon")
-"""What the watchdog watches, beside the daemons of a Hadoop of ours."""
+"""What the watchdog watches, beside the daemons of a Hadoop."""
 
 SERVICES = (*WATCHED, "watchdog")
 VIEWERS = "viewers"
@@ -131,7 +131,7 @@ def ask(settings: Settings, name: str) -> str | None:
 
 
 def probes_of(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
-    """What a watchdog asks: by service, why it is not ready; with the daemons of our own Hadoop where they run.
+    """What a watchdog asks: by service, why it is not ready; with the daemons of a Hadoop where there is one, ours or not.
 
     Args:
         settings: the installation.
@@ -140,7 +140,16 @@ def probes_of(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
     hadoop = [name for name in HADOOP if state is not None and name in state.services]
     own = {name: partial(_ask_hadoop, settings, name) for name in hadoop}
     watched = [*WATCHED, *([VIEWERS] if state is not None and VIEWERS in state.services else [])]
-    return {name: partial(ask, settings, name) for name in watched} | own
+    return {**{name: partial(ask, settings, name) for name in watched}, **cluster_probes(settings), **own}
+
+
+def cluster_probes(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
+    """What of a cluster that the settings name is asked; empty when they name none."""
+    if not (settings.hdfs_urls or settings.hive_url):
+        return {}
+    from shp_ops.hadoop.status import external_probes
+
+    return external_probes(settings)
 
 
 def _ask_hadoop(settings: Settings, name: str) -> str | None:

@@ -7,10 +7,11 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Collection
 from functools import partial
 
 from shp_ops.supervisor.layout import feed_names
-from shp_ops.supervisor.state import probes_of
+from shp_ops.supervisor.state import cluster_probes, probes_of
 from shp_ops.watchdog.emergency import Emergency
 from shp_ops.watchdog.gauges import PERIOD
 from shp_ops.watchdog.readings import read_database, read_ledger, read_machine
@@ -42,8 +43,9 @@ def main(port: int) -> int:
     ledger = Ledger(settings.ledger_dsn)
     watch = Watch(probes_of(settings))
     teller = teller_of(settings, ledger)
-    troubles = Troubles(ledger, partial(see, settings), teller.clock)
-    telling = Telling(teller, Emergency(watch.why_not_ready, teller, settings.home / "run" / "told.json").look, troubles.look)
+    cluster = frozenset(cluster_probes(settings))
+    troubles = Troubles(ledger, partial(see, settings, partial(watch.away, cluster)), teller.clock)
+    telling = Telling(teller, Emergency(partial(_ours, watch, cluster), teller, settings.home / "run" / "told.json").look, troubles.look)
     scrape = partial(_scrape, settings, ledger, watch)
     answering = server(port, Answers(lambda: watch.alive and telling.alive, watch.why_not_ready, scrape))
     for part in (watch, telling):
@@ -55,6 +57,11 @@ def main(port: int) -> int:
             return 1
     answering.shutdown()
     return 0
+
+
+def _ours(watch: Watch, cluster: Collection[str]) -> dict[str, str | None]:
+    """The platform's own services: that a cluster of somebody else's is away is told as an incident, for the ledger answers."""
+    return {name: why for name, why in watch.why_not_ready().items() if name not in cluster}
 
 
 def _scrape(settings: Settings, ledger: Ledger, watch: Watch) -> bytes:

@@ -6,13 +6,13 @@ Must not live here: from when on something is a trouble (`shp_core.watching`), a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from shp_core.clock import Clock
 from shp_core.healing.inventory import PLATFORM
-from shp_core.watching import Seen, troubles
+from shp_core.watching import SYSTEMS, Seen, troubles
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState
 from shp_ops.watchdog.readings import DatabaseReading, read_database, read_machine
@@ -56,7 +56,8 @@ class Troubles:
             known = {incident.cause: incident.id for incident in incidents.open()}
             shut = {one.name: one.opened_at for one in self._ledger.breakers.open() if one.name not in known and one.opened_at}
             ages = {name: (now - at).total_seconds() for name, at in shut.items()}
-            found = {trouble.cause: trouble for trouble in troubles(_with(seen, ages))}
+            away = {name: one for name, one in seen.away.items() if f"{PLATFORM}{name}" in known or SYSTEMS.get(name) not in known}
+            found = {trouble.cause: trouble for trouble in troubles(replace(seen, shut=ages, away=away))}
             for cause, trouble in found.items():
                 if cause not in known:
                     said = {"severity": str(trouble.severity), "code": str(trouble.code), "message": trouble.message}
@@ -66,10 +67,15 @@ class Troubles:
                     incidents.close(number, _OVER, now)
 
 
-def see(settings: Settings) -> Seen | None:
-    """Look at an installation; None when its database does not answer."""
+def see(settings: Settings, away: Callable[[], Mapping[str, tuple[str, float]]] = dict) -> Seen | None:
+    """Look at an installation; None when its database does not answer.
+
+    Args:
+        settings: the installation.
+        away: by service of an external cluster that does not answer, why, and for how many seconds it does not.
+    """
     database = read_database(settings)
-    return None if database is None else _seen(settings, database)
+    return None if database is None else replace(_seen(settings, database), away=away())
 
 
 def _seen(settings: Settings, database: DatabaseReading) -> Seen:
@@ -90,7 +96,3 @@ def _restarted(settings: Settings) -> dict[str, tuple[int, float]]:
     state = PlatformState.load(Layout(settings.home).state)
     services = state.services if state is not None and state.process is not None else {}
     return {name: (service.restarts, time.time() - service.since) for name, service in services.items() if service.restarts}
-
-
-def _with(seen: Seen, shut: dict[str, float]) -> Seen:
-    return replace(seen, shut=shut)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 LOOK_SECONDS, SILENT_SECONDS = 2.0, 9.0
@@ -17,10 +17,12 @@ class Seen:
     Args:
         why: why it is not ready, None when it is.
         at: when, monotonic seconds.
+        since: since when it is ready, or not ready, without a break.
     """
 
     why: str | None
     at: float
+    since: float
 
 
 class Watch:
@@ -62,6 +64,16 @@ class Watch:
         now = time.monotonic()
         return {name: self._why(self._seen.get(name), now) for name in self._probes}
 
+    def away(self, names: Iterable[str]) -> dict[str, tuple[str, float]]:
+        """By service that is not ready, why, and for how many seconds it is not.
+
+        Args:
+            names: the services that are meant.
+        """
+        now, known = time.monotonic(), self.why_not_ready()
+        seen = {name: self._seen[name] for name in names if name in self._seen}
+        return {name: (why, now - (one.since if one.why else one.at)) for name, one in seen.items() if (why := known[name])}
+
     def _why(self, seen: Seen | None, now: float) -> str | None:
         if seen is None:
             return "was not looked at yet"
@@ -70,6 +82,11 @@ class Watch:
 
     def _look(self, name: str) -> None:
         while True:
-            self._seen[name] = Seen(self._probes[name](), time.monotonic())
+            self._note(name, self._probes[name](), time.monotonic())
             if self._ending.wait(self._pause):
                 return
+
+    def _note(self, name: str, why: str | None, now: float) -> None:
+        before = self._seen.get(name)
+        since = before.since if before is not None and (before.why is None) == (why is None) else now
+        self._seen[name] = Seen(why, now, since)

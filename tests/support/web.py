@@ -26,7 +26,7 @@ def graphql(url: str, query: str, **variables: Any) -> Any:
 
 
 @contextmanager
-def web_server(answers: Mapping[str, Answer]) -> Iterator[str]:
+def web_server(answers: Mapping[str, Answer], port: int = 0) -> Iterator[str]:
     """Its address; it gives an answer (status, body) by the path before `?`, whatever the method, and 404 else."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def web_server(answers: Mapping[str, Answer]) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """A test's output is its own."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
