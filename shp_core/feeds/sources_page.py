@@ -51,6 +51,7 @@ key: [Item]
   does not (a file that is not there is no failure); looks never overlap, and after a stop one makes up for all that were missed.
 * `snapshot` comes last: the partition's own last good delivery goes on standing, if it was published within `max_age`. To show
   another period's rows meanwhile, use `placeholder_days`.
-* `shp feeds check --sources` asks each address once; `shp inspect URI` looks into a file where it is.
+* `shp feeds check --sources` asks each address once; `shp inspect URI` looks into a file where it is. `shp ingest FEED URI…` takes
+  files from such addresses now, whatever the feed's own source is.
 
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,23 +14,28 @@ from shp_ops.cli.teach import Taught
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event
 
+if TYPE_CHECKING:
+    from shp_ops.ingest.files import File
+
 _BARS, _HINTS = 15, 3  # more files, or more partitions with rejects, would fill the screen
 _HELP = """
 Exit code 0: every file is published.
           1: a file is not (or, with --strict, a row was rejected).
           2: the command could not work at all (database, feed file).
 Example:  shp ingest sales ~/Downloads/november.xlsx
+Elsewhere: shp ingest sales s3://bucket/orders/ https://files.example.com/november.xlsx
+           (http, https, s3, sftp, hdfs; credentials: docs/operations.md, Remote sources)
 From cron: 0 7 * * *  cd /srv/shp && shp ingest sales /data/inbox --json >> ingest.log
 """
 
 
 @click.command(cls=Taught, epilog=_HELP)
 @click.argument("feed")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @click.option("--strict", is_flag=True, help="Exit with 1 when any row was rejected, too.")
 @with_output
-def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
-    """Deliver PATHS (workbooks, or folders of them) to FEED and process them now.
+def ingest(desk: Desk, feed: str, paths: tuple[str, ...], strict: bool) -> int:
+    """Deliver PATHS (workbooks, folders of them, or addresses of either) to FEED and process them now.
 
     Runs as Dagster runs in this process: no platform needs to be up, and one that is up shares the work. Files are
     read and left as they are. What was published before is not loaded twice, so the same command can be given again.
@@ -37,12 +43,14 @@ def ingest(desk: Desk, feed: str, paths: tuple[Path, ...], strict: bool) -> int:
     from shp_ops.ingest.files import files_of
     from shp_ops.ingest.run import ingest as run
     from shp_ops.installation import catalogue_of, require_feed
+    from shp_ops.sources import is_remote, with_patience
     from shp_resources.logs import log_to_file
 
     log_to_file(desk.settings, "ingest")
     catalogue = catalogue_of(desk.settings)
     model = require_feed(desk.settings, catalogue, feed)
-    files = files_of(model, paths)
+    named = [word if is_remote(word) else Path(word) for word in paths]
+    files = files_of(model, named, with_patience(desk.settings).sources if any(map(is_remote, paths)) else None)
     for error in catalogue.errors:
         desk.say(f"warning: {error}")
     with _progress(desk, files) as on_event:
@@ -59,7 +67,7 @@ def _status(results: list[FileResult], strict: bool) -> int:
 
 
 @contextmanager
-def _progress(desk: Desk, files: list[Path]) -> Iterator[Callable[[Event], None]]:
+def _progress(desk: Desk, files: list[File]) -> Iterator[Callable[[Event], None]]:
     """A bar per file on a terminal, plain lines otherwise."""
     if not desk.console.is_terminal:
         yield lambda event: _line(desk, files, event)
@@ -86,7 +94,7 @@ def _progress(desk: Desk, files: list[Path]) -> Iterator[Callable[[Event], None]
         yield on_event
 
 
-def _line(desk: Desk, files: list[Path], event: Event) -> None:
+def _line(desk: Desk, files: list[File], event: Event) -> None:
     if event.step == "begun":
         desk.say(f"{_name(files[event.index])}: reading")
     elif event.result is not None:
@@ -116,7 +124,7 @@ def _show(desk: Desk, feed: str, results: list[FileResult]) -> None:
         desk.say(f"Rejected rows and why:  shp quarantine list --feed {feed}")
 
 
-def _name(path: Path) -> str:
+def _name(path: File) -> str:
     from shp_resources.landing import printable
 
     return printable(path.name)

@@ -15,20 +15,22 @@ import psutil
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets.arrive import Arrived, arrive
+from shp_assets.calls import Asked, call
 from shp_assets.guard import VIA_TAG
 from shp_assets.kit import FeedKit
 from shp_assets.lake_work import LakeWork
 from shp_assets.steps import SINK
 from shp_assets.work import INGEST, Work
 from shp_core.codes import Code
-from shp_core.errors import Fault, ShpError
+from shp_core.errors import Fault, ShpError, UsageError
+from shp_core.feeds.origin import Origin
 from shp_core.healing.decide import READER_ENDS
 from shp_core.healing.faults import Evidence
 from shp_core.states import State
 from shp_ops.ingest.before import has_worker, is_done
-from shp_ops.ingest.files import plainly
+from shp_ops.ingest.files import File, Remote, plainly
 from shp_ops.ingest.results import FileResult, from_record
-from shp_resources.landing import printable, sight
+from shp_resources.landing import Seen, printable, sight
 from shp_resources.ledger import Arrival, process_alive
 from shp_resources.outside import Outside
 
@@ -72,8 +74,8 @@ class Ingestion:
     def _whole(self) -> dg.JobDefinition:
         return self.definitions.get_repository_def().get_implicit_global_asset_job_def()
 
-    def take(self, path: Path) -> FileResult:
-        """Deliver one file and process it; whatever is wrong with it is told in the result.
+    def take(self, path: File) -> FileResult:
+        """Deliver one file and process it; whatever is wrong with it is told in the result. What lies elsewhere is fetched by the run.
 
         Raises:
             KeyboardInterrupt: this process was told to stop; the partition waits as `arrived`, its lease is free.
@@ -87,8 +89,18 @@ class Ingestion:
         except DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
 
-    def _take(self, path: Path, began: float) -> FileResult:
-        return self._deal(arrive(self.outside.ledger, self.kit, sight(plainly(path)), INGEST), printable(str(path)), began)
+    def _take(self, path: File, began: float) -> FileResult:
+        seen = sight(plainly(path)) if isinstance(path, Path) else self._look(path)
+        return self._deal(arrive(self.outside.ledger, self.kit, seen, INGEST), printable(str(path)), began)
+
+    def _look(self, file: Remote) -> Seen:
+        """A file elsewhere as it lies there; a place that is away is told as one, and asked with the platform's patience."""
+        origin = Origin(file.uri)
+        source = self.outside.source(origin)
+        seen = call(self.outside, origin.system, self.kit.name, source.look, "look", Asked.COMMAND)[0]
+        if not seen.regular:
+            raise UsageError(f"{file.name} is a folder.", "Write a `/` at the end of its address.")
+        return seen
 
     def redo(self, arrival: Arrival) -> FileResult:
         """Process an arrival that a person made, of bytes that are kept.

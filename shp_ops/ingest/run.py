@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
 from shp_core.healing.breaker import asked_for
-from shp_ops.ingest.files import queues
+from shp_ops.ingest.files import File, queues
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, hands, take_all
 from shp_ops.installation import opened
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from shp_resources.outside import Outside
 
 
-def ingest(settings: Settings, feed: Feed, files: Sequence[Path], on_event: Callable[[Event], None]) -> list[FileResult]:
+def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: Callable[[Event], None]) -> list[FileResult]:
     """Deliver files of a feed and process them now.
 
     Args:

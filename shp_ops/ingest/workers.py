@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shp_core.codes import Code
+from shp_ops.ingest.files import File
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.stopping import StopSignal
 from shp_resources.landing import printable
@@ -37,7 +37,7 @@ _PR_SET_PDEATHSIG = 1
 _INTERRUPTED = 128 + signal.SIGINT
 _OWN_END_SECONDS, _ASKED_END_SECONDS = 5.0, 30.0
 
-Take = Callable[[Path], FileResult]
+Take = Callable[[File], FileResult]
 MakeTake = Callable[["Outside"], Take]
 
 
@@ -70,7 +70,7 @@ class Order:
         nurseries: warm processes that the first workers take over, one each.
     """
 
-    paths: Sequence[Path]
+    paths: Sequence[File]
     queues: Sequence[Sequence[int]]
     outside: Outside
     make_take: MakeTake
@@ -191,7 +191,7 @@ class _Crew:
             worker.process.join(max(0.0, until - time.monotonic()))
 
 
-def _lost(path: Path, status: int) -> FileResult:
+def _lost(path: File, status: int) -> FileResult:
     code = Code.INTERRUPTED if status == _INTERRUPTED else Code.WORKER_LOST
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return FileResult(printable(str(path)), code=str(code), message=f"The worker that took it {how}.")
@@ -228,7 +228,7 @@ def _take_files(order: Order, pipe: Connection, stop: StopSignal) -> None:
             tell("done", result=result)
 
 
-def _safely(take: Take, path: Path) -> FileResult:
+def _safely(take: Take, path: File) -> FileResult:
     try:
         return take(path)
     except Exception as error:  # noqa: BLE001 - boundary: what nobody named costs one file and is told, not a worker
