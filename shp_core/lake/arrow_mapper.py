@@ -31,7 +31,7 @@ _PARSE = csv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False, 
 _KINDS = frozenset(KINDS)
 _MOST_THREADS = 4
 
-Mapped = tuple[bytes, Counter[str]]
+Mapped = tuple[bytes | memoryview, Counter[str]]
 """The lines that come out of a block, and what was counted."""
 
 
@@ -112,6 +112,7 @@ class _Twin:
         """
         if b"\r" in lines or not lines[:1].isdigit():  # what Arrow would take for the end of a line, or for a mark of UTF-8
             raise Declined
+        self._convert.check_utf8 = not lines.isascii()
         table = csv.read_csv(pa.py_buffer(lines), self._read, _PARSE, self._convert)
         found = {name: column.combine_chunks() for name, column in zip(self._names, table.columns, strict=True)}
         if not self._in_step(found["row"], found["kinds"]):
@@ -147,13 +148,14 @@ class _Twin:
         counts.update(read=sure, rows=sure)
         if not self._clean:
             return left, counts
-        return _merged(self._lines(rows.filter(holds), [field.filter(holds) for field in fields]), left), counts
+        some = self._lines(rows.filter(holds), [field.filter(holds) for field in fields])
+        return _merged(bytes(some), left), counts
 
-    def _lines(self, rows: pa.StringArray, fields: list[pa.Array]) -> bytes:
+    def _lines(self, rows: pa.StringArray, fields: list[pa.Array]) -> memoryview:
         if not self._clean or not len(rows):
-            return b""
+            return memoryview(b"")
         ends = pc.binary_join_element_wise(rows, "", "\n")
-        return bytes(texts_end_to_end(pc.binary_join_element_wise(*fields, ends, "\t")))
+        return texts_end_to_end(pc.binary_join_element_wise(*fields, ends, "\t"))
 
 
 def _merged(some: bytes, others: bytes) -> bytes:
