@@ -152,7 +152,7 @@ class BulkNumbers:
         widths, digits = set(map(len, texts)), "".join(texts)
         if min(widths) < 1 or max(widths) > self._whole or not (digits.isascii() and digits.isdigit()):
             return False
-        return min(texts) >= "1" and self._within(texts, (), 1)
+        return min(texts) >= "1" and self._within(texts, (), 1, widths)
 
     def _ended(self, shapes: Sequence[str], bare: List[str]) -> List[str]:
         """The numbers with all their decimals."""
@@ -168,13 +168,14 @@ class BulkNumbers:
         told = (f"%.{self._scale + _NOISE_DIGITS}f\n" * len(texts)) % tuple(map(float, texts))
         return told.replace(_NO_NOISE, "\n").split("\n")[:-1] if told.count(_NO_NOISE) == len(texts) else None
 
-    def _within(self, found: Sequence[str], odd: Sequence[int], least: Optional[int]) -> bool:
+    def _within(self, found: Sequence[str], odd: Sequence[int], least: Optional[int], widths: Optional[Set[int]] = None) -> bool:
         """Whether every number keeps the column's bounds.
 
         Args:
             found: the fields.
             odd: places that do not count.
             least: what no number is below, in the smallest steps; None: unknown.
+            widths: how long the fields are, where that is known.
         """
         low, high = self._low, self._high
         kept = low is None or (least is not None and low <= least)
@@ -184,11 +185,11 @@ class BulkNumbers:
         found = [field for place, field in enumerate(found) if place not in skipped] if odd else found
         if not found:
             return True
-        widths = list(map(len, found))
+        widths = widths or set(map(len, found))
         most = 10 ** max(widths)  # nothing with so many digits is as great
         if (kept or (low is not None and low <= -most)) and (high is None or high >= most):
             return True
-        if kept and widths.count(max(widths)) == len(widths):
+        if kept and len(widths) == 1:
             return high is None or int(max(found).replace(".", "")) <= high  # of equal length: they sort as texts
         steps = list(map(int, "\n".join(found).replace(".", "").split("\n")))
         return (low is None or min(steps) >= low) and (high is None or max(steps) <= high)
