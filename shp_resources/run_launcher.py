@@ -17,7 +17,7 @@ from shp_resources.run_health import health
 from shp_resources.settings import Settings
 from shp_resources.workers import Workers
 
-_MOMENT_SECONDS = 5.0
+_MOMENT_SECONDS = 10.0  # a worker that heeds needs one; on a machine that has too much to do, ten
 _NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 
 

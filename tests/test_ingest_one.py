@@ -204,9 +204,9 @@ def test_a_dead_worker_is_not_waited_for(platform: Platform) -> None:
     started = psutil.Process(dead.pid).create_time()
     dead.wait()
     holder = Holder(Holder.here("x").host, dead.pid, started, "a run that died")
-    assert platform.outside.ledger.leases.acquire("orders", "a", holder)
-    result = ingest(platform, path)
-    assert result.published and result.seconds < 15
+    assert platform.outside.ledger.leases.acquire("orders", "a", holder, ttl_seconds=600)
+    result = ingest(platform, path, busy_seconds=200)
+    assert result.published and result.seconds < 100
     assert platform.sql("select * from shp.leases") == []
 
 
