@@ -17,7 +17,7 @@ from shp_core.codes import Code
 from shp_core.errors import UsageError
 from shp_core.feeds.origin import Origin, uri_problem
 from shp_resources.alerts.settings import AlertSettings, alert_settings, is_alert_variable
-from shp_resources.sources.settings import KEEPERS, SourceSettings, source_variables
+from shp_resources.sources.settings import SourceSettings, source_variables
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
 
@@ -186,10 +186,10 @@ def _store_address(text: str) -> str | None:
     """The address that `SHP_STORE` is, None where it is a folder of this machine."""
     if "://" not in text:
         return None
-    origin, problem = Origin(text), uri_problem(text)
-    if problem is None and origin.scheme not in KEEPERS:
-        problem = "cannot be written to; name a folder at s3:// or file://, or a folder of this machine"
-    if problem is None and not origin.is_folder:
+    problem = uri_problem(text)
+    if text.startswith(("http://", "https://")):
+        problem = "cannot be written to; name a folder at s3://, sftp://, hdfs:// or file://, or a folder of this machine"
+    if problem is None and not Origin(text).is_folder:
         problem = "is no folder; write a `/` at its end"
     if problem is not None:
         raise UsageError(f"SHP_STORE {problem}.", "Write it like s3://bucket/shp/, or /srv/shp/store", Code.SETTINGS_INVALID)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from shp_resources.hdfs.client import Hdfs
 from shp_resources.sources.download import Download, download
 from shp_resources.sources.settings import SourceSettings
 from shp_resources.sources.webhdfs import HdfsSource
+from shp_resources.store.far import Far
 from tests.support.cutting import Counter, before_hdfs
 from tests.support.hadoop import Daemons
 from tests.support.platforms import ORDERS, Platform, book_of, order
@@ -99,3 +101,17 @@ def test_files_in_hdfs_are_published(platform: Platform, inbox: Inbox) -> None:
         platform.fulfil(platform.tick())
         assert (platform.loaded("a"), platform.state("a")) == (rows, ("published", None))
         inbox.put("a.xlsx", book_of(order(3)))
+
+
+def test_a_delivery_is_kept_in_hdfs_and_comes_back(inbox: Inbox, tmp_path: Path) -> None:
+    """A store whose address is in HDFS would keep nothing there, and the disk's loss be the deliveries' loss."""
+    far = Far(Origin(inbox.uri()), inbox.settings)
+    path, name = tmp_path / "copy", sha256(FIRST).hexdigest()
+    path.write_bytes(FIRST)
+    far.try_out(path)
+    assert far.sizes() == {}
+    far.keep(path, name)
+    assert far.sizes() == {name: len(FIRST)}
+    assert far.fetch(name, tmp_path / "back") and (tmp_path / "back").read_bytes() == FIRST
+    far.remove(name)
+    assert not far.has(name)

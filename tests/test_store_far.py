@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from shp_core.errors import Fault, UsageError
+from shp_core.feeds.origin import Origin
 from shp_ops.doctor.files import files
 from shp_ops.retention import retention
 from shp_ops.rewind import carry_out, plan
 from shp_resources.settings import Settings
 from shp_resources.sources.settings import SourceSettings
-from shp_resources.store.far import store_of
+from shp_resources.store.far import Far, store_of
 from tests.support.healing import Ward
 from tests.support.platforms import FEED, Platform, book_of, order
 from tests.support.remote_s3 import BUCKET, RemoteS3, remote_s3
+from tests.support.remote_sftp import PASSWORD, USER, remote_sftp
 
 STORE = f"s3://{BUCKET}/shp/"
 NOBODY = "http://127.0.0.1:9"
@@ -135,6 +137,27 @@ def test_the_doctor_tries_the_place_out(kept: Platform, s3: RemoteS3, tmp_path: 
     assert not store.ok and STORE in store.message
 
 
+def test_a_delivery_is_kept_whole_on_an_sftp_server_or_not_at_all(tmp_path: Path) -> None:
+    """Half a delivery would lie there under the name of the whole, and be fetched when the disk is lost."""
+    folder = tmp_path / "served"
+    (folder / "shp").mkdir(parents=True)
+    with remote_sftp(folder) as server:
+        known = {"127_0_0_1_USER": USER, "127_0_0_1_PASSWORD": PASSWORD, "127_0_0_1_HOST_KEY": server.host_key}
+        far = Far(Origin(f"{server.url}/shp/"), SourceSettings(known, connect_seconds=20, read_seconds=20))
+        server.full = True
+        with pytest.raises(Fault) as caught:
+            far.keep(_copy(tmp_path, FIRST), NAMES[FIRST])
+        assert (caught.value.evidence and caught.value.evidence.system, list((folder / "shp").iterdir())) == ("store", [])
+        server.full = False
+        far.keep(_copy(tmp_path, FIRST), NAMES[FIRST])
+        assert ([path.name for path in (folder / "shp").iterdir()], far.sizes()) == ([NAMES[FIRST]], {NAMES[FIRST]: len(FIRST)})
+        assert far.fetch(NAMES[FIRST], tmp_path / "back") and (tmp_path / "back").read_bytes() == FIRST
+        assert not far.fetch(NAMES[SECOND], tmp_path / "back")
+        far.remove(NAMES[FIRST])
+        far.remove(NAMES[FIRST])
+        assert far.sizes() == {}
+
+
 def test_a_share_that_is_not_mounted_is_not_made(platform: Platform, tmp_path: Path) -> None:
     """Bytes would go onto the machine's own disk beneath the mount, and be believed safe."""
     platform.reach(SourceSettings(), f"file://{tmp_path}/away/")
@@ -146,9 +169,8 @@ def test_a_share_that_is_not_mounted_is_not_made(platform: Platform, tmp_path: P
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("https://host/store/", "is a folder; by HTTP one file has one address"),
-        ("https://host/store", "cannot be written to; name a folder at s3:// or file://"),
-        ("sftp://host/store/", "cannot be written to"),
+        ("https://host/store/", "cannot be written to; name a folder at s3://"),
+        ("https://host/store", "cannot be written to; name a folder at s3://"),
         ("s3://bucket/store", "is no folder; write a `/` at its end"),
         ("s3://key:secret@bucket/store/", "holds a user or a password"),
         ("ftp://host/store/", "begins with 'ftp'"),

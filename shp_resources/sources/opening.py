@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import cast
 
 from shp_core.codes import Code
 from shp_core.errors import UsageError
@@ -50,18 +51,14 @@ def open_keeper(origin: Origin, settings: SourceSettings) -> Keeper:
     """The folder at an address that files are put into; nothing connects yet.
 
     Args:
-        origin: the address of a folder, of a kind in `KEEPERS`.
+        origin: the address of a folder, not by HTTP, which is read-only (the settings let none through).
         settings: credentials and deadlines.
 
     Raises:
         UsageError: this kind needs a package that is not installed.
     """
-    if origin.scheme == "file":
-        return FolderSource(origin, "*")
-    _require(origin.scheme)
-    from shp_resources.sources.s3 import S3Source
-
-    return S3Source(origin, settings, "*")
+    found = open_source(origin, settings)
+    return cast(Keeper, found)
 
 
 def _require(scheme: str) -> None:

@@ -16,9 +16,6 @@ _KINDS = ("USER", "PASSWORD", "TOKEN", "KEY_FILE", "HOST_KEY", "ENDPOINT")
 _SECRET_KINDS = ("PASSWORD", "TOKEN")
 _FILE = "_FILE"
 
-KEEPERS = ("file", "s3")
-"""The kinds of places that files can be put into."""
-
 
 @dataclass(frozen=True)
 class Access:

@@ -6,8 +6,10 @@ import base64
 import errno
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from shp_core.errors import Fault
 from shp_core.feeds.origin import Origin
@@ -24,6 +26,24 @@ READ, WINDOW = 32 << 10, 2 << 20
 
 class SftpSource(ListedSource):
     """A folder on an SFTP server, or a file."""
+
+    def keep(self, name: str, path: Path) -> None:
+        """Put a file into the folder: sent under a hidden name, its length asked for, renamed."""
+        folder = self._origin.path
+        draft = f"{folder}.{name}.{uuid4().hex[:8]}"
+        with self._connected("keeping") as client:
+            try:
+                client.put(str(path), draft, confirm=True)
+                client.posix_rename(draft, f"{folder}{name}")
+            except (OSError, EOFError):
+                with suppress(OSError, EOFError):  # the connection may be what failed
+                    client.remove(draft)
+                raise
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        with self._connected("removing") as client, suppress(FileNotFoundError):
+            client.remove(f"{self._origin.path}{name}")
 
     def _status(self, client: Any, origin: Origin) -> Status:
         return _status(client.stat(origin.path))

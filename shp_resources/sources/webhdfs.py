@@ -1,4 +1,7 @@
-"""Files in HDFS that somebody else puts there, by WebHDFS; read only. The lake is another thing (`shp_resources.hdfs`)."""
+"""Files in HDFS that somebody else puts there, or that the store keeps there, by WebHDFS.
+
+The lake is another thing (`shp_resources.hdfs`).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from shp_core.feeds.origin import Origin
-from shp_resources.hdfs.cluster import this_user
+from shp_resources.hdfs.client import Hdfs
+from shp_resources.hdfs.cluster import Cluster, this_user
 from shp_resources.hdfs.errors import Answer, client_errors, evidence
 from shp_resources.landing import printable
 from shp_resources.sources.listed import ListedSource, Status
@@ -21,6 +26,14 @@ _UNFINISHED = "._COPYING_"
 
 class HdfsSource(ListedSource):
     """A folder in HDFS, or a file; the address names the host and port of WebHDFS."""
+
+    def keep(self, name: str, path: Path) -> None:
+        """Put a file into the folder, as the lake's are: held to HDFS's own checksum, then renamed."""
+        self._folder.put(path, name)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        self._folder.remove(name)
 
     def _status(self, client: Any, origin: Origin) -> Status:
         return _status(client.status(origin.path))
@@ -47,8 +60,15 @@ class HdfsSource(ListedSource):
     def _client(self) -> Any:
         from shp_resources.hdfs.insecure import LakeClient
 
-        user = self._settings.access(self._origin.place).user or this_user()
-        return LakeClient(f"http://{self._origin.place}", user=user, timeout=self._settings.timeout)
+        return LakeClient(f"http://{self._origin.place}", user=self._user, timeout=self._settings.timeout)
+
+    @cached_property
+    def _folder(self) -> Hdfs:
+        return Hdfs(Cluster((f"http://{self._origin.place}",), self._user, self._origin.path.rstrip("/")), self._settings.timeout)
+
+    @property
+    def _user(self) -> str:
+        return self._settings.access(self._origin.place).user or this_user()
 
 
 def _status(told: dict[str, Any]) -> Status:

@@ -32,6 +32,7 @@ class RemoteSftp:
         cut_after: hang up when so many bytes were read; None: never.
         reads: where each read began.
         at_read: done before each read.
+        full: refuse to write.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class RemoteSftp:
     cut_after: int | None = None
     reads: list[int] = field(default_factory=list)
     at_read: Any = None
+    full: bool = False
     transports: list[paramiko.Transport] = field(default_factory=list)
 
     @property
@@ -104,7 +106,13 @@ class _Files(paramiko.SFTPServerInterface):
     lstat = stat
 
     def open(self, path: str, flags: int, attr: Any) -> Any:
-        return self._told(lambda: _Handle(self._real(path), self._sftp))
+        return self._told(lambda: _Handle(self._real(path), self._sftp, writes=bool(flags & os.O_WRONLY)))
+
+    def remove(self, path: str) -> Any:
+        return self._told(lambda: self._real(path).unlink() or paramiko.SFTP_OK)
+
+    def posix_rename(self, oldpath: str, newpath: str) -> Any:
+        return self._told(lambda: self._real(oldpath).rename(self._real(newpath)) and paramiko.SFTP_OK)
 
     def _real(self, path: str) -> Path:
         return self._sftp.folder / path.lstrip("/")
@@ -117,9 +125,9 @@ class _Files(paramiko.SFTPServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
-    def __init__(self, path: Path, sftp: RemoteSftp) -> None:
+    def __init__(self, path: Path, sftp: RemoteSftp, *, writes: bool) -> None:
         super().__init__()
-        self._path, self._sftp, self._file = path, sftp, path.open("rb")
+        self._path, self._sftp, self._file = path, sftp, path.open("wb" if writes else "rb", buffering=0)
 
     def stat(self) -> Any:
         return _status(self._path)
@@ -133,6 +141,12 @@ class _Handle(paramiko.SFTPHandle):
                 transport.close()
             return paramiko.SFTP_FAILURE
         return os.pread(self._file.fileno(), length, offset)
+
+    def write(self, offset: int, data: bytes) -> Any:
+        if self._sftp.full:
+            return paramiko.SFTP_FAILURE
+        os.pwrite(self._file.fileno(), data, offset)
+        return paramiko.SFTP_OK
 
     def close(self) -> None:
         self._file.close()
