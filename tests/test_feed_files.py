@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from shp_core.codes import Code
+from shp_core.errors import ShpError
 from shp_core.feeds.load import Catalogue, load_catalogue
 from shp_ops.supervisor.feed_files import LOOK_SECONDS, FeedFiles
+from shp_ops.supervisor.in_force import InForce, ask, read
+from shp_ops.supervisor.layout import python_path
 from shp_resources.settings import Settings
 
 FEED = "feed: {}\nowner: team:a\ncolumns: {{A: {{type: text}}}}\n"
@@ -30,7 +36,7 @@ class Folder:
         (self.base / "feeds").mkdir()
         (self.base / "marts").mkdir()
         self.settings = Settings.load({"SHP_FEEDS": str(self.base / "feeds")}, home=self.base / "home")
-        self.files = FeedFiles(self.settings, self.told.append)
+        self.files = FeedFiles(self.settings, self.told.append, read)
 
     def write(self, name: str, text: str) -> None:
         """Write a file; its time differs from the one before even on a coarse clock."""
@@ -90,7 +96,7 @@ def test_a_broken_file_leaves_its_last_good_version_in_force(folder: Folder) -> 
 def test_a_broken_file_after_a_restart(folder: Folder) -> None:
     """A platform that is started while a file is broken would forget the feed."""
     folder.write("feeds/a.yaml", BROKEN)
-    again = FeedFiles(folder.settings, folder.told.append)
+    again = FeedFiles(folder.settings, folder.told.append, read)
     again.begin()
     assert list(folder.in_force.feeds) == ["a"]
     folder.write("feeds/a.yaml", FEED.format("a"))
@@ -114,3 +120,47 @@ def test_limits_are_in_force_and_broken_ones_are_not(folder: Folder) -> None:
     folder.write("shp.yaml", "limits: {source: many}\n")
     assert folder.looks() == [False, False, False]
     assert any("shp.yaml" in line for line in folder.told)
+
+
+def test_a_process_of_its_own_says_the_same(folder: Folder) -> None:
+    """The platform would follow other files than those that `shp feeds check` reads, or restart code at each comment."""
+    folder.write("shp.yaml", "limits: {source: many}\n")
+    folder.write("feeds/b.yaml", BROKEN)
+    asked = ask(folder.settings)
+    assert asked == ask(folder.settings)
+    assert (asked.platform, asked.errors, asked.slips) == (None, read(folder.settings).errors, read(folder.settings).slips)
+    assert asked.errors and asked.slips
+    folder.write("shp.yaml", "limits: {source_bytes: 1 GiB}\n")
+    assert ask(folder.settings).platform == read(folder.settings).platform
+
+
+def test_an_edit_that_could_not_be_read_is_read_at_the_next_look(folder: Folder) -> None:
+    """Where no process is to be had for a moment the platform would end, or the edit never come into force."""
+    away: list[ShpError] = []
+
+    def once_away(settings: Settings) -> InForce:
+        if away:
+            raise away.pop()
+        return read(settings)
+
+    files = FeedFiles(folder.settings, folder.told.append, once_away)
+    files.begin()
+    away.append(ShpError(Code.SERVICE_FAILED, "No process was to be had.", "-"))
+    folder.write("feeds/b.yaml", FEED.format("b"))
+    assert [files.changed(n * LOOK_SECONDS) for n in range(100, 104)] == [False, False, True, False]
+    assert folder.told == ["No process was to be had. They are looked at again."]
+
+
+def test_files_that_nobody_can_read_are_said_to_be_so(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that fails for it would end in a traceback."""
+    monkeypatch.setattr(sys, "executable", str(folder.base / "nobody"))
+    with pytest.raises(ShpError, match="could not be read") as caught:
+        ask(folder.settings)
+    assert "shp feeds check" in caught.value.next_step
+
+
+def test_the_supervisor_loads_nothing_that_reads_them(tmp_path: Path) -> None:
+    """Every platform would hold 9 MB for a look at edits that come once a month."""
+    script = "import sys, shp_ops.cli.main, shp_ops.cli.platform, shp_ops.supervisor.platform; print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=python_path(), capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -8,30 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from shp_core.errors import UsageError
-from shp_core.feeds.load import Catalogue, load_catalogue
-from shp_core.feeds.platform import PlatformFile, load_platform
+from shp_core.errors import ShpError
+from shp_ops.supervisor.in_force import InForce, ask
 from shp_resources.settings import Settings
 
 LOOK_SECONDS = 2.0
 Stamp = frozenset[tuple[str, int, int]]
-
-
-@dataclass(frozen=True)
-class _InForce:
-    """What the files say, as far as they are sound."""
-
-    catalogue: Catalogue
-    platform: PlatformFile | None
-
-    def differs(self, other: _InForce) -> bool:
-        mine, theirs = self.catalogue, other.catalogue
-        return (mine.feeds, mine.marts, self.platform) != (theirs.feeds, theirs.marts, other.platform)
 
 
 class FeedFiles:
@@ -40,20 +27,25 @@ class FeedFiles:
     Args:
         settings: the installation.
         tell: told what happens, in one line each.
+        read: what says what is in force.
     """
 
-    def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
-        self._settings, self._tell = settings, tell
+    def __init__(self, settings: Settings, tell: Callable[[str], None], read: Callable[[Settings], InForce] = ask) -> None:
+        self._settings, self._tell, self._read = settings, tell, read
         self._seen: Stamp = frozenset()
         self._taken: Stamp = frozenset()
-        self._in_force: _InForce | None = None
+        self._in_force: InForce | None = None
         self._due = 0.0
 
     def begin(self) -> None:
-        """Take up what lies there now."""
+        """Take up what lies there now.
+
+        Raises:
+            ShpError: nobody could read it.
+        """
         self._seen = self._taken = self._stamp()
-        self._in_force = self._load()
-        self._keep(self._in_force.catalogue)
+        self._in_force = self._read(self._settings)
+        self._keep(self._in_force.errors)
 
     def changed(self, now: float) -> bool:
         """Whether something else is in force than at the last look; an edit counts when the files have come to rest.
@@ -67,33 +59,31 @@ class FeedFiles:
         before, self._seen = self._seen, self._stamp()
         if self._seen != before or self._seen == self._taken or self._in_force is None:
             return False
-        self._taken = self._seen
-        old, self._in_force = self._in_force, self._load()
-        for error in self._in_force.catalogue.errors:
-            self._tell(f"{error} The last good version stays in force.")
-        self._keep(self._in_force.catalogue)
-        return self._in_force.differs(old)
-
-    def _load(self) -> _InForce:
-        settings = self._settings
-        catalogue = load_catalogue(settings.feeds, settings.marts, settings.last_good)
         try:
-            return _InForce(catalogue, load_platform(settings.platform_file))
-        except UsageError as error:
-            catalogue.errors.extend(error.message.splitlines())
-            return _InForce(catalogue, self._in_force.platform if self._in_force else None)
+            return self._follow(self._in_force, self._read(self._settings))
+        except ShpError as error:  # no process to be had just now: the next look sees the same edit
+            self._tell(f"{error.message} They are looked at again.")
+            return False
 
-    def _keep(self, catalogue: Catalogue) -> None:
+    def _follow(self, old: InForce, new: InForce) -> bool:
+        self._taken = self._seen
+        for error in (*new.errors, *new.slips):
+            self._tell(f"{error} The last good version stays in force.")
+        self._keep(new.errors)
+        self._in_force = new if new.platform is not None else replace(new, platform=old.platform)
+        return (self._in_force.files, self._in_force.platform) != (old.files, old.platform)
+
+    def _keep(self, errors: Collection[str]) -> None:
         """Keep copies of the files that are sound, and none of files that are gone."""
         with suppress(OSError):  # a full disk: a broken file is left out then, as if there were no copy
-            self._keep_folder(self._settings.feeds, catalogue)
-            self._keep_folder(self._settings.marts, catalogue)
+            self._keep_folder(self._settings.feeds, errors)
+            self._keep_folder(self._settings.marts, errors)
 
-    def _keep_folder(self, folder: Path, catalogue: Catalogue) -> None:
+    def _keep_folder(self, folder: Path, errors: Collection[str]) -> None:
         copies = self._settings.last_good / folder.name
         copies.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.glob("*.yaml")}
-        broken = {name for name in names if any(f"{folder.name}/{name}:" in error for error in catalogue.errors)}
+        broken = {name for name in names if any(f"{folder.name}/{name}:" in error for error in errors)}
         for name in names - broken:
             draft = copies / f".{name}.{os.getpid()}.draft"
             shutil.copyfile(folder / name, draft)
