@@ -121,10 +121,11 @@ def test_processor_time_is_limited_for_each_file(good: Path, slow: Path) -> None
 
 def test_patience_ends_and_with_it_the_reader(good: Path, slow: Path) -> None:
     """A reader that stands still would hold up all files behind it."""
-    with Inspector(Limits(child_wait_seconds=1.5)) as looks:
+    with Inspector(Limits()) as looks:
         assert looks.look(good) == SOUND
-        with as_soon_as_it_reads(looks, lambda fork: fork.pid) as seen:
-            assert refused(looks, slow).details == {"limit": "child_wait_seconds", "value": 1.5}
+        looks._limits = Limits(child_wait_seconds=2.0)
+        with as_soon_as_it_reads(looks, lambda fork: fork.suspend() or fork.pid) as seen:
+            assert refused(looks, slow).details == {"limit": "child_wait_seconds", "value": 2.0}
         wait_until_gone(*seen)
     with Inspector(Limits()) as looks:
         assert looks.look(good) == SOUND
@@ -227,7 +228,7 @@ def test_a_reader_that_was_taken_over_is_not_believed(good: Path, monkeypatch: p
     """A file could make the platform fail in a way that nobody handles, or pass as sound."""
     said, status = LIES[lie]
     monkeypatch.setattr(inspector, "_COMMAND", (sys.executable, "-c", LIAR.format(said=said, status=status)))
-    with Inspector(Limits(child_wait_seconds=10.0)) as looks:
+    with Inspector(Limits(child_wait_seconds=PATIENCE)) as looks:
         assert refused(looks, good).code == Code.READER_CRASHED
 
 
@@ -236,7 +237,7 @@ def test_cells_of_a_reader_that_was_taken_over(good: Path, monkeypatch: pytest.M
     """A file could write lines of its own into the answer."""
     said = f'["rows", "a", 1, [{cell}]]\n{{"ok": true, "sheets": 0}}\n'.encode()
     monkeypatch.setattr(inspector, "_COMMAND", (sys.executable, "-c", LIAR.format(said=said, status=WELL)))
-    with Inspector(Limits(child_wait_seconds=10.0)) as looks, pytest.raises(Refusal) as caught:
+    with Inspector(Limits(child_wait_seconds=PATIENCE)) as looks, pytest.raises(Refusal) as caught:
         looks.look(good, lambda *_: None)
     assert caught.value.code == Code.READER_CRASHED
 

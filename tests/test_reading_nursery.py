@@ -166,9 +166,10 @@ def test_limits_hold_in_a_fork(book: Path, tmp_path: Path) -> None:
 
 def test_a_fork_that_stands_still(book: Path) -> None:
     """A stopped process would keep its partition waiting for ever, and all that come after it."""
-    reader = WorkbookReader(Limits(batch_rows=50, child_wait_seconds=1.0), warm=True)
+    reader = WorkbookReader(Limits(batch_rows=50), warm=True)
     with pytest.raises(Refusal) as caught, reading(reader, book) as (rows, others):
         os.kill(rows._child._process.pid, signal.SIGSTOP)
+        rows._child._patience._left = 1.0
         list(others)
     assert caught.value.code == Code.READER_TIMEOUT
     assert soon(lambda: is_gone(rows._child._process.pid))

@@ -239,8 +239,9 @@ def test_a_reader_that_needs_too_much_processor_time(tmp_path: Path) -> None:
 
 def test_a_reader_that_stands_still(large: Path) -> None:
     """A stopped process would keep its partition waiting for ever."""
-    with WorkbookReader(Limits(batch_rows=50, child_wait_seconds=1.0)).open(large, SheetSpec()) as rows:
+    with WorkbookReader(Limits(batch_rows=50)).open(large, SheetSpec()) as rows:
         os.kill(child_of(rows), signal.SIGSTOP)
+        rows._child._patience._seconds = rows._child._patience._left = 1.0
         with pytest.raises(Refusal) as caught:
             list(rows)
     assert (caught.value.code, caught.value.details) == (Code.READER_TIMEOUT, {"limit": "child_wait_seconds", "value": 1.0})
