@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets import feed_assets, steps
+from shp_assets.work import Work
 from shp_core.states import State
 from shp_ops.ingest.before import _FOR_GOOD
 from shp_ops.ingest.one import Ingestion
@@ -195,6 +197,27 @@ def test_who_was_overtaken_by_other_bytes_is_told(platform: Platform, monkeypatc
         result = ingest(platform, path)
     assert (result.code, result.rows, result.published) == ("superseded", {}, False)
     assert platform.loaded("a") == [7]
+
+
+def test_whoever_is_told_twice_gives_back_all_the_same(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed command's file would count as being worked on: the kernel tells its workers once for each of its threads."""
+    failed, before = Work.failed, signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def told_again(work: Work, *rest: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        failed(work, *rest)
+
+    def told(work: Work) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Work, "failed", told_again)
+    monkeypatch.setattr(Ingestion, "_run", lambda self, work, job: work.attempt and told(work))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ingest(platform, platform.drop("a.xlsx", GOOD))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert platform.sql("select count(*) from shp.attempts where ended_at is null") == [(0,)]
 
 
 def test_a_dead_worker_is_not_waited_for(platform: Platform) -> None:

@@ -30,6 +30,7 @@ from shp_core.states import State
 from shp_ops.ingest.before import has_worker, is_done
 from shp_ops.ingest.files import File, Remote, plainly
 from shp_ops.ingest.results import FileResult, from_record
+from shp_ops.ingest.stopping import undisturbed
 from shp_resources.landing import Seen, printable, sight
 from shp_resources.ledger import Arrival, process_alive
 from shp_resources.outside import Outside
@@ -151,7 +152,8 @@ class Ingestion:
             try:
                 failure = do(work)
             finally:
-                self._give_back(work)
+                with undisturbed():
+                    self._give_back(work)
             again = failure is not None and (_is_in_other_hands(work, failure) or self._is_given_back(work, failure))
             if not again or time.monotonic() > until:
                 return failure
