@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from shp_core.expectations.counted import REMEMBERED, Day, days_of, tallies
 from shp_core.feeds.partition import Partition
-from shp_core.states import State
 
 
 def counting(**keys: Any) -> Partition:
@@ -69,12 +68,12 @@ def test_days_long_ago_are_not_looked_at() -> None:
 def test_no_file_counts_twice_and_none_that_is_needed_is_left_over(minutes: list[int], wanted: int) -> None:
     """Days would look complete by files that other days had already, or late while enough came since."""
     spec = counting(expects=wanted, timezone="UTC")
-    now = at("08T00:00")
     firsts = [datetime(2026, 3, 2 + minute // 1440, minute // 60 % 24, minute % 60, tzinfo=UTC) for minute in minutes]
-    found = tallies(spec, days_of(spec, now), firsts)
-    assert sum(tally.came for tally in found) <= len(firsts)
+    found = tallies(spec, days_of(spec, at("08T00:00")), firsts)
+    counts = {tally.day.day: 0 for tally in found}
+    for first in sorted(firsts):  # file by file: the day's own, else the oldest earlier one that lacks some
+        lacking = [day for day in (first.date(), *sorted(counts)) if day <= first.date() and counts[day] < wanted]
+        if lacking:
+            counts[lacking[0]] += 1
+    assert {tally.day.day: tally.came for tally in found} == counts
     assert all(0 <= tally.on_time <= tally.came <= tally.day.wanted for tally in found)
-    for place, tally in enumerate(found):
-        since = [first for first in firsts if first.date() >= tally.day.day]
-        if tally.state(now) is State.LATE:  # then everything since then went to this day, to earlier ones, or was needed on its own
-            assert len(since) < sum(later.day.wanted for later in found[place:])

@@ -57,8 +57,8 @@ def access(endpoint: str) -> SourceSettings:
 
 
 def held(s3: RemoteS3) -> list[str]:
-    """The names of what is in the bucket."""
-    return [found["Key"].removeprefix("shp/") for found in s3.client.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
+    """The names of what is kept in the bucket; other modules' servers share its memory."""
+    return [found["Key"].removeprefix("shp/") for found in s3.client.list_objects_v2(Bucket=BUCKET, Prefix="shp/").get("Contents", ())]
 
 
 def orders(platform: Platform) -> list[int]:
@@ -116,8 +116,9 @@ def test_retention_brings_there_what_lacks_and_takes_away_what_went(platform: Pl
     platform.reach(SourceSettings(), f"file://{place}/")
     done = retention(platform.settings, dry_run=False)
     assert (done["afar"], sorted(path.name for path in place.iterdir())) == ({"brought": 2, "removed": 0}, sorted(NAMES.values()))
-    platform.sql("update shp.deliveries set at = now() - interval '9 years'")
-    platform.sql("update shp.arrivals set at = now() - interval '9 years'")
+    for table in ("deliveries", "arrivals"):
+        for years, content in ((10, FIRST), (9, SECOND)):
+            platform.sql(f"update shp.{table} set at = now() - interval '{years} years' where delivery = %s", NAMES[content])
     (platform.base / "shp.yaml").write_text("retention: {raw_days: 1, artefact_days: 1, keep: 1}\n", encoding="utf-8")
     done = retention(platform.settings, dry_run=False)
     assert (done["afar"], [path.name for path in place.iterdir()], raw(platform)) == (
