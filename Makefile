@@ -39,7 +39,7 @@ test: setup  ## all tests that need only Python
 	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) browser (need Chromium: make test-browser) and deploy (need nginx: make test-deploy).'
 	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser and not deploy' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
-test-slow: setup  ## the largest workbooks that the format allows, the demo from an installed wheel
+test-slow: setup  ## the largest workbooks that the format allows, the demo from an installed wheel, processes killed under load
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 test-deploy: setup  ## the shipped proxy configuration and units: needs nginx and systemd-analyze (apt-get install nginx-light systemd)

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from sqlalchemy.engine import make_url
 
 from shp_ops.cli.main import cli
+from shp_resources.settings import Settings
 from tests.support.holders import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -22,6 +24,10 @@ SERVICE_KEYS = {
     "security_opt", "stop_grace_period", "volumes",
 }  # fmt: skip
 """Of the Compose specification, what this file uses; another key is looked up there first."""
+
+CHECK_KEYS = {"interval", "retries", "start_period", "test", "timeout"}
+MOUNT_KEYS = {"read_only", "source", "target", "type"}
+RESTARTS = {"always", "no", "on-failure", "unless-stopped"}
 
 
 def unit(name: str) -> ConfigParser:
@@ -85,6 +91,38 @@ def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
     used = {volume for service in compose["services"].values() for volume in _named(service)}
     assert used == set(compose["volumes"])
     assert (COMPOSE / _mounts(compose["services"]["proxy"])["/etc/nginx/conf.d/default.conf"]).resolve() == DEPLOY / "nginx" / "shp.conf"
+
+
+def test_every_value_is_one_that_compose_takes(compose: dict[str, Any]) -> None:
+    """`docker compose up` would stop at a time without a unit or a condition that can never hold, on the day of the move."""
+    healthy = {name for name, service in compose["services"].items() if "healthcheck" in service}
+    for name, service in compose["services"].items():
+        assert service["restart"] in RESTARTS, name
+        check = service.get("healthcheck", {})
+        assert set(check) <= CHECK_KEYS, name
+        times = [service.get("stop_grace_period"), *(check.get(key) for key in ("interval", "timeout", "start_period"))]
+        assert all(re.fullmatch(r"(\d+(h|m|s|ms|us))+", time) for time in times if time is not None), name
+        assert check.get("test", ["CMD"])[0] in ("CMD", "CMD-SHELL")
+        for other, wanted in service.get("depends_on", {}).items():
+            assert wanted["condition"] == "service_started" or (wanted["condition"], other in healthy) == ("service_healthy", True), name
+        for mount in service.get("volumes", ()):
+            assert isinstance(mount, str) or (set(mount) <= MOUNT_KEYS and mount["type"] in ("bind", "volume")), name
+        assert all(re.fullmatch(r"\d+:\d+", port) for port in service.get("ports", ())), name
+
+
+def test_the_container_finds_what_the_compose_file_mounts(compose: dict[str, Any], tmp_path: Path) -> None:
+    """A variable that nobody reads, or a mount beside what is read, would be an empty platform on a database of its own."""
+    dsn = re.findall(r'echo "(postgresql://.*)" > secrets/shp_pg_dsn', (REPOSITORY / "docs" / "operations.md").read_text())[0]
+    (tmp_path / "shp_pg_dsn").write_text(dsn)
+    image = re.findall(r"^ENV (.*)$", (COMPOSE / "Dockerfile").read_text(), re.MULTILINE)
+    platform, postgres = compose["services"]["platform"], compose["services"]["postgres"]["environment"]
+    told = dict(word.split("=", 1) for line in image for word in line.split()) | platform["environment"]
+    settings = Settings.load({name: value.replace("/run/secrets", str(tmp_path)) for name, value in told.items()})
+    address = make_url(str(settings.pg_dsn))
+    assert (address.host, address.username, address.database) == ("postgres", postgres["POSTGRES_USER"], postgres["POSTGRES_DB"])
+    assert (address.host in compose["services"], address.port) == (True, 5432)
+    read = {settings.feeds, settings.marts, settings.platform_file, settings.landing, settings.home}
+    assert {Path(mount["target"]) for mount in platform["volumes"]} == read
 
 
 def test_only_the_proxy_is_reached_from_outside(compose: dict[str, Any]) -> None:
