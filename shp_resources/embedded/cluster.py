@@ -26,7 +26,7 @@ _OPTIONS = {
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
     "max_wal_size": "512MB",
-    "wal_buffers": "16MB",  # with what `shared_buffers` gives, two loads wait for each other's log
+    "wal_buffers": "8MB",  # with what `shared_buffers` gives, two loads wait for each other's log
     "io_method": "sync",
     "huge_pages": "off",
     "jit": "off",
