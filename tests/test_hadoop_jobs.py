@@ -25,7 +25,7 @@ from shp_resources.lake.engine import LocalEngine, MapJob
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Published, publish_text
 from shp_resources.lake.together import Delivered, publish_together
-from shp_resources.processes import marked, wait_until
+from shp_resources.processes import marked, spawn, wait_until
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
 from tests.support.contracts import Cell
@@ -234,6 +234,23 @@ def test_a_job_whose_worker_died_is_joined(lake: Lake) -> None:
     assert first is not None and (result.made_by, result.target) == (first.id, "out/joined")
     assert [entry.name for entry in lake.place.entries("out/joined")] == ["_SUCCESS", "part-00000"]
     assert lake.place.entries("out/other") == []
+
+
+def test_a_client_that_misses_the_end_of_its_job_is_not_waited_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are right would be made again, and the partition be red, because nobody told how many there are."""
+    lake.text(ROWS)
+    job = lake.job("out/missed")
+
+    def halted(*words: Any) -> subprocess.Popen[bytes]:
+        client = spawn(*words)
+        assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
+        client.send_signal(signal.SIGSTOP)
+        return client
+
+    monkeypatch.setattr("shp_resources.yarn.engine.spawn", halted)
+    result = YarnEngine(lake.cluster, lake.place, Deadlines(counters=0.5)).run(job, lake.scratch)
+    assert (result.target, result.counters) == ("out/missed", {})
+    assert [entry.name for entry in lake.place.entries("out/missed")] == ["_SUCCESS", "part-00000"]
 
 
 def test_a_nodemanager_killed_during_a_job(hadoop: Daemons, lake: Lake) -> None:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +40,13 @@ class Deadlines:
         accepted: seconds until somebody works on it.
         whole: seconds until its end.
         silent: seconds in which a task says nothing.
+        counters: seconds from a job's end until its client has told the counters.
     """
 
     accepted: float = 120.0
     whole: float = 1800.0
     silent: float = 600.0
+    counters: float = 15.0
 
 
 class YarnEngine:
@@ -80,7 +82,8 @@ class YarnEngine:
         log.unlink(missing_ok=True)
         with self._client(job, scratch, log) as client:
             ended = self._watch(job, None, client, running.id if running else None, log)
-            client.wait(30)
+            with suppress(subprocess.TimeoutExpired):  # it missed the end, and asks for a history server that there may not be
+                client.wait(self._deadlines.counters)
         return MapResult(ended.id, job.target, counters_in(_text(log)))
 
     @contextmanager
