@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import yaml
 
 from shp_ops.supervisor.layout import Layout, environment, feed_names, make_landing_folders
-from shp_ops.supervisor.state import PlatformState, ServiceState
+from shp_ops.supervisor.state import SEEN_SECONDS, PlatformState, ServiceState, ask
+from shp_ops.watchdog.watch import LOOK_SECONDS
 from shp_resources.processes import ProcessId
+from shp_resources.settings import Settings
 from tests.support.homes import Home
 
 
@@ -77,3 +80,17 @@ def test_the_state_reads_back_and_knows_the_dead(tmp_path: Path) -> None:
     assert found == state
     assert (found.services["web"].pid, found.services["code"].pid) == (os.getpid(), None)
     assert PlatformState.load(tmp_path / "none.json") is None
+
+
+def test_a_restart_between_two_looks_of_the_watchdog_is_seen(home: Home, database_dsn: str) -> None:
+    """A service that dies every minute and is back in two seconds would look as if it had never been away."""
+    settings = Settings.load({"SHP_PG_DSN": database_dsn}, home=home.path)
+    told = []
+    for since in (time.time(), time.time() - SEEN_SECONDS):
+        services = {"postgres": ServiceState(str(ProcessId.current()), since, restarts=1)}
+        Layout(home.path).state.parent.mkdir(parents=True, exist_ok=True)
+        PlatformState(str(ProcessId.current()), "mark", "http://ui", 2.5, services=services).save(Layout(home.path).state)
+        told.append(ask(settings, "postgres"))
+    assert "started again" in str(told[0])
+    assert told[1] is None
+    assert SEEN_SECONDS >= 2 * LOOK_SECONDS

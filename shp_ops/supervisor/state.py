@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -23,6 +24,9 @@ VIEWERS = "viewers"
 
 HADOOP = ("namenode", "datanode", "resourcemanager", "nodemanager", "hive")
 """Shown where they run, or where the settings name a cluster."""
+
+SEEN_SECONDS = 4.0
+"""So long a restart is told: twice as long as the watchdog lets pass between two looks at a service."""
 
 HALTED = "its process was halted by a signal; kill -CONT lets it go on"
 
@@ -120,14 +124,20 @@ def _lake(settings: Settings) -> str:
 
 
 def ask(settings: Settings, name: str) -> str | None:
-    """Why a service is not ready, None when it is.
+    """Why a service is not ready, None when it is; one that was ready again between two looks must be seen, too.
 
     Args:
         settings: the installation.
         name: one of `SERVICES`.
     """
     state = PlatformState.load(Layout(settings.home).state)
-    return _ask(settings, name, state.services.get(name, ServiceState()) if state else ServiceState())
+    service = state.services.get(name, ServiceState()) if state else ServiceState()
+    return _ask(settings, name, service) or _started_again(service)
+
+
+def _started_again(service: ServiceState) -> str | None:
+    age = time.time() - service.since
+    return f"its process had died and was started again {age:.1f} s ago" if service.restarts and age < SEEN_SECONDS else None
 
 
 def probes_of(settings: Settings) -> Mapping[str, Callable[[], str | None]]:
