@@ -20,7 +20,7 @@ def test_processor_time_and_memory_are_those_of_the_processes() -> None:
         child.stdout.readline()
         trees = of_bare(psutil.Process(child.pid))
         assert [process.pid for process in trees["dagster dev"]] == [child.pid]
-        assert 0.3 <= cpu_seconds(trees)["dagster dev"] < 3
+        assert 0.28 <= cpu_seconds(trees)["dagster dev"] < 3  # told in hundredths, of which user's and system's are cut off
         assert 2 < memory_mib(trees)["dagster dev"] < 50
     finally:
         child.kill()

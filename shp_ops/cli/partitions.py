@@ -13,7 +13,7 @@ from shp_ops.cli.teach import Taught
 
 _PARTITIONS_HELP = """
 Exit code 0: every partition is published, waived, or expected and not due yet (or none is known).
-          1: some are not, or a day lacks files (of a feed that expects a number of them each day).
+          1: some are not, or a day lacks files (where a feed expects a number of them).
 Example:  shp partitions sales
 """
 
