@@ -68,9 +68,14 @@ def as_soon_as_it_reads(looks: Inspector, act: Callable[[psutil.Process], T]) ->
 
 def _the_one_reader(looks: Inspector) -> psutil.Process:
     found: list[psutil.Process] = []
-    wait_until(lambda: bool(found.extend(forks(looks)) or found), PATIENCE, 0.005)
+    wait_until(lambda: bool(found.extend(filter(_has_opened, forks(looks))) or found), PATIENCE, 0.005)
     (reader,) = found
     return reader
+
+
+def _has_opened(fork: psutil.Process) -> bool:
+    """Whether it has the workbook open; before that it may not yet have asked to die with its parent."""
+    return bool(fork.open_files())
 
 
 def test_one_process_serves_many_files(good: Path) -> None:
