@@ -40,6 +40,10 @@ class FolderSource:
         if sight(path).source != before:
             raise moving(self.system, before.name)
 
+    def size(self, name: str) -> int:
+        """Bytes of a file in the folder."""
+        return sight(self._path / name).source.size
+
     def keep(self, name: str, path: Path) -> None:
         """Put a file into the folder: copied aside, brought to the disk, renamed."""
         draft = self._path / f".{name}.{uuid4().hex[:8]}"

@@ -66,6 +66,11 @@ class ListedSource(ABC):
         counted = sorted(name for name, status in found.items() if status.is_file and is_delivery(name, self._match))
         return [_seen(self._origin.below(name), found[name]) for name in counted]
 
+    def size(self, name: str) -> int:
+        """Bytes of a file in the folder."""
+        with self._connected("looking") as client:
+            return self._status(client, self._origin.below(name)).size
+
     @contextmanager
     def open(self, uri: str, version: str = "", start: int = 0) -> Iterator[Stream]:
         """The bytes, from `start` on if the file is of that version."""

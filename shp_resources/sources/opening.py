@@ -57,8 +57,7 @@ def open_keeper(origin: Origin, settings: SourceSettings) -> Keeper:
     Raises:
         UsageError: this kind needs a package that is not installed.
     """
-    found = open_source(origin, settings)
-    return cast(Keeper, found)
+    return cast(Keeper, open_source(origin, settings))
 
 
 def _require(scheme: str) -> None:

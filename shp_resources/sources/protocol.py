@@ -75,6 +75,13 @@ class RemoteSource(Protocol):
 class Keeper(RemoteSource, Protocol):
     """A folder that files may be put into, too."""
 
+    def size(self, name: str) -> int:
+        """Bytes of one of its files.
+
+        Raises:
+            Fault: `source_missing`, there is none of that name; or the place failed.
+        """
+
     def keep(self, name: str, path: Path) -> None:
         """Put a file there, whole or not at all, over one of that name.
 

@@ -16,7 +16,7 @@ from shp_core.errors import Fault
 from shp_core.feeds.origin import Origin
 from shp_core.healing.faults import Evidence
 from shp_resources.settings import Settings
-from shp_resources.sources.opening import open_keeper, open_source
+from shp_resources.sources.opening import open_keeper
 from shp_resources.sources.protocol import Keeper
 from shp_resources.sources.settings import SourceSettings
 from shp_resources.store.disk import disk
@@ -80,7 +80,7 @@ class Far:
 
     def _size(self, delivery: str) -> int | None:
         try:
-            return open_source(self._origin.below(delivery), self._settings).look()[0].source.size
+            return self._place.size(delivery)
         except Fault as fault:
             if fault.code is not Code.SOURCE_MISSING:
                 raise
