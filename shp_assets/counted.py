@@ -15,17 +15,16 @@ from shp_core.states import State
 from shp_resources.outside import Outside
 
 
-def plan_days(outside: Outside, kit: FeedKit, now: datetime, lying: Collection[str] = ()) -> list[Tally]:
+def plan_days(outside: Outside, kit: FeedKit, now: datetime) -> list[Tally]:
     """Bring the ledger's days up to the feed file; what came of each.
 
     Args:
         outside: the outside systems.
         kit: the feed.
         now: the present instant.
-        lying: partitions whose files are there, taken up or not.
     """
     outside.ledger.days.plan(kit.name, days_of(kit.feed.partition, now), now)
-    return outside.ledger.days.tallies(kit.name, kit.feed.partition, now, lying=lying)
+    return outside.ledger.days.tallies(kit.name, kit.feed.partition, now)
 
 
 def newly_short(outside: Outside, kit: FeedKit, tallies: Collection[Tally], now: datetime) -> list[Tally]:

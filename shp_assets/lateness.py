@@ -86,9 +86,11 @@ def _look_at_days(outside: Outside, kit: FeedKit, now: datetime) -> tuple[list[T
     if kit.feed.partition.a_day is None:
         return [], []
     days = plan_days(outside, kit, now)
-    if newly_short(outside, kit, days, now):  # only then: where files lie may be far away
-        days = plan_days(outside, kit, now, _lying_files(outside, kit))
-    return days, newly_short(outside, kit, days, now)
+    short = newly_short(outside, kit, days, now)
+    if short:  # only then: where files lie may be far away
+        days = outside.ledger.days.tallies(kit.name, kit.feed.partition, now, lying=_lying_files(outside, kit))
+        short = newly_short(outside, kit, days, now)
+    return days, short
 
 
 def _any_due(known: Mapping[str, Standing], due: Mapping[str, datetime | None], now: datetime) -> bool:

@@ -96,9 +96,10 @@ def waive(settings: Settings, feed: str, partition: str, why: str) -> PartitionR
     with looked_at(settings):
         ledger = Ledger(settings.ledger_dsn)
         with ledger.transaction():
-            if ledger.partitions.get(feed, partition) is None and (day := waive_day(ledger, model, partition, why)) is not None:
+            known = ledger.partitions.get(feed, partition)
+            if known is None and (day := waive_day(ledger, model, partition, why)) is not None:
                 return day
-            if ledger.partitions.get(feed, partition) is None and is_expected(model.partition, partition, SystemClock().now()):
+            if known is None and is_expected(model.partition, partition, SystemClock().now()):
                 ledger.expectations.plan(feed, {partition: due_of(model.partition, partition)})
             record = _waivable(ledger.partitions.get(feed, partition), feed, partition)
             ledger.publications.note_placeholder(feed, partition, None, SystemClock().now())  # no roll-up misses it any more

@@ -53,7 +53,7 @@ def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
             "dry_run": dry_run,
             "rules": asdict(rules),
             **_artefacts(ledger, store_of(settings), rules, now, dry_run=dry_run),
-            "afar": None if dry_run else _match_afar(ledger, store_of(settings), rules, now),
+            "afar": None if dry_run or settings.store_uri is None else _match_afar(ledger, store_of(settings), rules, now),
             **_runs(settings, rules, now, dry_run=dry_run),
             "captured": _captured(settings, now - timedelta(days=rules.run_days), dry_run=dry_run),
             "alerts": _letters(ledger, now - timedelta(days=rules.alert_days), dry_run=dry_run),
