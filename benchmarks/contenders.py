@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.one_sink import warehouse_only
@@ -86,14 +86,7 @@ YARDSTICK = Contender(
 PANDAS = Contender(
     "pandas", "pandas.read_excel (openpyxl), conversions, to_sql", TABLE, _module("benchmarks.pandas_to_sql"), _database_only, slow=True
 )
-SHP = Contender(
-    "shp",
-    "shp ingest sales, in an installation that has loaded another feed",
-    "warehouse.sales_records",
-    _shp,
-    _fresh_home,
-    before=_first_feed,
-)
 NEW = Contender("shp, new", "shp ingest sales, in an empty SHP_HOME and an empty database", "warehouse.sales_records", _shp, _fresh_home)
+SHP = replace(NEW, name="shp", what="shp ingest sales, in an installation that has loaded another feed", before=_first_feed)
 
 CONTENDERS = {contender.name: contender for contender in (SHP, NEW, YARDSTICK, PANDAS)}
