@@ -10,16 +10,12 @@ from hypothesis import strategies as st
 
 from shp_core.expectations.counted import REMEMBERED, Day, days_of, tallies
 from shp_core.feeds.partition import Partition
+from tests.support.moments import at
 
 
 def counting(**keys: Any) -> Partition:
     """Three files a day, due at six in the evening in Kolkata (12:30 in UTC)."""
     return Partition.model_validate({"expects": 3, "start": "2026-03-02", "due": "18:00", "timezone": "Asia/Kolkata", **keys})
-
-
-def at(text: str) -> datetime:
-    """An instant in March 2026, in UTC."""
-    return datetime.fromisoformat(f"2026-03-{text}").replace(tzinfo=UTC)
 
 
 def came(spec: Partition, now: str, *firsts: str) -> list[tuple[str, int, int, str]]:

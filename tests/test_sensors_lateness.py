@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pytest
 
@@ -11,15 +9,11 @@ from shp_core.clock import ManualClock
 from shp_core.states import State
 from shp_resources.ledger import Incident
 from tests.support.healing import Ward
+from tests.support.moments import at
 from tests.support.platforms import COUNTS, DAYS, ORDERS, Platform
 
 DUE = COUNTS.replace("start: 2026-01-01", "start: 2026-03-02, due: '07:00'")  # Asia/Kolkata: 01:30 in UTC; a Monday
 WORKDAYS = DUE.replace("due:", "calendar: {days: [mon, tue, wed, thu, fri], holidays: [2026-03-04]}, due:")
-
-
-def at(text: str) -> datetime:
-    """An instant in March 2026, in UTC."""
-    return datetime.fromisoformat(f"2026-03-{text}").replace(tzinfo=UTC)
 
 
 @pytest.fixture

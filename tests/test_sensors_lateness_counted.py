@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pytest
 
@@ -11,15 +9,11 @@ from shp_assets.counted import lacking_files
 from shp_core.clock import ManualClock
 from shp_core.expectations.counted import days_of
 from tests.support.healing import Ward
+from tests.support.moments import at
 from tests.support.platforms import FEED, ORDERS, Platform, order
 
 EXPECTS = "partition: {by: file, expects: 3, start: 2026-03-02, due: '18:00', timezone: Asia/Kolkata}"  # 12:30 in UTC
 COUNTED = ORDERS.replace("partition: {by: file}", EXPECTS)
-
-
-def at(text: str) -> datetime:
-    """An instant in March 2026, in UTC."""
-    return datetime.fromisoformat(f"2026-03-{text}").replace(tzinfo=UTC)
 
 
 @pytest.fixture
