@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import healing, idle, ingest, lake, reading, runs
+from benchmarks import again, healing, idle, ingest, lake, memory, reading, runs
 
 if __name__ == "__main__":
-    for benchmark in (reading, ingest, runs, healing, lake, idle):
+    for benchmark in (reading, ingest, memory, again, runs, healing, lake, idle):
         benchmark.main([], standalone_mode=False)

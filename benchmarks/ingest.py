@@ -133,17 +133,34 @@ def notes(course: Course) -> list[str]:
 
 
 def _verified_run(contender: Contender, round_number: int, paths: Sequence[Path], plan: Plan, dsn: str) -> report.Run:
-    with tempfile.TemporaryDirectory(prefix="shp-bench-") as folder, fresh_database(dsn) as database:
-        environment = contender.environment(database, Path(folder))
-        if contender.before is not None:
-            _check_end(contender, run(contender.before(Path(folder)), environment, Path(folder)), Path(folder))
-        usage = run(contender.command(paths), environment, Path(folder), weigh=round_number == WEIGHED)
-        _check_end(contender, usage, Path(folder))
-        _check_table(contender, database, plan, len(paths))
+    usage = verified(contender, paths, plan, dsn, weigh=round_number == WEIGHED)
     rows = plan.rows * len(paths)
     log.info("round %d, %s: %d rows in %.2f s", round_number, contender.name, rows, usage.wall)
     numbers = {key: round(value, 3) for key, value in asdict(usage).items() if isinstance(value, float)}
     return {"contender": contender.name, "round": round_number, "files": len(paths), "rows": rows, **numbers}
+
+
+def verified(contender: Contender, paths: Sequence[Path], plan: Plan, dsn: str, **weighing: Any) -> Usage:
+    """Run a contender in an empty database, and read its table back.
+
+    Args:
+        contender: who runs.
+        paths: the first workbooks of the plan.
+        plan: what they hold.
+        dsn: the server.
+        weighing: how `measure.run` samples memory.
+
+    Raises:
+        WrongResultError: it failed or stored something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="shp-bench-") as folder, fresh_database(dsn) as database:
+        environment = contender.environment(database, Path(folder))
+        if contender.before is not None:
+            _check_end(contender, run(contender.before(Path(folder)), environment, Path(folder)), Path(folder))
+        usage = run(contender.command(paths), environment, Path(folder), **weighing)
+        _check_end(contender, usage, Path(folder))
+        _check_table(contender, database, plan, len(paths))
+    return usage
 
 
 def _check_end(contender: Contender, usage: Usage, folder: Path) -> None:

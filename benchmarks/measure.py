@@ -9,9 +9,10 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,9 @@ from shp_resources.processes import proportional_size
 
 _SAMPLE_SECONDS = 0.05
 _MIB = 1024 * 1024
+
+Part = Callable[[Sequence[str]], str]
+"""The name of the part of a tree that a process belongs to, by its command line."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Usage:
             it was not weighed.
         max_rss: highest resident set of any single process of the tree, MiB, as the kernel kept it.
         output: standard output.
+        peaks: as `peak_pss`, of each part of the tree alone.
     """
 
     exit_code: int
@@ -44,9 +49,12 @@ class Usage:
     peak_pss: float | None
     max_rss: float
     output: str
+    peaks: Mapping[str, float] = field(default_factory=dict)
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, weigh: bool = False) -> Usage:
+def run(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, *, weigh: bool = False, part: Part = lambda command: "all"
+) -> Usage:
     """Run a command to its end and measure it.
 
     The kernel walks all pages of a process for its proportional set size, and holds the process up meanwhile: a run that
@@ -57,32 +65,44 @@ def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, wei
         environ: its whole environment.
         folder: its working directory; standard output and error are kept there as `stdout` and `stderr`.
         weigh: sample its memory; its wall time is not to be compared then.
+        part: what parts of the tree are weighed apart.
     """
     launcher = [sys.executable, "-I", "-S", launch.__file__, str(folder / "usage.json"), *command]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(launcher, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        with _Sampler(process.pid) if weigh else nullcontext() as sampler:
+        with _Sampler(process.pid, part) if weigh else nullcontext() as sampler:
             process.wait()
     used = json.loads((folder / "usage.json").read_text(encoding="ascii"))
-    return Usage(
-        **used, peak_pss=sampler.peak / _MIB if sampler else None, output=(folder / "stdout").read_text(encoding="utf-8", errors="replace")
-    )
+    output = (folder / "stdout").read_text(encoding="utf-8", errors="replace")
+    weighed = {"peak_pss": sampler.peak, "peaks": sampler.peaks} if sampler else {"peak_pss": None}
+    return Usage(**used, **weighed, output=output)
 
 
 class _Sampler(threading.Thread):
-    """Looks at the descendants of a process while the block lasts; `peak` in bytes."""
+    """Looks at the descendants of a process while the block lasts; `peak` and `peaks` in MiB."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, part: Part) -> None:
         super().__init__(daemon=True)
         self._done = threading.Event()
-        self._tree: set[psutil.Process] = set()
+        self._part = part
+        self._parts: dict[psutil.Process, str] = {}
         self._root = psutil.Process(pid)
-        self.peak = 0
+        self.peak = 0.0
+        self.peaks: Counter[str] = Counter()
 
     def run(self) -> None:
         while not self._done.wait(_SAMPLE_SECONDS):
-            self._tree |= _children(self._root)
-            self.peak = max(self.peak, sum(proportional_size(process.pid) for process in self._tree if process.is_running()))
+            self._note_new()
+            now: Counter[str] = Counter()
+            for process, part in self._parts.items():
+                if process.is_running():
+                    now[part] += proportional_size(process.pid) / _MIB
+            self.peak = max(self.peak, sum(now.values()))
+            self.peaks |= now  # the higher of both, part by part
+
+    def _note_new(self) -> None:
+        for process in _children(self._root) - self._parts.keys():
+            self._parts[process] = self._part(_command(process))
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,3 +118,10 @@ def _children(process: psutil.Process) -> set[psutil.Process]:
         return set(process.children(recursive=True))
     except psutil.NoSuchProcess:
         return set()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

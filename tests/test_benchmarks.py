@@ -132,6 +132,7 @@ def test_usage_is_that_of_the_whole_tree(tmp_path: Path) -> None:
     assert 60 < usage.max_rss < 110
     assert usage.wall > 1
     assert usage.cpu > 0.4
+    assert usage.peaks == {"all": usage.peak_pss}
 
 
 def test_usage_is_not_that_of_the_harness(tmp_path: Path) -> None:
