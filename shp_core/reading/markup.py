@@ -30,6 +30,8 @@ STRICT_MAIN = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 SEPARATOR = "|"
 _NO_MEMORY = 1
+_ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16be", "utf-16le", "iso-8859-1", "us-ascii"})
+"""What expat knows by itself. A workbook may be in the first two; for others Python would load a codec, which no reading process can."""
 
 SHEET_NAMES = ("worksheet", "sheetData", "row", "c", "v", "f", "is", "t", "r")
 NAMES = {local: MAIN + SEPARATOR + local for local in (*SHEET_NAMES, "sst", "si")}
@@ -138,8 +140,13 @@ def hardened_parser(part: str, names: bool) -> expat.XMLParserType:
     def doctype(*_: object) -> NoReturn:
         raise Unreadable(UNSAFE, f"the part {shown(part)} has a DOCTYPE")
 
+    def declaration(_version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise _not_well_formed(part, f"unknown encoding {shown(encoding)}, it must be UTF-8 or UTF-16")
+
     parser = expat.ParserCreate(None, SEPARATOR, _interned() if names else {})
     parser.StartDoctypeDeclHandler = doctype
+    parser.XmlDeclHandler = declaration
     return parser
 
 

@@ -218,6 +218,16 @@ def parameter_entity(path: Path) -> Path:
     return raw(path, GOOD, parts={PLACES["sheet"]: '<!DOCTYPE x [<!ENTITY % e "<!ELEMENT x ANY>"> %e;]><x/>'})
 
 
+def other_code_page(path: Path) -> Path:
+    """A sheet in an encoding whose tables the reader would have to load."""
+    return raw(path, "", parts={PLACES["sheet"]: RawWorkbook().sheet_markup(RawSheet(GOOD)).replace("UTF-8", "windows-1252")})
+
+
+def unread_code_page(path: Path) -> Path:
+    """The same in a part that nobody reads."""
+    return raw(path, GOOD, parts={"docProps/app.xml": '<?xml version="1.0" encoding="windows-1252"?><x/>'})
+
+
 def comment_in_the_strings(path: Path) -> Path:
     """A comment of 12 MB among the shared strings."""
     return raw(path, GOOD, strings=["<!--", "x" * 12 * MIB, "-->"])
@@ -288,6 +298,8 @@ HOSTILE: list[tuple[Maker, str]] = [
     *[(laughing(place), "unsafe_workbook") for place in PLACES],
     (quadratic_entity, "unsafe_workbook"),
     (parameter_entity, "unsafe_workbook"),
+    (other_code_page, "invalid_markup"),
+    (unread_code_page, "1 rows"),
     (comment_in_the_strings, "limit_reached token_bytes"),
     (instruction_without_end, "limit_reached token_bytes"),
     (nesting_in_the_strings, "limit_reached depth"),
