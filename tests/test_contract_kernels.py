@@ -70,6 +70,8 @@ _TYPES = [
     "decimal, scale: 9",
 ]
 
+_NEARLY = ["25", "5", "0", "3399999999999", "2500000000001", "9999999999", "99999", "2500126", "00000000012", "995000000000001"]
+
 
 @given(st.lists(_DOUBLES | st.decimals(-9999, 9999, places=2).map(str), min_size=1, max_size=30), st.sampled_from(_TYPES))
 @settings(max_examples=examples(200))
@@ -79,6 +81,20 @@ def test_kernels_agree_on_number_cells(texts: list[str], type_: str) -> None:
     plain = [text for text in texts if "e" not in text]
     if plain:
         assert_equal(*both(contract, [[("n", text)] for text in plain]))
+
+
+_WRITTEN = st.from_regex(r"\A-?[0-9]{0,11}(\.[0-9]{0,18})?\Z") | st.tuples(st.integers(-99999, 99999), st.sampled_from(_NEARLY)).map(
+    lambda parts: f"{parts[0]}.{parts[1]}"
+)
+
+
+@given(st.lists(_WRITTEN, min_size=1, max_size=12), st.sampled_from(_TYPES), st.booleans())
+@settings(max_examples=examples(250))
+def test_kernels_agree_on_whatever_digits_and_points_spell(texts: list[str], type_: str, optional: bool) -> None:
+    """`.5`, `5.`, `-0` or the noise of a double would mean another amount in a big file than in a small one."""
+    contract = contract_of(f"columns: {{A: {{type: {type_}, max: 70000, optional: {str(optional).lower()}}}}}")
+    cells: list[Cell] = [("n", text) for text in texts]
+    assert_equal(*both(contract, [[cell] for cell in [*cells, *([("-", None)] if optional else [])]]))
 
 
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -113,12 +114,21 @@ def test_good_rows_need_no_mapper_and_keep_their_order(monkeypatch: pytest.Monke
     assert counts == {"read": 898, "rows": 898}
 
 
-def arranged(folder: Path, *flags: str) -> tuple[bytes, dict[str, int]]:
-    """What the archive makes of one line when a python is told to use Arrow."""
+NO_NUMPY = """
+import runpy, sys
+del sys.argv[0]
+sys.modules["os"]._exit = lambda code: None
+runpy.run_path("mapper.zip", run_name="__main__")
+assert "pyarrow" in sys.modules and "numpy" not in sys.modules
+"""
+
+
+def arranged(folder: Path, *flags: str, rows: Sequence[Sequence[Cell]] = (sale(1),)) -> tuple[bytes, dict[str, int]]:
+    """What the archive makes of rows when a python is told to use Arrow."""
     write_archive(folder / "mapper.zip", ARROW)
     (folder / "shipment.json").write_text(to_cargo([("lake/a", shipment(Sheet(sales(), [])))]))
     words = [sys.executable, "-I", *flags, "mapper.zip", "shipment.json", CLEAN, ARROW]
-    done = subprocess.run(words, cwd=folder, input=text_lines(text_batch([sale(1)])), capture_output=True, check=True)
+    done = subprocess.run(words, cwd=folder, input=text_lines(text_batch(rows)), capture_output=True, check=True)
     return done.stdout, counters_of(done.stderr.decode())
 
 
@@ -126,6 +136,15 @@ def test_a_node_without_arrow_runs_the_mapper_and_says_so(tmp_path: Path) -> Non
     """One node without the package would fail every job; or nobody would know why jobs are slow there."""
     assert arranged(tmp_path) == (b"1\tEU\t2026-03-07\t12.50\t2\n", {"read": 1, "rows": 1, "by_arrow": 1})
     assert arranged(tmp_path, "-S") == (b"1\tEU\t2026-03-07\t12.50\t2\n", {"read": 1, "rows": 1, "by_standard": 1})
+
+
+def test_the_twin_needs_no_package_but_arrow(tmp_path: Path) -> None:
+    """Arrow takes numpy along wherever it finds it: half of the start, which a job pays for each of its tasks."""
+    rows = [sale(number, amount=f"{number}.3399999999999") for number in range(1, 40)]
+    rows[7:10] = [sale(8, amount="x"), sale(9, region="a\tb"), sale(10, day="3/7/2026 12:00")]
+    mapped, counts = outcome(Mapper(shipment(Sheet(sales(), []))), text_lines(text_batch(rows)))
+    assert counts["rejected"] == 2
+    assert arranged(tmp_path, "-c", NO_NUMPY, rows=rows) == (mapped, {**counts, "by_arrow": 1})
 
 
 def test_the_archive_holds_what_the_twin_needs(tmp_path: Path) -> None:

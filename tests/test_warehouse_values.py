@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.dates import convert_timestamp
+from shp_core.contract.hash_sums import sum_hashes
 from shp_core.contract.numbers import number_text
-from shp_core.contract.typed import sum_hashes
 from shp_core.publishing.dialect import sum_digests
 from shp_resources.warehouse import Held, transfer
 from tests.support.postgres import database_at, fresh_database, rows

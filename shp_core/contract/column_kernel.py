@@ -15,7 +15,7 @@ from shp_core.contract.cells import CellJudge
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.number_kernel import Converted, NumberKernel
 from shp_core.contract.typed import arrow_type, fields_to_array
-from shp_core.publishing.dialect import NULL
+from shp_core.publishing.dialect import NULL, unescape
 
 _REPEATS = 4
 """A column counts as repeating when it has this many cells for each distinct text."""
@@ -79,18 +79,21 @@ class _Known:
 
     def convert(self, texts: pa.Array) -> Converted:
         """Values, fields, and which of them hold."""
-        places = pc.index_in(texts, value_set=self.learnt.texts)
+        encoded = texts.dictionary_encode("encode")  # a null is then one of the distinct texts
+        distinct, rows = encoded.dictionary, encoded.indices
+        places = pc.index_in(distinct, value_set=self.learnt.texts)
         if places.null_count:
-            self._learn(texts, places)
-            places = pc.index_in(texts, value_set=self.learnt.texts)
-        holds = pc.is_valid(places) if places.null_count else None
-        return self.learnt.values.take(places), self.learnt.fields.take(places), holds
+            self._learn(distinct, places)
+            places = pc.index_in(distinct, value_set=self.learnt.texts)
+        holds = pc.is_valid(places).take(rows) if places.null_count else None
+        fields = self.learnt.fields.take(places)
+        return self.learnt.values.take(places).take(rows), texts if fields.equals(distinct) else fields.take(rows), holds
 
-    def _learn(self, texts: pa.Array, places: pa.Array) -> None:
-        new = texts.filter(pc.is_null(places)).unique()
+    def _learn(self, distinct: pa.Array, places: pa.Array) -> None:
+        new = distinct.filter(pc.is_null(places))
         if len(self.learnt.texts) + len(new) > _MAX_KNOWN or self.learnt.texts.nbytes + new.nbytes > _MAX_KNOWN_BYTES:
             self.learnt = self._nothing
-            new = texts.unique()
+            new = distinct
         fields = pa.array([self._memo.field(self._kind, text) for text in new.to_pylist()], pa.string())
         if fields.null_count:
             new, fields = new.filter(fields.is_valid()), fields.drop_null()
@@ -111,10 +114,11 @@ class Memo:
 
     Args:
         judge: the reference.
+        escaped: whether the texts are fields of the lake's lines.
     """
 
-    def __init__(self, judge: CellJudge) -> None:
-        self._judge = judge
+    def __init__(self, judge: CellJudge, escaped: bool = False) -> None:
+        self._judge, self._escaped = judge, escaped
         self.fields: dict[tuple[str, str | None], str | None] = {}
         self._characters = 0
 
@@ -123,7 +127,7 @@ class Memo:
         try:
             return self.fields[kind, text]
         except KeyError:
-            judged = self._judge.judge(kind, text)
+            judged = self._judge.judge(kind, unescape(text) if self._escaped and text is not None else text)
             return self._remember(kind, text, None if judged.reasons else judged.field)
 
     def _remember(self, kind: str, text: str | None, field: str | None) -> str | None:

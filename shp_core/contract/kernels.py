@@ -44,10 +44,23 @@ class Sure(NamedTuple):
     rows: pa.BooleanArray | None
 
 
-def memos_of(contract: Contract) -> dict[ContractColumn, Memo]:
-    """What remembers the reference's words on a contract's cells, empty, by the rules of its columns."""
+def memos_of(contract: Contract, escaped: bool = False) -> dict[ContractColumn, Memo]:
+    """What remembers the reference's words on a contract's cells, empty, by the rules of its columns.
+
+    Args:
+        contract: the contract.
+        escaped: whether the cells are fields of the lake's lines.
+    """
     notation = Notation(contract.decimal, contract.group)
-    return {column.rules: Memo(CellJudge(column, notation)) for column in contract.columns}
+    return {column.rules: Memo(CellJudge(column, notation), escaped) for column in contract.columns}
+
+
+def patterns_of(kinds: pa.Array) -> dict[str, int]:
+    """The rows' kind letters, and how many rows have them."""
+    if not kinds.null_count and pc.all(pc.equal(kinds, kinds[0])).as_py():
+        return {kinds[0].as_py(): len(kinds)}
+    counted = pc.value_counts(kinds)
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
 class Kernels:
@@ -102,10 +115,9 @@ class Kernels:
 
     def _usual(self, kinds: pa.Array) -> tuple[dict[int, str], pa.BooleanArray | None]:
         """By position the kind that most cells have, absent ones apart, and the rows that have it everywhere (None: all)."""
-        counted = pc.value_counts(kinds)
-        if not 0 < len(counted) <= _MOST_PATTERNS:
+        patterns = patterns_of(kinds) if len(kinds) else {}
+        if not 0 < len(patterns) <= _MOST_PATTERNS:
             raise Declined
-        patterns = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
         usual = {position: _most_common(patterns, position) for position in self._positions if position is not None}
         fitting = [pattern for pattern in patterns if all(pattern[place] in (kind, ABSENT) for place, kind in usual.items())]
         if len(fitting) == len(patterns):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.typed import arrow_type
+from shp_core.contract.whole_column import NOISE, WholeColumn
 from shp_core.publishing.dialect import NULL
 
 Converted = tuple[pa.Array, pa.Array, pa.BooleanArray | None]
@@ -28,9 +29,6 @@ _PLAIN_SCALE = 6
 
 _SAFE_DIGITS = 9
 """A double of so many digits, its scale's among them, is multiplied with an error below a millionth of the last one."""
-
-_NOISE = 0.25e-4
-"""A quarter of how far a double may lie from a value of the scale (in units of its last digit) and still mean it."""
 
 _SYMBOL_OF = {"USD": "$", "EUR": "€", "GBP": "£"}
 
@@ -55,6 +53,7 @@ class NumberKernel:
         self._low = self._bound(low)
         self._high = self._bound(high)
         self._knows = column.scale <= _PLAIN_SCALE and column.allowed is None
+        self._whole = WholeColumn(column) if self._knows and self._patterns else None
 
     def _bound(self, bound: str | None) -> pa.Scalar | None:
         """A bound as a value of the column; one that the column cannot hold is left to the reference."""
@@ -76,6 +75,9 @@ class NumberKernel:
         pattern = self._patterns.get(kind) if self._knows else None
         if pattern is None:
             return None
+        whole = self._whole.convert(texts) if self._whole is not None and kind == "n" else None
+        if whole is not None:
+            return self._sound(*whole, texts, None)
         known = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
         plain = self._plain(texts) if kind == "s" else texts
         if not pc.all(known).as_py():
@@ -106,7 +108,7 @@ class NumberKernel:
         doubles = pc.if_else(sound, texts, pa.scalar(None, pa.string())).cast(pa.float64())
         scaled = pc.multiply(doubles, 10.0**self._column.scale)
         nearest = pc.round(scaled)
-        close = pc.less(pc.abs(pc.subtract(scaled, nearest)), _NOISE)
+        close = pc.less(pc.abs(pc.subtract(scaled, nearest)), NOISE)
         whole = pc.if_else(pc.fill_null(close, False), nearest, pa.scalar(None, pa.float64())).cast(pa.int64())
         if not self._column.scale:
             return whole.cast(pa.string())
@@ -118,7 +120,10 @@ class NumberKernel:
             values = plain.cast(self._type)
         except pa.ArrowInvalid:  # ten digits may be more than an integer holds
             return None
-        fields, holds = values.cast(pa.string()), self._within(values)
+        return self._sound(values, values.cast(pa.string()), texts, self._within(values))
+
+    def _sound(self, values: pa.Array, fields: pa.Array, texts: pa.Array, holds: pa.BooleanArray | None) -> Converted:
+        """What was found, null taken for a blank cell where the column may have one and where there is no text."""
         if not values.null_count:
             return values, fields, holds
         blank = pc.is_null(texts) if self._column.optional else False

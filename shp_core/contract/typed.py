@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -60,15 +59,6 @@ def fields_to_array(column: ContractColumn, fields: Sequence[str | None]) -> pa.
     if column.type == "boolean":
         return pc.equal(texts, "t")
     return texts.cast(arrow_type(column))
-
-
-def sum_hashes(hashes: pa.FixedSizeBinaryArray) -> int:
-    """The sum of row hashes as big-endian numbers: what `sum_digests` adds up one by one, before its modulo."""
-    if not len(hashes):
-        return 0
-    words = np.frombuffer(hashes.buffers()[1], ">u4", count=4 * (hashes.offset + len(hashes))).reshape(-1, 4)[hashes.offset :]
-    sums = words.sum(axis=0, dtype=np.uint64)
-    return sum(int(part) << shift for part, shift in zip(sums, (96, 64, 32, 0), strict=True))
 
 
 def _unescaped(texts: pa.Array) -> pa.Array:

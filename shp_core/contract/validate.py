@@ -15,10 +15,10 @@ import pyarrow as pa
 from shp_core.contract import reasons
 from shp_core.contract.contract import Contract
 from shp_core.contract.convert import ConvertedBatch, Converter, Reason, Reject
+from shp_core.contract.hash_sums import sum_hashes
 from shp_core.contract.header import map_header
 from shp_core.contract.keys import KeyIndex, Settled, settle, without
 from shp_core.contract.summary import Summary
-from shp_core.contract.typed import sum_hashes
 from shp_core.publishing.dialect import MODULUS, hash_text
 from shp_core.reading.textrow import SheetStats
 

@@ -13,15 +13,14 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from shp_core.contract.column_kernel import Memo
 from shp_core.contract.contract import ContractColumn
-from shp_core.contract.kernels import Declined, Kernels, both, memos_of
-from shp_core.lake.lines import texts_end_to_end
+from shp_core.contract.end_to_end import texts_end_to_end
+from shp_core.contract.kernels import Declined, Kernels, both, memos_of, patterns_of
 from shp_core.lake.mapper import ARROW, CLEAN, Mapper
 from shp_core.lake.shipped import Shipment
 from shp_core.publishing.dialect import NULL
@@ -49,7 +48,7 @@ class ArrowMapper:
     def __init__(self, shipment: Shipment, mode: str = CLEAN) -> None:
         self._shipment, self._mode = shipment, mode
         self._threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
-        self._own, self._memos = threading.local(), memos_of(shipment.contract)
+        self._own, self._memos = threading.local(), memos_of(shipment.contract, escaped=True)
 
     def each(self, pieces: Iterable[bytes]) -> Iterator[Mapped]:
         """Map pieces of whole lines; what comes out keeps their order.
@@ -82,15 +81,15 @@ class _Twin:
         self._kernels = Kernels(shipment.contract, shipment.positions, memos)
         self._dropped = pa.array([str(row) for row in shipment.dropped], pa.string())
         self._width = shipment.width
-        self._used = {position for position in shipment.positions if position is not None}
         names = ["row", "kinds", *(f"c{place + 1}" for place in range(shipment.width)), "extra"]
-        unused = {f"c{place + 1}" for place in range(shipment.width) if place not in self._used}
-        self._names, self._all = [name for name in names if name not in unused], names
+        used = {f"c{position + 1}" for position in shipment.positions if position is not None}
+        self._names, self._all = [name for name in names if name in ("row", "kinds", *used)], names
         self._convert = csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             null_values=[NULL],
             strings_can_be_null=True,
             include_columns=self._names,
+            check_utf8=False,
         )
         self._read = csv.ReadOptions(column_names=names, use_threads=False, block_size=2**31 - 1)
 
@@ -99,7 +98,7 @@ class _Twin:
         try:
             batch = self._rows(lines)
             _, fields, holds = self._kernels.told(batch)
-            return self._joined(lines, batch, fields, both(holds, self._plain(lines, batch)))
+            return self._joined(lines, batch, fields, both(holds, self._kept(batch)))
         except (Declined, pa.ArrowInvalid):
             return self._mapper.map(lines)
 
@@ -112,34 +111,29 @@ class _Twin:
         """
         if b"\r" in lines or not lines[:1].isdigit():  # what Arrow would take for the end of a line, or for a mark of UTF-8
             raise Declined
-        self._convert.check_utf8 = not lines.isascii()
-        table = csv.read_csv(pa.py_buffer(lines), self._read, _PARSE, self._convert)
-        found = {name: column.combine_chunks() for name, column in zip(self._names, table.columns, strict=True)}
-        if not self._in_step(found["row"], found["kinds"]):
+        if not lines.isascii():
+            lines.decode("utf-8")  # also of columns that nobody uses
+        batches = csv.read_csv(pa.py_buffer(lines), self._read, _PARSE, self._convert).to_batches()
+        if len(batches) != 1 or not self._in_step(batches[0]):
             raise Declined
-        none = pa.nulls(table.num_rows, pa.string())
+        found, none = dict(zip(self._names, batches[0].columns, strict=True)), pa.nulls(len(batches[0]), pa.string())
         return pa.RecordBatch.from_pydict({name: found.get(name, none) for name in self._all})
 
-    def _in_step(self, rows: pa.StringArray, kinds: pa.StringArray) -> bool:
-        patterns = kinds.unique().to_pylist()
+    def _in_step(self, batch: pa.RecordBatch) -> bool:
+        rows, patterns = batch.column("row"), patterns_of(batch.column("kinds"))
         fit = all(kind is not None and len(kind) == self._width and set(kind) <= _KINDS for kind in patterns)
         return fit and not rows.null_count and bool(pc.all(pc.ascii_is_decimal(rows)).as_py())
 
-    def _plain(self, lines: bytes, batch: pa.RecordBatch) -> pa.BooleanArray | None:
-        """Rows in which nothing is escaped and that no rule about the file dropped; None: all."""
-        columns, plain = [batch.column(name) for name in self._names[2:]], None
-        if np.count_nonzero(np.frombuffer(lines, np.uint8) == ord("\\")) != sum(column.null_count for column in columns):
-            for column in columns[:-1]:
-                plain = both(plain, pc.fill_null(pc.invert(pc.match_substring(column, "\\")), True))
-        if len(self._dropped):
-            plain = both(plain, pc.invert(pc.is_in(batch.column("row"), value_set=self._dropped)))
-        return plain
+    def _kept(self, batch: pa.RecordBatch) -> pa.BooleanArray | None:
+        """Rows that no rule about the file dropped; None: all."""
+        return pc.invert(pc.is_in(batch.column("row"), value_set=self._dropped)) if len(self._dropped) else None
 
     def _joined(self, lines: bytes, batch: pa.RecordBatch, fields: list[pa.Array], holds: pa.BooleanArray | None) -> Mapped:
         rows, read = batch.column("row"), batch.num_rows
         if holds is None or pc.all(holds, skip_nulls=False).as_py():
             return self._lines(rows, fields), Counter(read=read, rows=read)
-        if not (np.diff(rows.cast(pa.int32()).to_numpy()) > 0).all():  # nothing would say where the others' lines belong
+        numbers = rows.cast(pa.int32())
+        if pc.any(pc.less_equal(numbers[1:], numbers[:-1])).as_py():  # nothing would say where the others' lines belong
             raise Declined
         holds = pc.fill_null(holds, False)
         sure = pc.sum(holds).as_py()

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shp_core.contract.end_to_end import texts_end_to_end
 from shp_core.publishing.dialect import ESCAPES, NULL
 
 
@@ -29,15 +30,6 @@ def text_lines(batch: pa.RecordBatch) -> bytes:
     options = {"null_handling": "replace", "null_replacement": NULL}
     lines = pc.binary_join_element_wise(*columns, "\t", **options)
     return bytes(texts_end_to_end(pc.binary_join_element_wise(lines, "", "\n")))
-
-
-def texts_end_to_end(texts: pa.Array) -> memoryview:
-    """The texts, one behind the other: so they lie in Arrow's memory."""
-    _, offsets, data = texts.buffers()
-    if data is None:
-        return memoryview(b"")
-    ends = memoryview(offsets).cast("i")
-    return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

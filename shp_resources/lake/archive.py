@@ -33,18 +33,20 @@ MODULES = (
 )
 ARROW_MODULES = (
     "shp_core.contract.column_kernel",
+    "shp_core.contract.end_to_end",
     "shp_core.contract.kernels",
     "shp_core.contract.number_kernel",
     "shp_core.contract.typed",
+    "shp_core.contract.whole_column",
     "shp_core.lake.arrow_mapper",
-    "shp_core.lake.lines",
 )
-"""What the mapper's fast twin needs besides, and pyarrow and numpy, which the node must have."""
+"""What the mapper's fast twin needs besides, and pyarrow, which the node must have."""
 
 INPUT_FILE = "mapreduce_map_input_file"
 """The variable by which Hadoop Streaming tells a mapper which file it reads."""
 
-_MAIN = f"import os\n\nfrom shp_core.lake.mapper import main\n\nmain(os.environ.get({INPUT_FILE!r}, ''))\n"
+_MAIN = f"import os\n\nfrom shp_core.lake.mapper import main\n\nmain(os.environ.get({INPUT_FILE!r}, ''))\nos._exit(0)\n"
+"""All is written by then; a python that ends by itself gives back first, piece by piece, what it remembers."""
 _AT = (1980, 1, 1, 0, 0, 0)  # the same modules make the same bytes
 _UNCHECKED = b"\1\0\0\0" + bytes(8)
 """What stands in compiled code before the code when nobody is to hold it to its source (PEP 552)."""

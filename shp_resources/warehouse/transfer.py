@@ -17,7 +17,8 @@ import pyarrow.csv
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
-from shp_core.contract.typed import HASH_BYTES, sum_hashes
+from shp_core.contract.hash_sums import sum_hashes
+from shp_core.contract.typed import HASH_BYTES
 from shp_core.publishing.dialect import escape, hash_text
 from shp_resources.warehouse.target import Target, names
 
