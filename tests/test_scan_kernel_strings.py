@@ -8,20 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.plain_kernels import padded, plain
+from tests.support.plain_kernels import Numbers, Room, padded, plain
 
 strings, columns, layout = plain("strings"), plain("columns"), plain("layout")
 TEXT = st.text(st.sampled_from(list("ab 0<>&'\"ä€😀\n\t]")), max_size=12).filter(lambda text: "]]>" not in text)
 ROOM, BYTES = 20, 4000
-
-
-class Array(bytearray):
-    """Bytes that know their shape, as arrays do."""
-
-    @property
-    def shape(self) -> tuple[int]:
-        """Their number."""
-        return (len(self),)
 
 
 def scanned(markup: str, room: int = ROOM, cut: int | None = None) -> tuple[int, list[str], list[int], list[int]]:
@@ -32,9 +23,9 @@ def scanned(markup: str, room: int = ROOM, cut: int | None = None) -> tuple[int,
     """
     data, state, facts = padded(markup + "</sst>"), [0, 0, 0, 0], [0] * layout.FACTS
     facts[layout.TOKEN_BYTES], facts[layout.TEXT_CHARS] = 1 << 20, 32_767
-    starts, ink, out = [0] * (room + 1), [0] * room, bytearray(BYTES)
+    starts, ink, out = [0] * (room + 1), [0] * room, Room(BYTES)
     end = len(markup.encode()) if cut is None else cut
-    why = strings.scan_strings(data, len(data), end + 1, state, facts, Array(b""), 0, starts, ink, room, out, BYTES, [0] * layout.NAMES)
+    why = strings.scan_strings(data, len(data), end + 1, state, facts, Room(), 0, starts, ink, room, out, BYTES, [0] * layout.NAMES)
     found = [out[starts[place] : starts[place + 1]].decode() for place in range(state[layout.FOUND])]
     return why, found, ink[: len(found)], state
 
@@ -101,42 +92,37 @@ CELLS = st.lists(st.lists(st.one_of(st.none(), st.text("abä", max_size=4)), min
 @given(CELLS, st.integers(1, 9), st.integers(1, 60))
 def test_batches_are_the_rows_that_hold_something(cells: list[list[str | None]], most_rows: int, most_bytes: int) -> None:
     """Rows would be left out at the border of two batches, or be there twice."""
-    rows, width, window = len(cells), 3, bytearray()
-    kinds, sources, starts, lengths = ([0] * (rows * width) for _ in range(4))
+    rows, width, window = len(cells), 3, Room()
+    kinds, places = ([0] * (rows * width) for _ in range(2))
     for place, text in enumerate(text for row in cells for text in row):
-        data = (text or "").encode()
+        data, source = (text or "").encode(), layout.NOTHING if text is None else layout.WINDOW
         kinds[place] = layout.ABSENT if text is None else layout.STRING
-        sources[place] = layout.NOTHING if text is None else layout.WINDOW
-        starts[place], lengths[place] = len(window), len(data)
+        places[place] = len(window) << layout.START | len(data) << layout.LENGTH | source
         window += data
     holds = [layout.INK if any(text is not None for text in row) else layout.EMPTY for row in cells]
     state, found = [0, 0, 0, 0], []
     while state[layout.NEXT] < rows:
-        kept, sizes = [0] * rows, _Sizes([0] * width)
-        count = columns.measure(state, rows, width, most_rows, most_bytes, kinds, sources, lengths, [0] * rows, holds, kept, sizes)
+        kept, sizes = [0] * rows, Numbers([0] * width)
+        count = columns.measure(state, rows, width, most_rows, most_bytes, kinds, places, [0] * rows, holds, kept, sizes)
         assert count <= most_rows
-        batch = [_column(place, rows, count, kept, window, (sources, starts, lengths), sizes[place]) for place in range(width)]
-        found += list(zip(*batch, strict=True))
+        found += list(zip(*_columns(rows, count, kept, window, places, sizes), strict=True))
     assert found == [tuple(row) for row in cells if any(text is not None for text in row)]
     assert state[layout.COUNTED_CELLS] == sum(text is not None for row in cells for text in row)
 
 
-class _Sizes(list[int]):
-    """A list that takes one number for all of its items, as arrays do."""
-
-    def __setitem__(self, place: object, value: object) -> None:
-        if isinstance(place, slice):
-            value = [value] * len(self)
-        super().__setitem__(place, value)  # type: ignore[index, assignment]
-
-
-def _column(
-    place: int, rows: int, count: int, kept: list[int], window: bytearray, grid: tuple[list[int], list[int], list[int]], size: int
-) -> list[str | None]:
-    valid, offsets, out = _Sizes([0] * ((count + 7) // 8)), [0] * (count + 1), bytearray(size)
+def _columns(rows: int, count: int, kept: list[int], window: Room, places: list[int], sizes: list[int]) -> list[list[str | None]]:
+    """The columns of a batch, as the kernel fills its buffers."""
+    width, valid_step, step = len(sizes), 8, count + 3
+    valid, offsets, absent, out = Numbers([0] * (width * valid_step)), [0] * (width * step), [0] * width, Room(sum(sizes))
     texts = (window, len(window), b"", 0, b"", 0, b"", 0)
-    absent = columns.fill_column(place, 3, rows, count, kept, *texts, *grid, valid, offsets, out, len(out))
-    found = [out[offsets[k] : offsets[k + 1]].decode() if valid[k >> 3] >> (k & 7) & 1 else None for k in range(count)]
-    assert absent == found.count(None)
-    assert offsets[count] == len(out)
+    size = columns.fill_columns(width, rows, count, kept, *texts, places, absent, valid, valid_step, offsets, step, out, len(out))
+    assert size == len(out)
+    found, at = [], 0
+    for place in range(width):
+        ends, bits = offsets[place * step :][: count + 1], valid[place * valid_step :]
+        column = [out[at + ends[k] : at + ends[k + 1]].decode() if bits[k >> 3] >> (k & 7) & 1 else None for k in range(count)]
+        assert absent[place] == column.count(None)
+        assert ends[count] == sizes[place]
+        found.append(column)
+        at += sizes[place]
     return found

@@ -19,6 +19,8 @@ from shp_core.reading.scan.strings import SharedStrings
 from shp_core.reading.scan.windows import Window
 from shp_core.reading.textrow import SheetStats
 
+_LINE = 64
+
 
 class Columns:
     """Makes batches of what a grid holds.
@@ -40,7 +42,7 @@ class Columns:
         self._library = library
         self._strings = strings
         self._kept = (ctypes.c_int32 * grid.rows)()
-        self._sizes = (ctypes.c_int64 * grid.width)()
+        self._sizes, self._absent = ((ctypes.c_int64 * grid.width)() for _ in range(2))
 
     def batches(self, window: Window, aside: bytearray) -> Iterator[pa.RecordBatch]:
         """The batches of the grid's rows.
@@ -63,7 +65,7 @@ class Columns:
         return int(
             self._library.measure(
                 *(ctypes.addressof(state), grid.filled, grid.width, self._limits.batch_rows, self._limits.batch_chars),
-                *addresses(grid.kinds, grid.sources, grid.lengths, grid.hidden, grid.holds, self._kept, self._sizes),
+                *addresses(grid.kinds, grid.texts, grid.hidden, grid.holds, self._kept, self._sizes),
             )
         )
 
@@ -75,9 +77,7 @@ class Columns:
 
     def _batch(self, count: int, window: Window, aside: bytes) -> pa.RecordBatch:
         self._stats.rows += count
-        columns = self._rows(count)
-        columns += [self._column(number, count, window, aside) for number in range(self._grid.width)]
-        columns.append(self._extra(count))
+        columns = [*self._rows(count), *self._columns(count, window, aside), self._extra(count)]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _rows(self, count: int) -> list[Any]:
@@ -94,14 +94,26 @@ class Columns:
         extras = self._grid.extras
         return pa.array([extras.get(row) for row in self._kept[:count]], pa.string()) if extras else pa.nulls(count, pa.string())
 
-    def _column(self, number: int, count: int, window: Window, aside: bytes) -> Any:
-        grid, strings, size = self._grid, self._strings, self._sizes[number]
-        valid, offsets, texts = (pa.allocate_buffer(size) for size in ((count + 7) // 8, 4 * (count + 1), size))
-        absent = self._library.fill_column(
-            *(number, grid.width, grid.filled, count, ctypes.addressof(self._kept)),
+    def _columns(self, count: int, window: Window, aside: bytes) -> Iterator[Any]:
+        """The columns of the table; each is a piece of the same three buffers."""
+        grid, strings, sizes = self._grid, self._strings, self._sizes
+        valid_step, offsets_step = _whole_lines((count + 7) // 8), _whole_lines(4 * (count + 1))
+        steps = (valid_step * grid.width, offsets_step * grid.width, sum(sizes))
+        valid, offsets, texts = map(pa.allocate_buffer, steps)
+        self._library.fill_columns(
+            *(grid.width, grid.filled, count, ctypes.addressof(self._kept)),
             *(window.address, len(window.data), aside, len(aside), grid.scratch_at, len(grid.scratch)),
-            *(strings.texts_at, strings.texts_size),
-            *addresses(grid.sources, grid.starts, grid.lengths),
-            *(valid.address, offsets.address, texts.address, size),
+            *(strings.texts_at, strings.texts_size, *addresses(grid.texts, self._absent)),
+            *(valid.address, valid_step, offsets.address, offsets_step // 4, texts.address, texts.size),
         )
-        return pa.StringArray.from_buffers(count, offsets, texts, valid if absent else None, absent)
+        at = 0
+        for number, (size, absent) in enumerate(zip(sizes, self._absent, strict=True)):
+            parts = offsets.slice(number * offsets_step, offsets_step), texts.slice(at, size)
+            known = valid.slice(number * valid_step, valid_step) if absent else None
+            yield pa.StringArray.from_buffers(count, *parts, known, absent)
+            at += size
+
+
+def _whole_lines(size: int) -> int:
+    """Bytes rounded up to what Arrow aligns its buffers to."""
+    return -(-size // _LINE) * _LINE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from shp_core.reading.scan.kernels.layout import NAMES, OPEN, ROWS, SCRATCHED, STATE
+from shp_core.reading.scan.kernels.layout import LENGTH, LONGEST, NAMES, OPEN, ROWS, SCRATCHED, SOURCE, START, STATE
 
 _MOST_CELLS = 1 << 18
 
@@ -19,9 +19,7 @@ class Grid:
     Attributes:
         rows: rows it has room for.
         kinds: kind letter of a cell, as a byte.
-        sources: where its text lies.
-        starts: where its text begins there.
-        lengths: bytes of its text.
+        texts: where its text is (`layout.START`); see `put`.
         numbers: sheet row number of a row.
         hidden: whether the sheet hides it.
         holds: what it holds.
@@ -40,8 +38,9 @@ class Grid:
         self.width = width
         self.rows = max(1, min(most_rows, _MOST_CELLS // width))
         cells = self.rows * width
-        self.kinds, self.sources, self.open_types = ((ctypes.c_uint8 * cells)() for _ in range(3))
-        self.starts, self.lengths, self.open_cells, self.open_styles = ((ctypes.c_int32 * cells)() for _ in range(4))
+        self.kinds, self.open_types = ((ctypes.c_uint8 * cells)() for _ in range(2))
+        self.open_cells, self.open_styles = ((ctypes.c_int32 * cells)() for _ in range(2))
+        self.texts = (ctypes.c_int64 * cells)()
         self.numbers = (ctypes.c_int32 * self.rows)()
         self.hidden, self.holds = ((ctypes.c_uint8 * self.rows)() for _ in range(2))
         self.extras: dict[int, str] = {}
@@ -52,9 +51,26 @@ class Grid:
 
     def places(self) -> list[int]:
         """What `scan_rows` takes of it, in its order."""
-        cells = addresses(self.kinds, self.sources, self.starts, self.lengths, self.numbers, self.hidden, self.holds)
+        cells = addresses(self.kinds, self.texts, self.numbers, self.hidden, self.holds)
         opened = addresses(self.open_cells, self.open_types, self.open_styles)
         return [*cells, *opened, self.scratch_at, len(self.scratch), *addresses(self._names)]
+
+    def put(self, cell: int, kind: str, source: int, start: int = 0, length: int = 0) -> None:
+        """Say what a cell is.
+
+        Args:
+            cell: its place in the grid.
+            kind: its kind letter.
+            source: where its text lies, one of `kernels.layout`.
+            start: where it begins there.
+            length: its bytes.
+        """
+        self.kinds[cell], self.texts[cell] = ord(kind), start << START | length << LENGTH | source
+
+    def text_of(self, cell: int) -> tuple[int, int, int]:
+        """Where a cell's text lies, where it begins there, and its bytes."""
+        place = self.texts[cell]
+        return place & SOURCE, place >> START, place >> LENGTH & LONGEST
 
     @property
     def is_full(self) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-_MODULES = ("layout", "base", "texts", "tags", "numbers", "cells", "rows", "columns", "strings")
+_MODULES = ("layout", "base", "words", "texts", "tags", "numbers", "cells", "plain", "rows", "columns", "strings")
 _SOURCES = Path(__file__).parent / "kernels"
 OWN_FOLDER = Path(__file__).parent / "__pycache__"
 """Where an installation keeps its compiled kernels; `make setup` fills it."""
@@ -34,9 +34,9 @@ _OUTSIDE = {"memset": "memset", "memcpy": "memcpy", "memmove": "memmove", "NRT_M
 # Arguments of the kernels: addresses of bytes, of 32-bit and of 64-bit integers, and integers.
 BYTES, INTS, LONGS, INTEGER = "b", "i", "l", "n"
 ENTRIES = {
-    "scan_rows": ("rows", "bnn" + "ll" + "bbib" + "bbii" + "ibb" + "ibi" + "bnl"),
-    "measure": ("columns", "l" + "nnnn" + "bbi" + "bb" + "il"),
-    "fill_column": ("columns", "nnnn" + "i" + "bnbnbnbn" + "bii" + "bibn"),
+    "scan_rows": ("rows", "bnn" + "ll" + "bbib" + "bl" + "ibb" + "ibi" + "bnl"),
+    "measure": ("columns", "l" + "nnnn" + "bl" + "bb" + "il"),
+    "fill_columns": ("columns", "nnn" + "i" + "bnbnbnbn" + "ll" + "bninbn"),
     "fill_rows": ("columns", "nnn" + "ibi" + "iib"),
     "scan_strings": ("strings", "bnn" + "ll" + "bn" + "ibn" + "bn" + "l"),
 }
@@ -64,7 +64,7 @@ class Library:
         self._engine.finalize_object()
         self.scan_rows = self._kernel("scan_rows", header)
         self.measure = self._kernel("measure", header)
-        self.fill_column = self._kernel("fill_column", header)
+        self.fill_columns = self._kernel("fill_columns", header)
         self.fill_rows = self._kernel("fill_rows", header)
         self.scan_strings = self._kernel("scan_strings", header)
 

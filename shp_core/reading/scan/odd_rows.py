@@ -90,9 +90,7 @@ class OddRows:
         grid.numbers[at], grid.hidden[at], grid.holds[at] = row.number, row.hidden, BLANK if is_blank else INK
         kinds, texts, extra = spread(row, grid.width)
         for cell, (kind, text) in enumerate(zip(kinds, texts, strict=True), at * grid.width):
-            grid.kinds[cell], grid.sources[cell] = ord(kind), NOTHING if text is None else ASIDE
-            if text is not None:
-                grid.starts[cell], grid.lengths[cell] = opened.keep(text)
+            grid.put(cell, kind, *((NOTHING,) if text is None else (ASIDE, *opened.keep(text))))
         told = extra_text(extra)
         if told is not None and not is_blank:
             grid.extras[at] = told

@@ -37,13 +37,12 @@ class OpenCells:
             Malformed: a value is none; the reference says so better.
             Unreadable: a limit is reached.
         """
-        known, kinds, sources, starts, lengths = self._known, grid.kinds, grid.sources, grid.starts, grid.lengths
         count = grid.state[OPEN]
         for cell, kind, style in zip(grid.open_cells[:count], grid.open_types[:count], grid.open_styles[:count], strict=True):
-            start, data = starts[cell], grid.scratch if sources[cell] == SCRATCH else window.data
-            key = (kind, style, bytes(data[start : start + lengths[cell]]))
-            letter, text, at, length = known.get(key) or self._learn(key)
-            kinds[cell], sources[cell], starts[cell], lengths[cell] = ord(letter), ASIDE, at, length
+            source, start, length = grid.text_of(cell)
+            key = (kind, style, bytes((grid.scratch if source == SCRATCH else window.data)[start : start + length]))
+            letter, text, at, length = self._known.get(key) or self._learn(key)
+            grid.put(cell, letter, ASIDE, at, length)
             row = cell // grid.width
             if grid.holds[row] == UNSURE and (letter != TEXT or (text and not text.isspace())):
                 grid.holds[row] = INK

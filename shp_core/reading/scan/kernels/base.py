@@ -14,6 +14,9 @@ numba: Any = importlib.import_module("numba")  # its annotations do not know all
 carray = numba.carray
 """An array over memory from outside."""
 
+integer: Any = np.int64
+"""Makes a signed number of 64 bits of another one."""
+
 OPTIONS = {"boundscheck": True, "error_model": "numpy", "nogil": True}
 """Of every kernel. An index beyond its array ends the kernel with a status instead of reading other memory."""
 

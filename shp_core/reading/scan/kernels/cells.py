@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shp_core.reading.scan.kernels.base import MARKUP, SPACE, inner
+from shp_core.reading.scan.kernels.base import inner
 from shp_core.reading.scan.kernels.layout import (
     ABSENT,
     BLANK,
@@ -36,7 +36,7 @@ from shp_core.reading.scan.kernels.layout import (
     WINDOW,
 )
 from shp_core.reading.scan.kernels.numbers import FIRST_DAY, LAST_1900, LAST_1904, OPEN_NUMBER, ROUNDED, number, write_day
-from shp_core.reading.scan.kernels.tags import ATTRIBUTE, BROKEN, CLOSED, new_name, next_attribute, skip_attributes, value_end
+from shp_core.reading.scan.kernels.tags import ATTRIBUTE, BROKEN, CLOSED, blanks_end, new_name, next_attribute, skip_attributes, value_end
 from shp_core.reading.scan.kernels.texts import BAD, ENTITIES, ESCAPES, characters, has_ink, text_end, without_entities
 
 _LONGEST_VALUE = 1000
@@ -112,8 +112,7 @@ def cell_content(b: Any, at: int, facts: Any, tables: Any) -> tuple[int, int, in
     """Read up to the cell's end; position behind it, its value's place and flags, whether it has a formula, is inline."""
     value, value_stop, flags, formula, inline, valued = -1, -1, 0, False, False, False
     while True:
-        while MARKUP[b[at]] & SPACE:
-            at += 1
+        at = blanks_end(b, at)
         what = b[at + 1]
         if b[at] != 60:
             return -1, 0, 0, 0, False, False
@@ -164,16 +163,13 @@ def inline_text(b: Any, at: int, facts: Any, tables: Any) -> tuple[int, int, int
     at += 3
     if b[at] != 62:
         return -1, 0, 0, 0
-    at += 1
-    while MARKUP[b[at]] & SPACE:
-        at += 1
+    at = blanks_end(b, at + 1)
     start, stop, flags = at, at, 0
     if b[at] == 60 and b[at + 1] == 116:
         at, start, stop, flags = element_text(b, at, 116, facts, tables)
         if at < 0:
             return at, 0, 0, 0
-        while MARKUP[b[at]] & SPACE:
-            at += 1
+        at = blanks_end(b, at)
     if b[at] != 60 or b[at + 1] != 47 or b[at + 2] != 105 or b[at + 3] != 115 or b[at + 4] != 62:
         return -1, 0, 0, 0
     return at + 5, start, stop, flags

@@ -16,27 +16,32 @@ from shp_core.reading.scan.kernels.layout import (
     COUNTED_HIDDEN,
     ERROR,
     INK,
+    LENGTH,
+    LONGEST,
     NEXT,
     NOTHING,
     SCRATCH,
+    SOURCE,
+    START,
     WINDOW,
 )
+from shp_core.reading.scan.kernels.words import copy
 
 
 def measure(
     state_at: Any, rows: int, width: int, most_rows: int, most_bytes: int,
-    kinds_at: Any, sources_at: Any, lengths_at: Any, hidden_at: Any, holds_at: Any, kept_at: Any, sizes_at: Any,
+    kinds_at: Any, places_at: Any, hidden_at: Any, holds_at: Any, kept_at: Any, sizes_at: Any,
 ) -> int:  # fmt: skip
     """Choose the next rows of the grid that make a batch; count them and the bytes of each column; returns their number."""
     state, kept, sizes = carray(state_at, (4,)), carray(kept_at, (rows,)), carray(sizes_at, (width,))
-    kinds, sources, lengths = carray(kinds_at, (rows * width,)), carray(sources_at, (rows * width,)), carray(lengths_at, (rows * width,))
+    kinds, places = carray(kinds_at, (rows * width,)), carray(places_at, (rows * width,))
     hidden, holds = carray(hidden_at, (rows,)), carray(holds_at, (rows,))
     count, total = 0, 0
     sizes[:] = 0
     row = state[NEXT]
     while row < rows and count < most_rows and total < most_bytes:
         if holds[row] == INK:
-            total += measure_row(state, row * width, width, kinds, sources, lengths, sizes)
+            total += measure_row(state, row * width, width, kinds, places, sizes)
             state[COUNTED_HIDDEN] += hidden[row]
             kept[count] = row
             count += 1
@@ -46,61 +51,68 @@ def measure(
 
 
 @inner
-def measure_row(state: Any, base: int, width: int, kinds: Any, sources: Any, lengths: Any, sizes: Any) -> int:
+def measure_row(state: Any, base: int, width: int, kinds: Any, places: Any, sizes: Any) -> int:
     """Count one row; its bytes, four more for each cell."""
-    total = 4 * width
+    total, cells, errors = 4 * width, 0, 0
     for column in range(width):
-        cell = base + column
-        if kinds[cell] != ABSENT:
-            state[COUNTED_CELLS] += 1
-            state[COUNTED_ERRORS] += kinds[cell] == ERROR
-        if sources[cell] != NOTHING:
-            sizes[column] += lengths[cell]
-            total += lengths[cell]
+        kind = kinds[base + column]
+        cells += kind != ABSENT
+        errors += kind == ERROR
+        length = (places[base + column] >> LENGTH) & LONGEST
+        sizes[column] += length
+        total += length
+    state[COUNTED_CELLS] += cells
+    state[COUNTED_ERRORS] += errors
     return total
 
 
-def fill_column(
-    column: int, width: int, rows: int, count: int, kept_at: Any,
+def fill_columns(
+    width: int, rows: int, count: int, kept_at: Any,
     window_at: Any, window_size: int, aside_at: Any, aside_size: int, scratch_at: Any, scratch_size: int, shared_at: Any, shared_size: int,
-    sources_at: Any, starts_at: Any, lengths_at: Any,
-    valid_at: Any, offsets_at: Any, texts_at: Any, texts_size: int,
+    places_at: Any, absent_at: Any,
+    valid_at: Any, valid_step: int, offsets_at: Any, offsets_step: int, texts_at: Any, texts_size: int,
 ) -> int:  # fmt: skip
-    """Gather a column's texts; returns how many cells have none."""
-    kept, offsets, texts = carray(kept_at, (count,)), carray(offsets_at, (count + 1,)), carray(texts_at, (texts_size,))
-    window, aside = carray(window_at, (window_size,)), carray(aside_at, (aside_size,))
-    scratch, shared = carray(scratch_at, (scratch_size,)), carray(shared_at, (shared_size,))
-    sources, starts, lengths = carray(sources_at, (rows * width,)), carray(starts_at, (rows * width,)), carray(lengths_at, (rows * width,))
-    valid = carray(valid_at, ((count + 7) // 8,))
+    """Gather the texts of all columns, one column behind the other; returns the bytes of all texts.
+
+    What belongs to a column begins `valid_step` bytes and `offsets_step` numbers behind that of the one before. How many of
+    its cells have no text is noted in `absent`.
+    """
+    kept, absent, texts = carray(kept_at, (count,)), carray(absent_at, (width,)), carray(texts_at, (texts_size,))
+    valid, offsets = carray(valid_at, (width * valid_step,)), carray(offsets_at, (width * offsets_step,))
+    sources = (
+        carray(window_at, (window_size,)), carray(aside_at, (aside_size,)), carray(scratch_at, (scratch_size,)),
+        carray(shared_at, (shared_size,)),
+    )  # fmt: skip
+    places, at = carray(places_at, (rows * width,)), 0
     valid[:] = 0
-    at, absent = 0, 0
-    for k in range(count):
-        offsets[k] = at
-        cell = kept[k] * width + column
-        source = sources[cell]
-        if source == NOTHING:
-            absent += 1
-            continue
-        valid[k >> 3] |= 1 << (k & 7)
-        start, length = starts[cell], lengths[cell]
-        if source == WINDOW:
-            copy(window, start, texts, at, length)
-        elif source == ASIDE:
-            copy(aside, start, texts, at, length)
-        elif source == SCRATCH:
-            copy(scratch, start, texts, at, length)
-        else:
-            copy(shared, start, texts, at, length)
-        at += length
-    offsets[count] = at
-    return absent
+    for column in range(width):
+        start, first, bits, missing = at, column * offsets_step, column * valid_step, 0
+        for k in range(count):
+            offsets[first + k] = at - start
+            place = places[kept[k] * width + column]
+            if place & SOURCE == NOTHING:
+                missing += 1
+                continue
+            valid[bits + (k >> 3)] |= 1 << (k & 7)
+            at = gather(place, sources, texts, at)
+        offsets[first + count] = at - start
+        absent[column] = missing
+    return at
 
 
 @inner
-def copy(source: Any, start: int, texts: Any, at: int, length: int) -> None:
-    """Copy a text."""
-    for k in range(length):
-        texts[at + k] = source[start + k]
+def gather(place: int, sources: Any, texts: Any, at: int) -> int:
+    """Copy a text; the position behind it."""
+    source, length, start = place & SOURCE, (place >> LENGTH) & LONGEST, place >> START
+    if source == WINDOW:
+        copy(sources[0], start, texts, at, length)
+    elif source == ASIDE:
+        copy(sources[1], start, texts, at, length)
+    elif source == SCRATCH:
+        copy(sources[2], start, texts, at, length)
+    else:
+        copy(sources[3], start, texts, at, length)
+    return at + length
 
 
 def fill_rows(

@@ -26,6 +26,10 @@ NOTHING, WINDOW, ASIDE, SCRATCH, SHARED, SHARED_BLANK = range(6)
 """Where the text of a cell lies: nowhere, in the window, among those that the driver found, in the scratch, among the
 shared strings (one that is blank)."""
 
+START, LENGTH, SOURCE, LONGEST = 32, 3, 7, (1 << 29) - 1
+"""How the grid says in one number where a text is: where it begins, shifted by `START`; its bytes, at most `LONGEST`, shifted
+by `LENGTH`; and where it lies, the bits of `SOURCE`."""
+
 EMPTY, BLANK, UNSURE, INK = range(4)
 """What a row holds: nothing, nothing but blank texts, texts with escapes that may be blank, or more than that."""
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from shp_core.reading.scan.kernels.base import inner
+from shp_core.reading.scan.kernels.base import inner, integer
 
 AS_SPELLED, ROUNDED, OPEN_NUMBER = range(3)
 """How the text of a number was found: it is as spelled, it is another one, it is for the reference to say."""
 
 _LONGEST = 300
 _EXACT = 15  # as many digits survive the way to a double and back
-_WHOLE = 1 << 53  # below, every integer is a double
 _SPLIT = 134217729.0  # 2^27 + 1
 _CLOSEST = 0.4999  # no other decimal with as many digits is nearer to the double
 _SLACK = 1e-9
@@ -59,46 +58,66 @@ def number(b: Any, at: int, end: int, to: Any, place: int) -> tuple[int, int]:
         return OPEN_NUMBER, 0
     if significant <= _EXACT:
         return AS_SPELLED, 0
-    how, kept = rounded(digits, significant - _EXACT, places)
+    how, kept, kept_places = rounded(digits, significant - _EXACT, places)
     if how != ROUNDED:
         return how, 0
     if b[at] == 45:
         to[place] = 45
         place += 1
-    return ROUNDED, write_decimal(to, place, kept, places - (significant - _EXACT))
+    return ROUNDED, write_decimal(to, place, kept, kept_places)
 
 
 @inner
-def rounded(digits: int, drop: int, places: int) -> tuple[int, int]:
-    """A number of 16 or 17 digits: how its text is found, and 15 digits if these lie within 2 ulp of the double.
+def rounded(digits: int, drop: int, places: int) -> tuple[int, int, int]:
+    """The text of a number that is spelled with 16 or 17 digits: how it is found, its digits, and how many of them are places.
 
-    The double lies within half an ulp of what is spelled; where that is too near to the point at which rounding turns,
-    the number stays open. Below 2^53 dividing gives the very doubles. Above, the distance of two doubles is a whole
-    number of ulps, and it is below 2.5 if that of the decimals is below 1.5.
+    All lengths are in units of the last place that is spelled: `off` is how far the double lies below the spelling, `unit`
+    the distance of two doubles. Where rounding would have to be known better than it is, the number stays open.
     """
     if drop > 2 or places < drop:
-        return OPEN_NUMBER, 0
-    base, over = POWERS[drop], digits % POWERS[drop]
-    up = 2 * over > base
-    kept = digits // base + (1 if up else 0)
+        return OPEN_NUMBER, 0, 0
     value = np.float64(digits) / np.float64(POWERS[places])
-    ulp = ulp_of(value)
-    units = ulp * np.float64(POWERS[places])
-    if near_power(value) or abs(2 * over - base) <= units * (1 + _SLACK):
-        return OPEN_NUMBER, 0
-    if digits < _WHOLE:
-        again = np.float64(kept) / np.float64(POWERS[places - drop])
-        if abs(again - value) > 2 * ulp:
-            return (AS_SPELLED if abs(residue(value, digits, places)) < _CLOSEST else OPEN_NUMBER), 0
-    elif (base - over if up else over) > 1.5 * units * (1 - _SLACK):
-        return OPEN_NUMBER, 0
-    return ROUNDED, kept
+    unit = ulp_of(value) * np.float64(POWERS[places])
+    off = residue(value, digits, places)
+    if abs(off) > 0.5 * unit:  # dividing led to a neighbour: beyond 2^53 the digits are no double themselves
+        off -= unit if off > 0 else -unit
+    if near_power(value) or abs(off) > (0.5 - _SLACK) * unit:
+        return OPEN_NUMBER, 0, 0
+    kept, gap = nearest(digits, off, POWERS[drop])
+    if gap > (2.5 + _SLACK) * unit:  # doubles lie a whole number of units apart
+        return shortest(digits, off, unit, drop, places)
+    if kept < 0 or gap > (2.5 - _SLACK) * unit:
+        return OPEN_NUMBER, 0, 0
+    return ROUNDED, kept, places - drop
+
+
+@inner
+def nearest(digits: int, off: float, base: int) -> tuple[int, float]:
+    """What remains of a double's digits if the last ones are rounded away (below zero: not certain), and how far off that is."""
+    over = (np.float64(digits % base) - off) / base
+    whole = np.rint(over)
+    gap = abs(over - whole)
+    return (digits // base + integer(whole) if gap < 0.5 - _SLACK else -1), gap * base
+
+
+@inner
+def shortest(digits: int, off: float, unit: float, drop: int, places: int) -> tuple[int, int, int]:
+    """As `rounded`, if 15 digits lie too far from the double: the shortest that give it back."""
+    if drop == 2:
+        kept, gap = nearest(digits, off, 10)
+        if gap < (0.5 + _SLACK) * unit:
+            sure = kept >= 0 and gap < (0.5 - _SLACK) * unit
+            return (ROUNDED if sure else OPEN_NUMBER), kept, places - 1
+    whole = integer(np.rint(off))
+    if abs(off - whole) > _CLOSEST:
+        return OPEN_NUMBER, 0, 0
+    return (AS_SPELLED if whole == 0 else ROUNDED), digits - whole, places
 
 
 @inner
 def ulp_of(value: float) -> float:
     """Distance of a double to the next one."""
-    return np.int64(((np.float64(value).view(np.int64) >> 52) - 52) << 52).view(np.float64)
+    return integer(((np.float64(value).view(np.int64) >> 52) - 52) << 52).view(np.float64)
 
 
 @inner
@@ -117,7 +136,8 @@ def residue(value: float, digits: int, places: int) -> float:
     power_high = _SPLIT * power - (_SPLIT * power - power)
     value_low, power_low = value - value_high, power - power_high
     error = ((value_high * power_high - product) + value_high * power_low + value_low * power_high) + value_low * power_low
-    return (np.float64(digits) - product) - error
+    near = integer(product)
+    return (np.float64(digits - near) - (product - np.float64(near))) - error
 
 
 @inner

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shp_core.reading.scan.kernels.base import MARKUP, SPACE, carray, inner
+from shp_core.reading.scan.kernels.base import carray, inner
 from shp_core.reading.scan.kernels.cells import cell_content, cell_tag, ink_of, meaning, whole
 from shp_core.reading.scan.kernels.layout import (
     ABSENT,
@@ -21,6 +21,7 @@ from shp_core.reading.scan.kernels.layout import (
     INK,
     LAST_HELD,
     LAST_ROW,
+    LENGTH,
     MAX_ROWS,
     MORE,
     NAMES,
@@ -33,19 +34,24 @@ from shp_core.reading.scan.kernels.layout import (
     ROWS,
     SCRATCH,
     SCRATCHED,
+    START,
     STATE,
     STRINGS,
+    TEXT_CHARS,
     TOKEN_BYTES,
     UNKNOWN,
     WIDTH,
 )
-from shp_core.reading.scan.kernels.tags import ATTRIBUTE, BROKEN, CLOSED, new_name, next_attribute, value_end
+from shp_core.reading.scan.kernels.plain import LONGEST_TAG, plain_cell, spelled_row
+from shp_core.reading.scan.kernels.tags import ATTRIBUTE, BROKEN, CLOSED, blanks_end, new_name, next_attribute, value_end
+
+AT_END = -2
 
 
 def scan_rows(
     window_at: Any, size: int, cut: int, state_at: Any, facts_at: Any,
     dated_at: Any, prefixes_at: Any, string_starts_at: Any, string_ink_at: Any,
-    kinds_at: Any, sources_at: Any, starts_at: Any, lengths_at: Any, numbers_at: Any, hidden_at: Any, holds_at: Any,
+    kinds_at: Any, places_at: Any, numbers_at: Any, hidden_at: Any, holds_at: Any,
     open_cells_at: Any, open_types_at: Any, open_styles_at: Any, scratch_at: Any, scratch_size: int, names_at: Any,
 ) -> int:  # fmt: skip
     """Read rows into the grid, up to one that is not understood; the position is then where that row begins.
@@ -59,14 +65,12 @@ def scan_rows(
         carray(dated_at, (facts[DATED],)), carray(prefixes_at, (facts[PREFIXES],)), carray(string_starts_at, (facts[STRINGS] + 1,)),
         carray(string_ink_at, (facts[STRINGS],)), carray(names_at, (NAMES,)),
     )  # fmt: skip
-    cells = carray(kinds_at, (grid,)), carray(sources_at, (grid,)), carray(starts_at, (grid,)), carray(lengths_at, (grid,))
+    cells = carray(kinds_at, (grid,)), carray(places_at, (grid,))
     opened = carray(open_cells_at, (grid,)), carray(open_types_at, (grid,)), carray(open_styles_at, (grid,))
     rows = carray(numbers_at, (facts[MAX_ROWS],)), carray(hidden_at, (facts[MAX_ROWS],)), carray(holds_at, (facts[MAX_ROWS],))
     scratch = carray(scratch_at, (scratch_size,))
     while True:
-        at = state[POSITION]
-        while MARKUP[b[at]] & SPACE:
-            at += 1
+        at = blanks_end(b, state[POSITION])
         state[POSITION] = at
         if b[at] == 60 and b[at + 1] == 47 and b[at + 2] == 115:
             return END
@@ -142,46 +146,76 @@ def is_true(b: Any, at: int, end: int) -> int:
 @inner
 def row_cells(
     b: Any, at: int, number: int, row: int, facts: Any, tables: Any, grid: Any, opened: Any, count: int, scratch: Any, used: int
-) -> tuple[int, int, int, int, int]:
+) -> tuple[int, int, int, int, int]:  # fmt: skip
     """Read cells up to the row's end; the position behind it, what it holds, its cells, the open cells, the scratch's use."""
     width = facts[WIDTH]
     base, column, cells, held, filled = row * width, 0, 0, EMPTY, 0
     kept = number > facts[HEADER]
+    spelled, size = spelled_row(number)
+    plain = kept and size > 0 and facts[TOKEN_BYTES] >= LONGEST_TAG and facts[TEXT_CHARS] >= LONGEST_TAG
     while True:
-        while MARKUP[b[at]] & SPACE:
-            at += 1
-        if b[at] != 60 or b[at + 1] != 99:
-            break
-        at, column, kind, style, closed = cell_tag(b, at + 2, number, column, facts, tables)
-        if at < 0:
-            return -1, 0, 0, 0, 0
-        cells += 1
-        value, stop, flags, formula, inline = -1, -1, 0, False, False
-        if not closed:
-            at, value, stop, flags, formula, inline = cell_content(b, at, facts, tables)
-            if at < 0:
+        found, after, next_column, letter, source, start, end, opens, style = False, 0, 0, 0, NOTHING, 0, 0, 0, -1
+        if plain:
+            found, after, next_column, letter, source, start, end = plain_cell(b, at, spelled, size, column, facts, tables, scratch, used)
+        if not found:
+            after, next_column, letter, source, start, end, opens, style = any_cell(
+                b, at, number, column, kept, facts, tables, scratch, used
+            )
+            if after == AT_END:
+                break
+            if after < 0:
                 return -1, 0, 0, 0, 0
-        if not kept:
-            continue
-        letter, source, start, end, opens = meaning(b, kind, style, value, stop, flags, formula, inline, facts, tables, scratch, used)
-        if letter == 0 or (column > width and letter != ABSENT):
-            return -1, 0, 0, 0, 0
+        at, column, cells = after, next_column, cells + 1
         if source == SCRATCH:
             used = end
-        if column <= width:
+        if kept and column <= width:
             leave_out(grid, base, filled, column - 1)
             filled, cell = column, base + column - 1
-            grid[0][cell], grid[1][cell], grid[2][cell], grid[3][cell] = letter, source, start, end - start
+            grid[0][cell], grid[1][cell] = letter, place_of(source, start, end)
             if opens:
                 opened[0][count], opened[1][count], opened[2][count] = cell, opens, style
                 count += 1
             if held != INK:
                 held = max(held, ink_of(b, letter, source, start, end, opens))
+    at = blanks_end(b, at)
     if b[at] != 60 or b[at + 1] != 47 or b[at + 2] != 114 or b[at + 3] != 111 or b[at + 4] != 119 or b[at + 5] != 62:
         return -1, 0, 0, 0, 0
     if kept:
         leave_out(grid, base, filled, width)
     return at + 6, held, cells, count, used
+
+
+@inner
+def any_cell(
+    b: Any, at: int, number: int, last: int, kept: bool, facts: Any, tables: Any, scratch: Any, used: int
+) -> tuple[int, int, int, int, int, int, int, int]:  # fmt: skip
+    """Read the next cell of a row.
+
+    Returns:
+        The position behind it (`AT_END`: no cell follows; -1: it is not understood), its column, what it means as `meaning`
+        says, and its style.
+    """
+    at = blanks_end(b, at)
+    if b[at] != 60 or b[at + 1] != 99:
+        return AT_END, 0, 0, 0, 0, 0, 0, 0
+    at, column, kind, style, closed = cell_tag(b, at + 2, number, last, facts, tables)
+    value, stop, flags, formula, inline = -1, -1, 0, False, False
+    if at > 0 and not closed:
+        at, value, stop, flags, formula, inline = cell_content(b, at, facts, tables)
+    if at < 0:
+        return -1, 0, 0, 0, 0, 0, 0, 0
+    if not kept:
+        return at, column, 0, NOTHING, 0, 0, 0, 0
+    letter, source, start, end, opens = meaning(b, kind, style, value, stop, flags, formula, inline, facts, tables, scratch, used)
+    if letter == 0 or (column > facts[WIDTH] and letter != ABSENT):
+        return -1, 0, 0, 0, 0, 0, 0, 0
+    return at, column, letter, source, start, end, opens, style
+
+
+@inner
+def place_of(source: int, start: int, end: int) -> int:
+    """Where a text is, in one number (`layout.START`)."""
+    return (start << START) | ((end - start) << LENGTH) | source
 
 
 @inner

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shp_core.reading.scan.kernels.base import MARKUP, SPACE, carray, inner
+from shp_core.reading.scan.kernels.base import carray, inner
 from shp_core.reading.scan.kernels.cells import element_text
 from shp_core.reading.scan.kernels.layout import (
     BYTES,
@@ -25,7 +25,7 @@ from shp_core.reading.scan.kernels.layout import (
     TOKEN_BYTES,
     UNKNOWN,
 )
-from shp_core.reading.scan.kernels.tags import CLOSED, skip_attributes
+from shp_core.reading.scan.kernels.tags import CLOSED, blanks_end, skip_attributes
 from shp_core.reading.scan.kernels.texts import ENTITIES, ESCAPES, characters, has_ink, without_entities
 
 _PHONETIC = np.frombuffer(b"<phoneticPr", np.uint8)
@@ -80,14 +80,6 @@ def phonetic_end(b: Any, at: int, facts: Any, tables: Any) -> int:
             return at
     found, end = skip_attributes(b, at + 11, tables[1], tables[4])
     return end if found == CLOSED and end - at <= facts[TOKEN_BYTES] else at
-
-
-@inner
-def blanks_end(b: Any, at: int) -> int:
-    """Position behind white space."""
-    while MARKUP[b[at]] & SPACE:
-        at += 1
-    return at
 
 
 @inner

@@ -25,8 +25,7 @@ def next_attribute(b: Any, at: int) -> tuple[int, int, int, int]:
         position behind it stands in the second place.
     """
     start = at
-    while MARKUP[b[at]] & SPACE:
-        at += 1
+    at = blanks_end(b, at)
     if b[at] == 62:
         return OPEN, at + 1, 0, 0
     if b[at] == 47 and b[at + 1] == 62:
@@ -43,6 +42,14 @@ def next_attribute(b: Any, at: int) -> tuple[int, int, int, int]:
     if b[at] != 61 or b[at + 1] != 34:
         return BROKEN, at, 0, 0
     return ATTRIBUTE, name, at, at + 2
+
+
+@inner
+def blanks_end(b: Any, at: int) -> int:
+    """Position behind white space."""
+    while MARKUP[b[at]] & SPACE:
+        at += 1
+    return at
 
 
 @inner

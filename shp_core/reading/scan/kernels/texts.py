@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shp_core.reading.scan.kernels.base import AMPERSAND, CLASS, GREATER, HIGH, PLAIN, STOP, UNDERSCORE, inner
+from shp_core.reading.scan.kernels.words import eight, ordinary
 
 ENTITIES, ESCAPES, BAD = 1, 2, 4
 """Flags of a text: it holds entities, it holds escapes (`_xHHHH_`), it is not understood."""
@@ -18,6 +19,7 @@ def text_end(b: Any, at: int) -> tuple[int, int]:
     """Position of what ends a text (`<` or the window's end), and the text's flags."""
     flags = 0
     while True:
+        at = ordinary_end(b, at)
         while CLASS[b[at]] == PLAIN:
             at += 1
         what = CLASS[b[at]]
@@ -40,6 +42,16 @@ def text_end(b: Any, at: int) -> tuple[int, int]:
         if step == 0:
             return at, flags | BAD
         at += step
+
+
+@inner
+def ordinary_end(b: Any, at: int) -> int:
+    """Position behind ordinary bytes; perhaps not all of them."""
+    count = ordinary(eight(b, at))
+    while count == 8:
+        at += 8
+        count = ordinary(eight(b, at))
+    return at + count
 
 
 @inner
