@@ -84,7 +84,7 @@ def fill_columns(
         carray(shared_at, (shared_size,)),
     )  # fmt: skip
     places, at = carray(places_at, (rows * width,)), 0
-    valid[:] = 0
+    valid[:] = 255
     for column in range(width):
         start, first, bits, missing = at, column * offsets_step, column * valid_step, 0
         for k in range(count):
@@ -92,9 +92,9 @@ def fill_columns(
             place = places[kept[k] * width + column]
             if place & SOURCE == NOTHING:
                 missing += 1
-                continue
-            valid[bits + (k >> 3)] |= 1 << (k & 7)
-            at = gather(place, sources, texts, at)
+                valid[bits + (k >> 3)] ^= 1 << (k & 7)
+            else:
+                at = gather(place, sources, texts, at)
         offsets[first + count] = at - start
         absent[column] = missing
     return at

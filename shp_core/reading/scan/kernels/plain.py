@@ -42,10 +42,12 @@ from shp_core.reading.scan.kernels.numbers import (
 from shp_core.reading.scan.kernels.texts import text_end
 from shp_core.reading.scan.kernels.words import as_word, digits_in, eight, lowest, value_of
 
-_CELL, _STYLE, _TYPE, _INLINE = as_word(b'<c r="'), as_word(b' s="'), as_word(b' t="'), as_word(b"nlineStr")
+_CELL, _STYLE, _TAG_END = as_word(b'<c r="'), as_word(b' s="'), as_word(b">")
+_SHARED_TYPE, _NUMBER_TYPE = as_word(b' t="s">'), as_word(b' t="n">')
+_INLINE_TYPE, _INLINE_TYPE_END = as_word(b' t="inli'), as_word(b'ineStr">')
 _VALUE, _END = as_word(b"<v>"), as_word(b"</v></c>")
 _INLINE_START, _INLINE_END, _CELL_END = as_word(b"<is><t>"), as_word(b"</t></is"), as_word(b"></c>")
-_LETTER, _NEXT_LETTER, _TYPE_LETTER, _BYTE = np.uint64(48), np.uint64(56), np.uint64(32), np.uint64(255)
+_LETTER, _NEXT_LETTER, _BYTE = np.uint64(48), np.uint64(56), np.uint64(255)
 _EXACT, _MOST = 15, 17
 _LONGEST_ROW = 9_999_999
 
@@ -79,19 +81,18 @@ def plain_tag(b: Any, at: int, spelled: Any, count: int) -> tuple[int, int, int,
         at += 1
     if lowest(eight(b, at), count) != spelled:
         return -1, 0, 0, 0
-    at, style = plain_style(b, at + count)
-    if at < 0:
-        return -1, 0, 0, 0
-    at, kind = plain_type(b, at)
+    at += count
+    style, word = -1, eight(b, at)
+    if lowest(word, 4) == _STYLE:
+        at, style = plain_style(b, at + 4)
+        word = eight(b, at)
+    at, kind = plain_type(b, at, word)
     return at, column, kind, style
 
 
 @inner
 def plain_style(b: Any, at: int) -> tuple[int, int]:
-    """The position behind the attribute `s`, should it stand there, and the style."""
-    if lowest(eight(b, at), 4) != _STYLE:
-        return at, -1
-    at += 4
+    """The position behind a style and the quote that ends it (below zero: not understood), and the style."""
     word = eight(b, at)
     count = digits_in(word)
     if count == 0 or count > 7 or b[at + count] != 34 or (count > 1 and b[at] == 48):
@@ -100,17 +101,15 @@ def plain_style(b: Any, at: int) -> tuple[int, int]:
 
 
 @inner
-def plain_type(b: Any, at: int) -> tuple[int, int]:
-    """The position behind the tag's end, and the cell's type."""
-    word = eight(b, at)
-    if integer(word & _BYTE) == 62:
+def plain_type(b: Any, at: int, word: Any) -> tuple[int, int]:
+    """The position behind the tag's end (below zero: not understood), and the cell's type."""
+    if word & _BYTE == _TAG_END:
         return at + 1, NUMBER
-    if lowest(word, 4) != _TYPE:
-        return -1, 0
-    letter = integer((word >> _TYPE_LETTER) & _BYTE)
-    if b[at + 5] == 34 and b[at + 6] == 62 and (letter == 110 or letter == 115):
-        return at + 7, letter
-    if letter == INLINE and eight(b, at + 5) == _INLINE and b[at + 13] == 34 and b[at + 14] == 62:
+    if lowest(word, 7) == _SHARED_TYPE:
+        return at + 7, STRING
+    if lowest(word, 7) == _NUMBER_TYPE:
+        return at + 7, NUMBER
+    if word == _INLINE_TYPE and eight(b, at + 7) == _INLINE_TYPE_END:
         return at + 15, INLINE
     return -1, 0
 

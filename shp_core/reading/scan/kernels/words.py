@@ -115,8 +115,8 @@ def zero_bytes(word: Any) -> Any:
 
 @inner
 def copy(source: Any, start: int, to: Any, at: int, length: int) -> None:
-    """Copy bytes; up to seven behind them may be written, too, where there is room."""
-    room = start >= 0 and at >= 0 and start + length + 8 <= source.shape[0] and at + length + 8 <= to.shape[0]
+    """Copy bytes; up to fifteen behind them may be written, too, where there is room."""
+    room = start >= 0 and at >= 0 and start + length + 16 <= source.shape[0] and at + length + 16 <= to.shape[0]
     if not room:
         for k in range(length):
             to[at + k] = source[start + k]
@@ -124,4 +124,5 @@ def copy(source: Any, start: int, to: Any, at: int, length: int) -> None:
     done = 0
     while done < length:
         store(to, at + done, load(source, start + done))
-        done += 8
+        store(to, at + done + 8, load(source, start + done + 8))
+        done += 16
