@@ -5,6 +5,7 @@ Must not live here: rounds, ratios and results (`lake`).
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
@@ -122,8 +123,9 @@ def run_over(words: Sequence[str], source: Path, out: Path) -> Time:
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with source.open("rb") as lines, out.open("wb") as mapped:
+        os.sync()  # what others left to be written is not written meanwhile
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(words, stdin=lines, stdout=mapped, stderr=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Time(time.perf_counter() - started, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

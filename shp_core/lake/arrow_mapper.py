@@ -43,7 +43,7 @@ class ArrowMapper:
     """
 
     engine = ARROW
-    block_bytes = 1 << 21
+    block_bytes = 1 << 22
 
     def __init__(self, shipment: Shipment, mode: str = CLEAN) -> None:
         self._shipment, self._mode = shipment, mode
