@@ -35,6 +35,7 @@ def main(parent: int, idle: float) -> None:
     """Fork for one job after the other, until the parent closes the socket or has nothing to read for a while."""
     stay_with(parent)
     child.import_all()
+    child.import_scan()
     gc.freeze()
     with socket.socket(fileno=_STDIN) as channel:
         while select.select([channel], [], [], idle)[0]:

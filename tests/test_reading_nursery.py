@@ -26,7 +26,7 @@ from shp_resources.processes import wait_until
 from shp_resources.reader import TextBatches, WorkbookReader
 from shp_resources.reader_ends import reader_environment
 from tests.support.scans import kernels
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 from tests.support.workbooks import header_row, raw
 
 ROWS = 12_000
@@ -249,6 +249,13 @@ def _as_worker(begun: Nursery, book: Path, accident: bool) -> int:
             os.kill(rows._child._process.pid, signal.SIGKILL)
         list(others)
     return 0 if count(reader, book) == ROWS and (warm_pid(reader) != first) is accident else 2
+
+
+def test_it_imports_the_fast_reader_before_anybody_asks(reader: WorkbookReader) -> None:
+    """Each first workbook of `shp ingest` would wait for LLVM, though a core stood idle before it came."""
+    nursery_of(reader).begin()
+    maps = Path(f"/proc/{warm_pid(reader)}/maps")
+    until(lambda: "libllvmlite" in maps.read_text())
 
 
 def test_it_ends_when_nobody_asks(book: Path, tmp_path: Path) -> None:

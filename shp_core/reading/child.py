@@ -67,6 +67,12 @@ def import_all() -> None:
     load_codecs()
 
 
+def import_scan() -> None:
+    """Import the fast reader, too; a process that has time before its first job should not take it from that job."""
+    importlib.import_module("shp_core.reading.scan.library")
+    importlib.import_module("shp_core.reading.scan.sheet")
+
+
 def _read(job: dict[str, Any]) -> dict[str, Any]:
     import_all()
     import pyarrow as pa
@@ -126,7 +132,8 @@ def kernels(job: dict[str, Any]) -> Library | None:
 
 @cache
 def _kernels(folder: str | None) -> Library | None:
-    from shp_core.reading.scan import library, sheet  # noqa: F401  all of the fast reader
+    import_scan()
+    from shp_core.reading.scan import library
 
     return library.load_or_build([library.OWN_FOLDER, *([Path(folder)] if folder else [])])
 
