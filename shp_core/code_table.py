@@ -144,6 +144,11 @@ TABLE: dict[Code, CodeInfo] = {
     Code.READER_OUT_OF_MEMORY: _file(
         _CORRUPT, "The workbook is too large to be read; split it.", "The reading process used up its memory."
     ),
+    Code.READER_DISAGREES: _file(
+        _CORRUPT,
+        "Nothing need be wrong with your file; it waits until somebody has looked at the reader.",
+        "The fast reader and its reference read a row differently (the message names it), so neither is believed: compile anew.",
+    ),
     Code.SHEET_MISSING: _file(
         _DRIFT, "The agreed sheet is not in the workbook.", "The sheet that the feed names is not there; the message lists those that are."
     ),

@@ -78,6 +78,7 @@ class Code(StrEnum):
     READER_CRASHED = "reader_crashed"
     READER_TIMEOUT = "reader_timeout"
     READER_OUT_OF_MEMORY = "reader_out_of_memory"
+    READER_DISAGREES = "reader_disagrees"
     # files: what the contract refuses
     SHEET_MISSING = "sheet_missing"
     HEADER_MISSING = "header_missing"

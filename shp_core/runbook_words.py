@@ -34,6 +34,8 @@ PERSON: dict[Code, str] = {
     "says what it refused.",
     Code.TABLE_MISMATCH: "`shp feeds migrate FEED` prints what would have to change; or take the change of the feed file back, or give "
     "the feed another table.",
+    Code.READER_DISAGREES: "`python -m shp_core.reading.scan.build` compiles the fast reader anew; then ingest the file again. If it is "
+    "refused again, report it, with the row that the message names: it is a fault of the platform.",
     Code.SINK_UNREACHABLE: "Bring the system back that `shp status` names.",
     Code.SINK_REFUSED: "Give the system that `shp status` names the room or the rights it lacks.",
     Code.SINK_DISAGREES: "Find out who else writes into that table, or changes rows on their way (triggers, rules); then "

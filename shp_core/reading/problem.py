@@ -12,6 +12,7 @@ from typing import Any
 DAMAGED = "damaged_workbook"
 MARKUP = "invalid_markup"
 UNSAFE = "unsafe_workbook"
+DISAGREES = "reader_disagrees"
 
 
 class Unreadable(Exception):

@@ -25,6 +25,7 @@ _FOR_GOOD = frozenset(code for code in Code if code.info.scope is Scope.FILE and
     Code.READER_CRASHED,
     Code.READER_TIMEOUT,
     Code.READER_OUT_OF_MEMORY,
+    Code.READER_DISAGREES,
 }
 """Refusals that depend on nothing but bytes and contract: not on other partitions, not on how busy this machine is."""
 

@@ -59,18 +59,27 @@ class OddRows:
         if window.data[start : start + len(_START)] != _START or end < 0 or self._count > _FEW + grid.state[LAST_ROW] // _SHARE:
             raise Declined(f"something in or after row {grid.state[LAST_ROW]}")
         end += len(_END)
-        for row in self._rows(bytes(window.data[start:end]), grid.state[LAST_ROW]):
-            self._add(row, grid, opened)
+        found = self.rows(bytes(window.data[start:end]), grid.state[LAST_ROW])
+        if len(found) != 1:
+            raise Declined("a row that ends elsewhere")
+        self._add(found[0], grid, opened)
         grid.state[POSITION] = end
 
-    def _rows(self, markup: bytes, last: int) -> list[SheetRow]:
+    def rows(self, markup: bytes, last: int) -> list[SheetRow]:
+        """What the reference reads in the markup of whole rows.
+
+        Args:
+            markup: the rows.
+            last: number of the row before them, or 0.
+
+        Raises:
+            Unreadable: there is something wrong with them, or they are not whole.
+            Malformed: a value is none.
+        """
         before = f'<row r="{last}"/>'.encode() if last else b""
         pieces = iter([self._opening, before, markup, b"</sheetData></worksheet>"])
         rows = list(sheet_rows(events(pieces, self._part, self._limits), self._part, self._cells, self._limits))
-        found = rows[1:] if last else rows
-        if len(found) != 1:
-            raise Declined("a row that ends elsewhere")
-        return found
+        return rows[1:] if last else rows
 
     def _add(self, row: SheetRow, grid: Grid, opened: OpenCells) -> None:
         state = grid.state

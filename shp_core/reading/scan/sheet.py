@@ -29,6 +29,7 @@ from shp_core.reading.scan.kernels.layout import CELLS, END, LAST_HELD, MORE, PO
 from shp_core.reading.scan.library import KernelFailed, Library
 from shp_core.reading.scan.odd_rows import OddRows
 from shp_core.reading.scan.open_cells import OpenCells
+from shp_core.reading.scan.spot_checks import SpotChecks
 from shp_core.reading.scan.strings import read_strings
 from shp_core.reading.scan.windows import WINDOW, Window
 from shp_core.reading.table import Table
@@ -104,28 +105,36 @@ class SheetScan:
         return int(self._grid.state[CELLS])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches; when the iteration has ended, the part's size and CRC are verified."""
+        """The batches; when the iteration has ended, the part's size and CRC are verified.
+
+        Raises:
+            DECLINES: the scan does not know on.
+            Disagreement: the reference reads a row otherwise.
+        """
         window = Window(self._container.pieces(self._part))
         frame = Frame(window, b"sheetData", (NAMES["worksheet"], NAMES["sheetData"]), self._part, self._limits)
         grid, opened = self._grid, OpenCells(self._cells)
         odd = OddRows(frame.opening, self._part, self._cells, self._limits, self._header_row, self.stats)
+        spots = SpotChecks(odd, grid, self._header_row, self._part)
         columns = Columns(grid, self.schema, self.stats, self._limits, self._library, self._strings)
         grid.state[POSITION], grid.state[LAST_HELD] = frame.start, self._header_row
         status = MORE
         while status != END:
+            spots.aim(window, self.stats.rows)
             status = self._scan(window, frame.prefixes)
             if status == UNKNOWN:
                 odd.read(window, grid, opened)
                 if not grid.is_full:
                     continue
             opened.settle(grid, window)
-            yield from columns.batches(window, opened.texts)
+            yield from spots.checked(columns.batches(window, opened.texts))
             self._check_cells()
             grid.clear()
             opened.clear()
             self._strings.drop()
             if status == MORE:
                 self._go_on(window)
+        spots.end()
         frame.close(window.rest(grid.state[POSITION]))
         self.stats.blank = grid.state[LAST_HELD] - self._header_row - self.stats.rows
 
