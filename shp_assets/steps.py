@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from shp_assets.alone import reads_alone
+from shp_assets.artefacts import make_artefacts
 from shp_assets.calls import Asked, call, watched
 from shp_assets.drifted import explained
 from shp_assets.work import BY_HAND, INGEST, NotMadeYet, Work
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.contract.summary import Summary, delivery_refusals
-from shp_core.contract.validate import validate
 from shp_core.errors import Fault, Refusal
 from shp_core.feeds.origin import Origin
 from shp_core.healing.backoff import POLICIES
@@ -29,7 +30,6 @@ from shp_resources import ledger
 from shp_resources.intake import Copied, private_copy
 from shp_resources.landing import is_local, path_of
 from shp_resources.outside import Outside
-from shp_resources.reading_room import reading
 from shp_resources.sources.download import Download, download
 from shp_resources.store import Validated
 from shp_resources.warehouse import Outcome, Publication
@@ -220,22 +220,13 @@ def _judge(work: Work, delivery: str, artefacts: Validated) -> Verdict:
 def _make_artefacts(work: Work, delivery: str) -> Validated:
     outside = work.outside
     path = outside.store.require_raw(delivery)
-    with (
-        watched(outside, "store", work.kit.name),
-        _reading(),
-        reading(outside.settings.home / "run" / "reading", alone=reads_alone(work)),
-    ):
-        return outside.faults.around("reader", work.kit.name, work.place, lambda: _read(work, delivery, path))
 
+    def make() -> Validated:
+        alone = reads_alone(work)
+        return make_artefacts(outside, work.kit.contract, path, delivery, partial(outside.progress, *work.key, "validated"), alone=alone)
 
-def _read(work: Work, delivery: str, path: Path) -> Validated:
-    contract, outside = work.kit.contract, work.outside
-    with (
-        outside.reader.open(path, contract.spec) as batches,
-        outside.store.bench(contract, batches.schema) as (bench, folder),
-    ):
-        summary = validate(contract, batches, bench, lambda rows: outside.progress(*work.key, "validated", rows))
-        return outside.store.keep_validated(bench, folder, delivery, contract, summary)
+    with watched(outside, "store", work.kit.name), _reading():
+        return outside.faults.around("reader", work.kit.name, work.place, make)
 
 
 @contextmanager

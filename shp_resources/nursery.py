@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shp_resources.nursery_process import IDLE_SECONDS
@@ -121,6 +121,12 @@ class Nursery:
         if self._process is not None:
             self._process.returncode = self._process.returncode or 0  # not a child of this process: nothing to wait for
         self._process = self._channel = self._fork = None
+
+
+def take_one(nurseries: Iterable[Nursery], mine: Nursery | None) -> None:
+    """In a forked worker: take one nursery over, and leave the others to other workers."""
+    for nursery in nurseries:
+        nursery.take_over() if nursery is mine else nursery.hand_over()
 
 
 class Fork:

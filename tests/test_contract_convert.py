@@ -13,10 +13,11 @@ from shp_core.contract import convert
 from shp_core.contract.cells import CellJudge, Judged
 from shp_core.contract.contract import Contract
 from shp_core.contract.convert import ConvertedBatch, Converter
-from shp_core.contract.frames import broken_rows, frame_schema, to_frame
+from shp_core.contract.frames import to_frame
 from shp_core.contract.header import map_header
 from shp_core.contract.numbers import Notation
 from shp_core.contract.typed import typed_schema
+from shp_core.contract.witness import broken_rows, frame_schema
 from shp_core.errors import Refusal
 from shp_core.publishing.dialect import NULL, row_digest, unescape
 from tests.support.contracts import ABSENT, Cell, contract_of, converted, extra_cells, number, text, text_batch

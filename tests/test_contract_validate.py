@@ -197,7 +197,7 @@ def test_progress_is_told_after_every_batch() -> None:
 @pytest.mark.parametrize("lie", [set(), {2, 3}, {99}])
 def test_witnesses_that_disagree_stop_the_delivery(lie: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in one of the two judges never loads a wrong row: the run fails instead."""
-    monkeypatch.setattr("shp_core.contract.frames.broken_rows", lambda schema, batch: lie)
+    monkeypatch.setattr("shp_core.contract.witness.broken_rows", lambda schema, batch: lie)
     with pytest.raises(WitnessesDisagreeError, match="differ at sheet rows"):
         validated(contract_of(CONTRACT), [[number("1"), text("a"), ABSENT], [number("0"), text("a"), ABSENT]])
 

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shp_core.contract.compile import compile_contract
-from shp_core.contract.frames import frame_schema
 from shp_core.contract.typed import typed_schema
+from shp_core.contract.witness import frame_schema
 from shp_core.errors import Refusal
 from shp_core.feeds.load import parse_file
 from shp_core.feeds.model import Feed

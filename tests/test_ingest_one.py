@@ -237,10 +237,10 @@ def test_an_interruption_gives_everything_back(platform: Platform, monkeypatch: 
     """After Ctrl-C the partition would look as if somebody were still at it."""
     path = platform.drop("a.xlsx", GOOD)
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise DagsterExecutionInterruptedError
 
-    monkeypatch.setattr(steps, "validate", interrupt)
+    monkeypatch.setattr(steps, "make_artefacts", interrupt)
     ingestion = Ingestion(platform.kits["orders"], platform.definitions, platform.outside, platform.instance)
     try:
         result = ingestion.take(path)

@@ -127,7 +127,7 @@ class _Validation:
         suspects = set(converted.suspects.column("_row").to_pylist())
         if not suspects:
             return
-        from shp_core.contract.frames import broken_rows
+        from shp_core.contract.witness import broken_rows
 
         table = pa.Table.from_batches([converted.typed, converted.suspects]).combine_chunks()
         found = set().union(*(broken_rows(self._schema, batch) for batch in table.to_batches()))
@@ -136,7 +136,7 @@ class _Validation:
 
     @cached_property
     def _schema(self) -> DataFrameSchema:
-        from shp_core.contract.frames import frame_schema  # pandas and pandera, 30 MB: for who sees a row fail
+        from shp_core.contract.witness import frame_schema  # pandas and pandera, 30 MB: for who sees a row fail
 
         return frame_schema(self._contract)
 

@@ -10,6 +10,7 @@ from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
 from shp_core.healing.breaker import asked_for
 from shp_ops.ingest.files import File, queues
+from shp_ops.ingest.head_start import HeadStart
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, hands, take_all
 from shp_ops.installation import opened
@@ -38,11 +39,12 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: Call
     Raises:
         UsageError: the ledger's database does not answer, or the home cannot be written.
     """
-    with opened(settings) as outside:
+    waiting = queues(feed, files)
+    with HeadStart(settings, files, waiting) as head_start, opened(settings) as outside:
         _ask_breakers(settings)
-        waiting = queues(feed, files)
-        nurseries = _begun(hands(waiting))
-        results = take_all(Order(files, waiting, outside, _graph(feed), nurseries), on_event)
+        head_start.go(outside, feed)
+        nurseries = _begun(hands(waiting) - len(head_start.under_way))
+        results = take_all(Order(files, waiting, outside, _graph(feed), nurseries, head_start.under_way), on_event)
         _close_incidents(settings, feed, outside)
         return _as_it_is_now(settings, feed, results)
 

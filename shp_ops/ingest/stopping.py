@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status of a process that ended because it was told to."""
+
+OWN_END_SECONDS, ASKED_END_SECONDS = 5.0, 30.0
+"""How long a process may take to end that the terminal has told to, and one that is told to by the command."""
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with(parent: int) -> bool:
+    """In a forked process: be told to stop when the command dies; whoever kills it stops its work.
+
+    Args:
+        parent: the command's process number.
+
+    Returns:
+        Whether it lives still.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    return os.getppid() == parent
+
+
+def end(process: Any, *, told: bool) -> None:
+    """End a forked process, so that it can tidy up.
+
+    Args:
+        process: the process, a `multiprocessing` one.
+        told: whether the terminal has told it to stop already, as Ctrl-C does.
+    """
+    if told:
+        process.join(OWN_END_SECONDS)
+    if process.is_alive():
+        process.terminate()
+    process.join(ASKED_END_SECONDS)
+    process.kill()
+    process.join()
 
 
 class StopSignal:

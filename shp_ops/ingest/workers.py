@@ -7,10 +7,8 @@ per worker; nothing is shared that a killed worker could hold.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import sys
 import time
 import traceback
@@ -24,18 +22,16 @@ from typing import TYPE_CHECKING, Any
 from shp_core.codes import Code
 from shp_ops.ingest.files import File
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.stopping import StopSignal
+from shp_ops.ingest.stopping import ASKED_END_SECONDS, INTERRUPTED, OWN_END_SECONDS, StopSignal, end_with
 from shp_resources.landing import printable
+from shp_resources.nursery import take_one
 
 if TYPE_CHECKING:
+    from shp_ops.ingest.head_start import Ahead
     from shp_resources.nursery import Nursery
     from shp_resources.outside import Outside
 
 _FORK = multiprocessing.get_context("fork")
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-_INTERRUPTED = 128 + signal.SIGINT
-_OWN_END_SECONDS, _ASKED_END_SECONDS = 5.0, 30.0
 
 Take = Callable[[File], FileResult]
 MakeTake = Callable[["Outside"], Take]
@@ -67,7 +63,8 @@ class Order:
         queues: indices of the files; those of one queue are taken one after the other.
         outside: the outside systems, not yet connected.
         make_take: makes, inside a worker, what takes one file.
-        nurseries: warm processes that the first workers take over, one each.
+        nurseries: warm processes that workers take over, one each.
+        ahead: files that are being read ahead; a worker waits for each, and goes on with its file and its nursery.
     """
 
     paths: Sequence[File]
@@ -75,6 +72,7 @@ class Order:
     outside: Outside
     make_take: MakeTake
     nurseries: Sequence[Nursery] = ()
+    ahead: Sequence[Ahead] = ()
 
 
 def hands(queues: Sequence[Sequence[int]]) -> int:
@@ -103,10 +101,11 @@ def take_all(order: Order, on_event: Callable[[Event], None], workers: int | Non
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker as its parent sees it: process, pipe, and the queue it is at, whose first file it has in hand."""
+    """A worker as its parent sees it: process, pipe, nursery, and the queue it is at, whose first file it has in hand."""
 
     process: Any
     pipe: Connection
+    nursery: Nursery | None
     queue: deque[int] = field(default_factory=deque)
 
 
@@ -116,50 +115,80 @@ class _Crew:
     def __init__(self, order: Order, on_event: Callable[[Event], None]) -> None:
         self.results: dict[int, FileResult] = {}
         self._order, self._on_event = order, on_event
-        self._waiting = deque(deque(queue) for queue in order.queues)
-        self._nurseries = deque(order.nurseries)
+        queues = {queue[0]: deque(queue) for queue in order.queues}
+        self._ahead = {ahead.pipe: (ahead, queues.pop(ahead.index)) for ahead in order.ahead}
+        self._waiting = deque(queues.values())
         self._workers: list[_Worker] = []
+        self._begun: set[int] = set()
+        self._count = 0
 
     def work(self, count: int) -> None:
-        """Take all files with so many workers at once."""
-        for _ in range(count):
-            self._hire()
-        while busy := [worker.pipe for worker in self._workers if worker.queue]:
+        """Take all files, so many at once, those included that are being read ahead."""
+        self._count = count
+        for number in range(count - len(self._ahead)):
+            self._hand(self._hired(self._order.nurseries[number] if number < len(self._order.nurseries) else None))
+        for ahead in self._order.ahead:  # its worker waits for it
+            self._hired(ahead.nursery)
+        while busy := [worker.pipe for worker in self._workers if worker.queue] + list(self._ahead):
             for pipe in wait(busy):
-                self._hear(next(worker for worker in self._workers if worker.pipe is pipe))
+                if pipe in self._ahead:
+                    self._hear_ahead(pipe)
+                else:
+                    self._hear(next(worker for worker in self._workers if worker.pipe is pipe))
 
     def end(self) -> None:
         """Wait for all workers; after Ctrl-C the terminal has told them already, after anything else they are told here."""
         if isinstance(sys.exception(), KeyboardInterrupt):
-            self._join(_OWN_END_SECONDS)
+            self._join(OWN_END_SECONDS)
         for worker in self._workers:
             worker.pipe.close()
             if worker.queue and worker.process.is_alive():
                 worker.process.terminate()
-        self._join(_ASKED_END_SECONDS)
+        self._join(ASKED_END_SECONDS)
         for worker in self._workers:
             worker.process.kill()
             worker.process.join()
 
-    def _hire(self) -> None:
+    def _hired(self, nursery: Nursery | None = None) -> _Worker:
         ours, theirs = _FORK.Pipe()
-        nursery = self._nurseries.popleft() if self._nurseries else None
         process = _FORK.Process(target=_work, args=(self._order, theirs, ours, nursery, os.getpid()))
         process.start()
         theirs.close()
         if nursery is not None:
             nursery.hand_over()
-        worker = _Worker(process, ours)
+        worker = _Worker(process, ours, nursery)
         self._workers.append(worker)
-        self._hand(worker)
+        return worker
 
     def _hand(self, worker: _Worker) -> None:
         """Give a worker its next file; when there is none it has nothing to do, and ends with the others."""
-        if not worker.queue and self._waiting:
+        if not worker.queue and self._waiting and self._busy < self._count:
             worker.queue = self._waiting.popleft()
         if worker.queue:
             with suppress(BrokenPipeError):  # its end is heard next
                 worker.pipe.send(worker.queue[0])
+
+    @property
+    def _busy(self) -> int:
+        return sum(bool(worker.queue) for worker in self._workers) + len(self._ahead)
+
+    def _hear_ahead(self, pipe: Any) -> None:
+        """What is being read ahead gets on, or ends: a worker is free then, and its queue comes next."""
+        try:
+            self._tell(pipe.recv())
+        except (EOFError, ConnectionResetError):
+            ahead, queue = self._ahead.pop(pipe)
+            ahead.process.join()
+            if ahead.process.exitcode:
+                ahead.nursery.stop()  # it may be forking still
+            self._waiting.appendleft(queue)
+            self._hand(next(worker for worker in self._workers if worker.nursery is ahead.nursery))
+
+    def _tell(self, event: Event) -> None:
+        """A file begins once, also if it was read ahead."""
+        if event.step != "begun" or event.index not in self._begun:
+            self._on_event(event)
+        self._begun.add(event.index)
 
     def _hear(self, worker: _Worker) -> None:
         try:
@@ -169,21 +198,22 @@ class _Crew:
             return
         if event.result is not None:
             self.results[worker.queue.popleft()] = event.result
-        self._on_event(event)
+        self._tell(event)
         if event.result is not None:
             self._hand(worker)
 
     def _lose(self, worker: _Worker) -> None:
         """One file is lost with its worker; another worker goes on with the rest."""
         worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
         index = worker.queue.popleft()
         self.results[index] = _lost(self._order.paths[index], worker.process.exitcode)
         self._on_event(Event(index, "done", result=self.results[index]))
         if worker.queue:
             self._waiting.appendleft(worker.queue)
-            worker.queue = deque()
         if self._waiting:
-            self._hire()
+            self._hand(self._hired())
 
     def _join(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -192,7 +222,7 @@ class _Crew:
 
 
 def _lost(path: File, status: int) -> FileResult:
-    code = Code.INTERRUPTED if status == _INTERRUPTED else Code.WORKER_LOST
+    code = Code.INTERRUPTED if status == INTERRUPTED else Code.WORKER_LOST
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return FileResult(printable(str(path)), code=str(code), message=f"The worker that took it {how}.")
 
@@ -201,14 +231,12 @@ def _work(order: Order, pipe: Connection, parents: Connection, nursery: Nursery 
     """Inside a worker: take files until there are none left, or until it is told to stop."""
     stop = StopSignal()
     parents.close()
-    for begun in order.nurseries:
-        begun.take_over() if begun is nursery else begun.hand_over()
-    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))  # whoever kills the command stops its work
+    take_one([*order.nurseries, *(ahead.nursery for ahead in order.ahead)], nursery)
     try:
-        if os.getppid() == parent:
+        if end_with(parent):
             _take_files(replace(order, outside=replace(order.outside, nursery=nursery)), pipe, stop)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _take_files(order: Order, pipe: Connection, stop: StopSignal) -> None:

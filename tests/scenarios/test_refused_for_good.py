@@ -65,7 +65,7 @@ def test_a_bug_of_ours_is_run_once_told_at_once_and_over_when_it_is_mended(ward:
         raise KeyError("amount")
 
     with monkeypatch.context() as broken:
-        broken.setattr("shp_assets.steps.validate", bug)
+        broken.setattr("shp_assets.artefacts.validate", bug)
         ward.drop("a", "b")
         ward.look()
         assert set(ward.states().values()) == {"exhausted"}
