@@ -30,6 +30,7 @@ from shp_resources.reader_ends import crashed, died, error_of, kept_waiting, rea
 
 _VERDICT_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20  # fewer turns between the two processes
+_AT_ONCE = 8 << 20
 _COMMAND = (sys.executable, "-S", "-P", "-m", "shp_core.reading.child")
 
 
@@ -226,16 +227,27 @@ class _Pipe(io.RawIOBase):
         """It is."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes, fewer only if the pipe has ended."""
-        whole = bytearray()
-        while len(whole) < size:
-            self._patience.until_readable(self._descriptor)
-            data = os.read(self._descriptor, size - len(whole))
-            if not data:
+    def read(self, size: int = -1) -> bytearray:
+        """Exactly `size` bytes, fewer only if the pipe has ended; Arrow takes them as they are, `bytes` would be a copy."""
+        whole = self._part(min(size, _AT_ONCE))
+        while _AT_ONCE <= len(whole) < size:  # whoever writes may promise any size
+            part = self._part(min(size - len(whole), _AT_ONCE))
+            whole += part
+            if not part:
                 break
-            whole += data
-        return bytes(whole)
+        return whole
+
+    def _part(self, size: int) -> bytearray:
+        room, filled = bytearray(size), 0
+        with memoryview(room) as view:
+            while filled < size and (count := self._read_into(view[filled:])):
+                filled += count
+        del room[filled:]
+        return room
+
+    def _read_into(self, room: memoryview) -> int:
+        self._patience.until_readable(self._descriptor)
+        return os.readv(self._descriptor, [room])
 
     def close(self) -> None:
         """Close it."""
@@ -249,7 +261,7 @@ def _job(path: Path, spec: SheetSpec, limits: Limits, kernels: dict[str, str | N
     return {**what, "kernels": kernels, "parent": os.getpid()}
 
 
-def _understood(said: bytes) -> dict[str, Any]:
+def _understood(said: bytearray) -> dict[str, Any]:
     """The verdict, empty if it is none; a child that was taken over may say anything."""
     try:
         verdict = json.loads(said) if said.endswith(b"\n") else {}

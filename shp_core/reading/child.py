@@ -79,6 +79,7 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
 
     from shp_core.limits import Limits
     from shp_core.reading.csvtext import load_codec
+    from shp_core.reading.outlet import Outlet
     from shp_core.reading.scan.rooms import SCRATCH_BYTES
     from shp_core.reading.textrow import SheetSpec
 
@@ -90,7 +91,7 @@ def _read(job: dict[str, Any]) -> dict[str, Any]:
     limit(limits.child_memory_bytes, limits.child_cpu_seconds, 0 if scratch is None else SCRATCH_BYTES)
     with _open(Path(job["path"]), spec, limits, library, scratch) as table:
         count = 0
-        with os.fdopen(_STDOUT, "wb", closefd=False) as out, pa.ipc.new_stream(out, table.schema) as stream:
+        with Outlet(_STDOUT) as out, pa.ipc.new_stream(out, table.schema) as stream:
             out.flush()
             for batch in table:
                 stream.write_batch(batch)
