@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from shp_core.contract.convert import Reason
 from shp_core.contract.header import map_header
+from shp_core.lake import columns
 from shp_core.lake import mapper as mapping
 from shp_core.lake.lines import text_lines
 from shp_core.lake.manifest import DataFile, Manifest
@@ -190,7 +191,7 @@ def test_blocks_are_whole_lines_however_the_stream_is_cut(lines: list[str], size
 
 def test_memory_does_not_grow_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task would be killed on a large partition of different texts."""
-    monkeypatch.setattr(mapping, "_MEMO_ENTRIES", 10)
+    monkeypatch.setattr(columns, "_MEMO_ENTRIES", 10)
     contract = contract_of("columns: {A: {type: integer}}")
     mapper = Mapper(Shipment(contract, (0,), 1))
     for start in range(0, 100, 5):

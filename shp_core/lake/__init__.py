@@ -5,7 +5,10 @@
     manifest  what a folder of the lake holds; the only thing that readers follow
     shipped   a contract on its way to a node: as JSON, and back
     shortcut  the cells that mean what they say, told without the reference
+    bulk      whole columns of numbers, told together
+    columns   a block's cells of one contract column, converted together
     mapper    lines of text rows in, clean typed lines or rejects out; runs on any node that has python3 (3.8)
+    arrow_mapper  the same lines from nodes whose python has Arrow
 
 Must not live here: HDFS, YARN, files. Layout below the lake's root (`<key>` is a partition key):
 

@@ -7,7 +7,7 @@ letters and the texts as they came. What was counted goes to standard error as H
 Standard library only, Python 3.8 syntax.
 """
 
-# ruff: noqa: B905, UP006, UP035, UP045 (Python 3.8 knows neither `zip(strict=)` nor the younger spellings of types)
+# ruff: noqa: B905, UP006, UP035 (Python 3.8 knows neither `zip(strict=)` nor the younger spellings of types)
 
 from __future__ import annotations
 
@@ -15,17 +15,11 @@ import gc
 import sys
 from collections import Counter
 from importlib import import_module
-from operator import itemgetter
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Sequence, Set, TextIO, Tuple
+from typing import Any, BinaryIO, Iterable, Iterator, List, Sequence, Set, TextIO, Tuple
 
-from shp_core.contract.cells import CellJudge
-from shp_core.contract.contract import Contract, ContractColumn
-from shp_core.contract.numbers import Notation
 from shp_core.contract.reasons import RAGGED_ROW
-from shp_core.lake.bulk import BulkNumbers, bulk_of, differ
+from shp_core.lake.columns import Bad, columns_of
 from shp_core.lake.shipped import Shipment, from_cargo
-from shp_core.lake.shortcut import Shortcut, shortcut_of
-from shp_core.publishing.dialect import NULL, unescape
 from shp_core.reading.textrow import KINDS, RAGGED
 
 GROUP = "shp"
@@ -43,130 +37,11 @@ _KEPT = 1 << 24
 """Bytes asked for and given back at once: from then on the C library keeps what blocks of lines give back, up to twice as
 much, and does not ask for fresh pages for each of them, which costs a twelfth of the time."""
 
-_MEMO_ENTRIES = 65536
 _KINDS = frozenset(KINDS)
-
-Bad = Dict[int, List[str]]
-"""By place in the block: `column:code` for each reason."""
-
-
-Fields = Sequence[Optional[str]]
-"""The fields of a column's cells in a block; None where there are reasons."""
 
 
 class MalformedLine(Exception):
     """A line is no text row of this sheet: the lake holds what nobody put there."""
-
-
-class _Memo(Dict[str, Optional[str]]):
-    """The fields of one column and kind by their escaped text; None where there are reasons, which `why` keeps.
-
-    `same` are the texts that are their own fields.
-    """
-
-    def __init__(self, judge: CellJudge, kind: str, shortcut: Optional[Shortcut]) -> None:
-        super().__init__()
-        self._judge, self._kind, self._shortcut = judge, kind, shortcut
-        self.why: Dict[str, Tuple[str, ...]] = {}
-        self.same: Set[str] = set()
-
-    def __missing__(self, escaped: str) -> Optional[str]:
-        field = self._shortcut(escaped) if self._shortcut is not None else None
-        if field is None:
-            return self._by_reference(escaped)
-        self._keep(escaped, field)
-        return field
-
-    def _keep(self, escaped: str, field: Optional[str]) -> None:
-        self[escaped] = field
-        if field == escaped:
-            self.same.add(escaped)
-
-    def _by_reference(self, escaped: str) -> Optional[str]:
-        judged = self._judge.judge(self._kind, unescape(escaped))
-        if judged.reasons:
-            self.why[escaped] = judged.reasons
-        field = None if judged.reasons else judged.field
-        self._keep(escaped, field)
-        return field
-
-    def trim(self) -> None:
-        """Memory must not grow with the file."""
-        if len(self) > _MEMO_ENTRIES:
-            self.clear()
-            self.why.clear()
-            self.same.clear()
-
-
-class _Rules:
-    """What converts cells by one column's rules; columns with the same rules share it, and so what it remembers."""
-
-    def __init__(self, column: ContractColumn, contract: Contract) -> None:
-        self._column, self._contract = column, contract
-        self._judge = CellJudge(column, Notation(contract.decimal, contract.group))
-        self.memos: Dict[str, _Memo] = {}
-        self.bulks: Dict[str, Optional[BulkNumbers]] = {}
-
-    def memo(self, letter: str) -> _Memo:
-        """What is remembered of cells of one kind."""
-        if letter not in self.memos:
-            self.memos[letter] = _Memo(self._judge, letter, shortcut_of(self._column, letter, self._contract.decimal))
-            self.bulks[letter] = bulk_of(self._column, letter, self._contract)
-        return self.memos[letter]
-
-
-class _Column:
-    """Converts the cells of one contract column, a block at a time."""
-
-    def __init__(self, name: str, rules: _Rules, position: Optional[int]) -> None:
-        self._name, self._position = name, position
-        self._memos, self._bulks, self._memo = rules.memos, rules.bulks, rules.memo
-
-    def fields(self, kinds: Sequence[str], patterns: Set[str], cells: Sequence[List[str]], bad: Bad) -> Fields:
-        """The column's fields; rows with reasons are entered into `bad`.
-
-        Args:
-            kinds: the rows' kind letters.
-            patterns: those that there are.
-            cells: the sheet's columns.
-            bad: gets the reasons.
-        """
-        if self._position is None:
-            return [NULL] * len(kinds)
-        texts, letters = cells[self._position], {pattern[self._position] for pattern in patterns}
-        found = self._of_one_kind(letters.pop(), texts) if len(letters) == 1 else self._of_many(kinds, texts)
-        for memo in self._memos.values():
-            if memo.why and None in found:
-                self._enter(kinds, texts, found, bad)
-                break
-        for memo in self._memos.values():
-            memo.trim()
-        return found
-
-    def _of_one_kind(self, letter: str, texts: List[str]) -> Fields:
-        memo = self._memo(letter)
-        bulk = self._bulks[letter]
-        told = bulk.fields(texts) if bulk is not None and differ(texts) else None
-        if told is None:
-            return texts if memo.same.issuperset(texts) else list(map(memo.__getitem__, texts))
-        fields, odd = told
-        if not odd:
-            return fields
-        found: List[Optional[str]] = list(fields)
-        for place in odd:
-            found[place] = memo[texts[place]]
-        return found
-
-    def _of_many(self, kinds: Sequence[str], texts: Sequence[str]) -> Fields:
-        letters = list(map(itemgetter(self._position), kinds))
-        memos = {letter: self._memo(letter) for letter in set(letters)}
-        return [memos[letter][text] for letter, text in zip(letters, texts)]
-
-    def _enter(self, kinds: Sequence[str], texts: Sequence[str], found: Fields, bad: Bad) -> None:
-        for place, field in enumerate(found):
-            if field is None:
-                why = self._memos[kinds[place][self._position]].why[texts[place]]  # type: ignore[index]
-                bad.setdefault(place, []).extend(f"{self._name}:{code}" for code in why)
 
 
 class Mapper:
@@ -182,10 +57,11 @@ class Mapper:
     """So much that a block's cells stay in the processor's cache: eight times as much costs a sixth of the speed."""
 
     def __init__(self, shipment: Shipment, mode: str = CLEAN) -> None:
-        self._columns = _columns(shipment)
+        self._columns = columns_of(shipment)
         self._parts = shipment.width + 3
         self._dropped = frozenset(str(row) for row in shipment.dropped)
         self._mode = mode
+        self._words = f"a line of the lake does not hold {self._parts} fields"
 
     def map(self, lines: bytes) -> Tuple[bytes, Counter[str]]:
         """Map whole lines, as they lie in a file; see `block`."""
@@ -209,7 +85,8 @@ class Mapper:
             MalformedLine: a line has too few or too many fields.
         """
         numbers, kinds, *cells = self._split(text)
-        patterns, bad = set(kinds), {}  # type: Tuple[Set[str], Bad]
+        patterns, bad = _patterns(kinds), {}  # type: Tuple[Set[str], Bad]
+        self._hold_in_step(numbers, patterns)
         fields = [column.fields(kinds, patterns, cells, bad) for column in self._columns]
         if any(RAGGED in pattern for pattern in patterns):
             _tell_once(kinds, bad)
@@ -223,22 +100,20 @@ class Mapper:
         """The lines' fields, column by column: all lines are taken apart at once."""
         flat = text[:-1].replace("\n", "\t").split("\t")
         columns = [flat[place :: self._parts] for place in range(self._parts - 1)]
-        if len(flat) != text.count("\n") * self._parts or not self._in_step(columns):
-            raise MalformedLine(f"a line of the lake does not hold {self._parts} fields")
+        if len(flat) != text.count("\n") * self._parts:
+            raise MalformedLine(self._words)
         return columns
 
-    def _in_step(self, columns: List[List[str]]) -> bool:
-        """Whether row numbers and kind letters stand in their places: behind a line that is too short or too long they do not."""
+    def _hold_in_step(self, numbers: List[str], patterns: Set[str]) -> None:
+        """Raise unless row numbers and kind letters stand in their places: behind a line that is too short or too long they do not."""
         width = self._parts - 3
-        return "".join(columns[0]).isdigit() and all(len(kinds) == width and set(kinds) <= _KINDS for kinds in set(columns[1]))
+        if not "".join(numbers).isdigit() or not all(len(kinds) == width and set(kinds) <= _KINDS for kinds in patterns):
+            raise MalformedLine(self._words)
 
 
-def _columns(shipment: Shipment) -> List[_Column]:
-    contract, rules = shipment.contract, {}  # type: Tuple[Contract, Dict[ContractColumn, _Rules]]
-    made = []
-    for column, position in zip(contract.columns, shipment.positions):
-        made.append(_Column(column.name, rules.setdefault(column.rules, _Rules(column, contract)), position))
-    return made
+def _patterns(kinds: List[str]) -> Set[str]:
+    """The rows' kind letters; mostly all rows have the same, which is seen faster than a set is made."""
+    return {kinds[0]} if kinds.count(kinds[0]) == len(kinds) else set(kinds)
 
 
 def _clean(fields: Sequence[Sequence[Any]], numbers: Sequence[str], without: Set[int]) -> List[str]:

@@ -23,6 +23,7 @@ MODULES = (
     "shp_core.contract.reasons",
     "shp_core.lake",
     "shp_core.lake.bulk",
+    "shp_core.lake.columns",
     "shp_core.lake.mapper",
     "shp_core.lake.shipped",
     "shp_core.lake.shortcut",
