@@ -63,6 +63,13 @@ def platform_template(postgres_server: str, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
+def prepared_dsn(postgres_server: str, platform_template: str) -> Iterator[str]:
+    """Address of a database of this test's own with the ledger's and Dagster's tables, which hold nothing."""
+    with fresh_database(postgres_server, platform_template) as dsn:
+        yield dsn
+
+
+@pytest.fixture
 def platform(postgres_server: str, platform_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[platforms.Platform]:
     """An installation with a feed by file, a feed by day and a mart; a file is taken up at once."""
     monkeypatch.setattr(landing, "QUIET_SECONDS", 0.0)

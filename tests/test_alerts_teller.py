@@ -82,10 +82,10 @@ class Office:
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[Office]:
+def office(prepared_dsn: str) -> Iterator[Office]:
     """A ledger, a webhook for the operators, e-mail for owners."""
-    with opened(database_dsn) as ledger, hook_server() as hook:
-        yield Office(ledger, hook, Box(), ManualClock(datetime.now(UTC)), database_dsn)
+    with opened(prepared_dsn) as ledger, hook_server() as hook:
+        yield Office(ledger, hook, Box(), ManualClock(datetime.now(UTC)), prepared_dsn)
 
 
 def test_an_incident_is_told_when_it_opens_and_when_it_is_over(office: Office) -> None:

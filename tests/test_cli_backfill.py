@@ -14,9 +14,9 @@ DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")
 
 
 @pytest.fixture
-def place(postgres_server: str, tmp_path: Path) -> Iterator[Place]:
+def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
     """An installation on which nothing runs, with three published days."""
-    with fresh_database(postgres_server) as dsn:
+    with fresh_database(postgres_server, platform_template) as dsn:
         place = Place.make(tmp_path, dsn, {"counts": COUNTS.replace("key: [Item]", "")})
         files = [counts(place.base / "drop" / f"counts_{day}.xlsx", ("pen", number)) for number, day in enumerate(DAYS)]
         assert place.shp("ingest", "counts", *files).code == 0

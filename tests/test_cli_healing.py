@@ -16,9 +16,9 @@ INCIDENT = {"id", "cause", "severity", "code", "message", "members", "opened_at"
 
 
 @pytest.fixture
-def place(postgres_server: str, tmp_path: Path) -> Iterator[Place]:
+def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
     """An installation on which nothing runs."""
-    with fresh_database(postgres_server) as dsn:
+    with fresh_database(postgres_server, platform_template) as dsn:
         yield Place.make(tmp_path, dsn, {"visits": VISITS})
 
 

@@ -15,9 +15,9 @@ DAY = "2026-01-06"
 
 
 @pytest.fixture
-def place(postgres_server: str, tmp_path: Path) -> Iterator[Place]:
+def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
     """An installation on which nothing runs, with one day of a feed that is due each morning."""
-    with fresh_database(postgres_server) as dsn:
+    with fresh_database(postgres_server, platform_template) as dsn:
         place = Place.make(tmp_path, dsn, {"counts": DUE})
         assert place.shp("ingest", "counts", counts(place.base / "drop" / "counts_2026-01-05.xlsx", ("nut", 1))).code == 0
         yield place

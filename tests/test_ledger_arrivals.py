@@ -33,9 +33,9 @@ from tests.support.postgres import rows
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -62,13 +62,13 @@ def test_a_new_source_arrives(ledger: Ledger) -> None:
     assert (record.state, record.arrival, record.version) == (State.ARRIVED, arrival.number, 1)
 
 
-def test_the_same_sight_is_the_same_arrival(ledger: Ledger, database_dsn: str) -> None:
+def test_the_same_sight_is_the_same_arrival(ledger: Ledger, prepared_dsn: str) -> None:
     """Every look at an unchanged folder would load it again."""
     first = arrive(ledger)
     assert arrive(ledger) == first
     assert arrive(ledger, via="ingest") == first
-    assert rows(database_dsn, "select count(*) from shp.arrivals") == [(1,)]
-    assert rows(database_dsn, "select count(*) from shp.transitions") == [(1,)]
+    assert rows(prepared_dsn, "select count(*) from shp.arrivals") == [(1,)]
+    assert rows(prepared_dsn, "select count(*) from shp.transitions") == [(1,)]
 
 
 @pytest.mark.parametrize("change", [{"size": 101}, {"mtime_ns": 2}, {"inode": 8}, {"etag": '"v2"'}])
@@ -198,15 +198,15 @@ def test_a_persons_arrival_is_always_new_and_what_lies_in_landing_does_not_undo_
 # two at once
 
 
-def test_the_same_sight_by_two_processes_is_one_arrival(ledger: Ledger, database_dsn: str) -> None:
+def test_the_same_sight_by_two_processes_is_one_arrival(ledger: Ledger, prepared_dsn: str) -> None:
     """A sensor and `shp ingest` that see a file together would load it twice."""
-    with opened(database_dsn) as other, blocked_by(database_dsn, ledger, lambda: arrive(ledger), lambda: arrive(other)) as outcome:
+    with opened(prepared_dsn) as other, blocked_by(prepared_dsn, ledger, lambda: arrive(ledger), lambda: arrive(other)) as outcome:
         pass
     assert outcome.result() == ledger.arrivals.current(FEED, PARTITION)
-    assert rows(database_dsn, "select count(*) from shp.arrivals") == [(1,)]
+    assert rows(prepared_dsn, "select count(*) from shp.arrivals") == [(1,)]
 
 
-def test_an_arrival_and_the_end_of_a_run_do_not_pass_each_other(ledger: Ledger, database_dsn: str) -> None:
+def test_an_arrival_and_the_end_of_a_run_do_not_pass_each_other(ledger: Ledger, prepared_dsn: str) -> None:
     """A file that comes while its predecessor's run ends would be forgotten in state `published`."""
     arrive(ledger)
     running = moved(ledger, State.RUNNING)
@@ -214,13 +214,13 @@ def test_an_arrival_and_the_end_of_a_run_do_not_pass_each_other(ledger: Ledger, 
     def end() -> None:
         ledger.partitions.move(FEED, PARTITION, State.PUBLISHED, expect_version=running.version)
 
-    with opened(database_dsn) as other, blocked_by(database_dsn, ledger, end, lambda: arrive(other, size=200)) as outcome:
+    with opened(prepared_dsn) as other, blocked_by(prepared_dsn, ledger, end, lambda: arrive(other, size=200)) as outcome:
         pass
     record = record_of(ledger)
     assert (record.state, record.arrival) == (State.ARRIVED, outcome.result().number)
 
 
-def test_numbers_increase_in_every_partition_whoever_records(ledger: Ledger, database_dsn: str) -> None:
+def test_numbers_increase_in_every_partition_whoever_records(ledger: Ledger, prepared_dsn: str) -> None:
     """An older file could win over a newer one because two processes recorded them."""
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda size: arrive(ledger, f"p{size % 3}", size=size), range(60)))
@@ -228,8 +228,8 @@ def test_numbers_increase_in_every_partition_whoever_records(ledger: Ledger, dat
         select count(*) from (select number, at, lag(at) over (partition by partition order by number) as earlier from shp.arrivals) a
         where earlier > at
     """
-    assert rows(database_dsn, out_of_order) == [(0,)]
-    assert rows(database_dsn, "select count(*), count(distinct number) from shp.arrivals") == [(60, 60)]
+    assert rows(prepared_dsn, out_of_order) == [(0,)]
+    assert rows(prepared_dsn, "select count(*), count(distinct number) from shp.arrivals") == [(60, 60)]
     for partition in ("p0", "p1", "p2"):
         current = ledger.arrivals.current(FEED, partition)
         assert current is not None and record_of(ledger, partition).arrival == current.number
@@ -238,22 +238,22 @@ def test_numbers_increase_in_every_partition_whoever_records(ledger: Ledger, dat
 # deliveries
 
 
-def test_bytes_get_their_name_when_they_are_kept(ledger: Ledger, database_dsn: str) -> None:
+def test_bytes_get_their_name_when_they_are_kept(ledger: Ledger, prepared_dsn: str) -> None:
     """Nobody could tell which bytes an arrival brought."""
     arrival = arrive(ledger)
     ledger.arrivals.name_delivery(arrival.number, BYTES, 100)
     assert ledger.arrivals.current(FEED, PARTITION) == replace(arrival, delivery=BYTES)
-    assert rows(database_dsn, "select feed, partition, delivery, size, arrival from shp.deliveries") == [
+    assert rows(prepared_dsn, "select feed, partition, delivery, size, arrival from shp.deliveries") == [
         (FEED, PARTITION, BYTES, 100, arrival.number)
     ]
 
 
-def test_the_same_name_again_is_the_same_delivery(ledger: Ledger, database_dsn: str) -> None:
+def test_the_same_name_again_is_the_same_delivery(ledger: Ledger, prepared_dsn: str) -> None:
     """A run that is taken up again after a crash would fail at its first step."""
     first, second = arrive(ledger), arrive(ledger, size=200)
     for number in (first.number, first.number, second.number):
         ledger.arrivals.name_delivery(number, BYTES, 100)
-    assert rows(database_dsn, "select delivery, arrival from shp.deliveries") == [(BYTES, first.number)]
+    assert rows(prepared_dsn, "select delivery, arrival from shp.deliveries") == [(BYTES, first.number)]
 
 
 def test_other_bytes_for_a_named_arrival_are_a_moving_source(ledger: Ledger) -> None:
@@ -324,15 +324,15 @@ def test_a_key_without_a_file_is_free(ledger: Ledger) -> None:
     assert ledger.arrivals.partition_owner(FEED, PARTITION) == f"{PARTITION}.xlsx"
 
 
-def test_two_names_at_once_do_not_share_a_key(ledger: Ledger, database_dsn: str) -> None:
+def test_two_names_at_once_do_not_share_a_key(ledger: Ledger, prepared_dsn: str) -> None:
     """Two processes that look at different files at once would let one replace the other."""
 
     def take(at: Ledger, name: str) -> None:
         at.arrivals.record(FEED, "a_b", source(name), "sensor", sole_owner=True)
 
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: take(ledger, "a b.xlsx"), lambda: take(other, "a_b.xlsx")) as outcome,
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: take(ledger, "a b.xlsx"), lambda: take(other, "a_b.xlsx")) as outcome,
     ):
         pass
     with pytest.raises(KeyTaken):

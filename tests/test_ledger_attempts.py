@@ -15,9 +15,9 @@ from tests.support.postgres import rows
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -146,31 +146,31 @@ def test_attempts_before_the_bytes_have_a_name_count_too(ledger: Ledger) -> None
     assert ledger.attempts.counts(FEED) == {"p2": 1}
 
 
-def test_two_runs_that_begin_at_once_get_two_fences(ledger: Ledger, database_dsn: str) -> None:
+def test_two_runs_that_begin_at_once_get_two_fences(ledger: Ledger, prepared_dsn: str) -> None:
     """Two workers on one partition would have the same fence, and the sink could not order them."""
     arrival = arrive(ledger)
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: begin(ledger, arrival, "run-1"), lambda: begin(other, arrival, "run-2")) as outcome,
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: begin(ledger, arrival, "run-1"), lambda: begin(other, arrival, "run-2")) as outcome,
     ):
         pass
     assert outcome.result().fence == (arrival.number, 2)
-    assert rows(database_dsn, "select run_id, number from shp.attempts order by number") == [("run-1", 1), ("run-2", 2)]
+    assert rows(prepared_dsn, "select run_id, number from shp.attempts order by number") == [("run-1", 1), ("run-2", 2)]
 
 
-def test_one_run_that_begins_twice_at_once_is_one_attempt(ledger: Ledger, database_dsn: str) -> None:
+def test_one_run_that_begins_twice_at_once_is_one_attempt(ledger: Ledger, prepared_dsn: str) -> None:
     """A launch that is answered with an error and tried again would count twice."""
     arrival = arrive(ledger)
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: begin(ledger, arrival), lambda: begin(other, arrival)) as outcome,
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: begin(ledger, arrival), lambda: begin(other, arrival)) as outcome,
     ):
         pass
     assert outcome.result().number == 1
-    assert rows(database_dsn, "select count(*) from shp.attempts") == [(1,)]
+    assert rows(prepared_dsn, "select count(*) from shp.attempts") == [(1,)]
 
 
-def test_of_two_verdicts_at_once_one_stands(ledger: Ledger, database_dsn: str) -> None:
+def test_of_two_verdicts_at_once_one_stands(ledger: Ledger, prepared_dsn: str) -> None:
     """The worker and the net that believes it dead would both decide."""
     begin(ledger, arrive(ledger))
     stood: list[bool] = []
@@ -179,8 +179,8 @@ def test_of_two_verdicts_at_once_one_stands(ledger: Ledger, database_dsn: str) -
         stood.append(at.attempts.end(FEED, PARTITION, "run-1", outcome))
 
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: end(ledger, "published"), lambda: end(other, "waiting")),
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: end(ledger, "published"), lambda: end(other, "waiting")),
     ):
         pass
     assert stood == [True, False]

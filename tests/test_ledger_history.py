@@ -16,9 +16,9 @@ from tests.support.ledgers import BYTES, FEED, OTHER_BYTES, PARTITION, PUBLICATI
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 

@@ -29,9 +29,9 @@ ELSEWHERE = Holder("there", 300, 3.0, "run-3")
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -68,13 +68,13 @@ def test_one_holds_and_others_do_not(ledger: Ledger) -> None:
     assert ledger.leases.acquire(FEED, "p2", OTHER)
 
 
-def test_the_holder_may_take_it_again(ledger: Ledger, database_dsn: str) -> None:
+def test_the_holder_may_take_it_again(ledger: Ledger, prepared_dsn: str) -> None:
     """The second step of a run would be locked out by its first."""
     assert _take(ledger, ME, ttl=5)
-    since = rows(database_dsn, "select acquired_at from shp.leases")
+    since = rows(prepared_dsn, "select acquired_at from shp.leases")
     assert _take(ledger, ME, ttl=600)
-    assert rows(database_dsn, "select acquired_at from shp.leases") == since
-    assert _seconds_left(database_dsn) > 500
+    assert rows(prepared_dsn, "select acquired_at from shp.leases") == since
+    assert _seconds_left(prepared_dsn) > 500
 
 
 def test_another_run_of_the_same_process_is_another_holder(ledger: Ledger) -> None:
@@ -98,37 +98,37 @@ def test_nobody_gives_back_what_is_not_his(ledger: Ledger) -> None:
     assert ledger.leases.holder(FEED, PARTITION) == str(ME)
 
 
-def test_an_expired_lease_can_be_taken(ledger: Ledger, database_dsn: str) -> None:
+def test_an_expired_lease_can_be_taken(ledger: Ledger, prepared_dsn: str) -> None:
     """A machine that is gone would lock its partitions for ever."""
     _take(ledger, ELSEWHERE)
-    _expire(database_dsn)
+    _expire(prepared_dsn)
     assert ledger.leases.holder(FEED, PARTITION) is None
     assert _take(ledger, ME)
     assert ledger.leases.holder(FEED, PARTITION) == str(ME)
     assert not _take(ledger, ELSEWHERE)
 
 
-def test_renewing_keeps_it(ledger: Ledger, database_dsn: str) -> None:
+def test_renewing_keeps_it(ledger: Ledger, prepared_dsn: str) -> None:
     """A long load would lose its lease in the middle."""
     _take(ledger, ME, ttl=1)
     assert ledger.leases.renew(FEED, PARTITION, ME, ttl_seconds=600)
-    assert _seconds_left(database_dsn) > 500
+    assert _seconds_left(prepared_dsn) > 500
     assert not ledger.leases.renew(FEED, PARTITION, OTHER)
     assert ledger.leases.holder(FEED, PARTITION) == str(ME)
 
 
-def test_nobody_renews_what_another_took(ledger: Ledger, database_dsn: str) -> None:
+def test_nobody_renews_what_another_took(ledger: Ledger, prepared_dsn: str) -> None:
     """A worker that hung would take its partition back from the one that has it now."""
     _take(ledger, ME)
-    _expire(database_dsn)
+    _expire(prepared_dsn)
     _take(ledger, OTHER)
     assert not ledger.leases.renew(FEED, PARTITION, ME)
     assert ledger.leases.holder(FEED, PARTITION) == str(OTHER)
 
 
-def test_a_lease_is_seen_at_once_even_inside_a_transaction(ledger: Ledger, database_dsn: str) -> None:
+def test_a_lease_is_seen_at_once_even_inside_a_transaction(ledger: Ledger, prepared_dsn: str) -> None:
     """Another worker would not see a lease that is taken in an open transaction, and wait for its end."""
-    with opened(database_dsn) as other, ledger.transaction():
+    with opened(prepared_dsn) as other, ledger.transaction():
         assert _take(ledger, ME)
         assert not _take(other, OTHER)
 
@@ -163,17 +163,17 @@ def test_nobody_judges_processes_of_another_machine(ledger: Ledger) -> None:
     assert not _take(ledger, ME, alive=lambda _pid, _started: False)
 
 
-def test_a_holder_of_another_form_is_left_alone(ledger: Ledger, database_dsn: str) -> None:
+def test_a_holder_of_another_form_is_left_alone(ledger: Ledger, prepared_dsn: str) -> None:
     """A lease that a later version wrote would crash this one."""
     _take(ledger, OTHER)
-    rows(database_dsn, "update shp.leases set holder = 'somebody'")
+    rows(prepared_dsn, "update shp.leases set holder = 'somebody'")
     assert not _take(ledger, ME, alive=lambda _pid, _started: False)
 
 
-def test_of_two_heirs_one_inherits(ledger: Ledger, database_dsn: str) -> None:
+def test_of_two_heirs_one_inherits(ledger: Ledger, prepared_dsn: str) -> None:
     """Two workers that find a dead one would both take its partition."""
     _take(ledger, Holder("here", 1, 1.0, "dead"))
-    with opened(database_dsn) as other:
+    with opened(prepared_dsn) as other:
         start = threading.Barrier(2)
         won: list[Holder] = []
 
@@ -192,12 +192,12 @@ def test_of_two_heirs_one_inherits(ledger: Ledger, database_dsn: str) -> None:
 
 
 @pytest.mark.parametrize("expired", [False, True])
-def test_of_two_takers_at_once_one_gets_it(ledger: Ledger, database_dsn: str, expired: bool) -> None:
+def test_of_two_takers_at_once_one_gets_it(ledger: Ledger, prepared_dsn: str, expired: bool) -> None:
     """Two workers that start together would both believe that they are alone."""
     if expired:
         _take(ledger, ELSEWHERE)
-        _expire(database_dsn)
-    with opened(database_dsn) as other:
+        _expire(prepared_dsn)
+    with opened(prepared_dsn) as other:
         for _ in range(10):
             start = threading.Barrier(2)
             won: list[Holder] = []
@@ -213,22 +213,22 @@ def test_of_two_takers_at_once_one_gets_it(ledger: Ledger, database_dsn: str, ex
             for thread in threads:
                 thread.join()
             assert len(won) == 1
-            _expire(database_dsn)
+            _expire(prepared_dsn)
 
 
-def test_a_taker_that_had_to_wait_sees_the_time_of_its_turn(ledger: Ledger, database_dsn: str) -> None:
+def test_a_taker_that_had_to_wait_sees_the_time_of_its_turn(ledger: Ledger, prepared_dsn: str) -> None:
     """A lease taken after a wait would have expired before it began."""
     _take(ledger, ELSEWHERE)
-    _expire(database_dsn)
+    _expire(prepared_dsn)
 
     def lock_row() -> None:
         with ledger._transactions.begin() as connection:
             connection.exec_driver_sql("select * from shp.leases for update")
 
-    with opened(database_dsn) as other, blocked_by(database_dsn, ledger, lock_row, lambda: _take(other, ME, ttl=60)) as outcome:
-        ((turn,),) = rows(database_dsn, "select clock_timestamp()")
+    with opened(prepared_dsn) as other, blocked_by(prepared_dsn, ledger, lock_row, lambda: _take(other, ME, ttl=60)) as outcome:
+        ((turn,),) = rows(prepared_dsn, "select clock_timestamp()")
     assert outcome.result()
-    assert _expires(database_dsn) >= turn + timedelta(seconds=60)
+    assert _expires(prepared_dsn) >= turn + timedelta(seconds=60)
 
 
 # holding while a body runs
@@ -271,22 +271,22 @@ def test_held_inside_held_ends_with_the_outer_one(ledger: Ledger) -> None:
     assert ledger.leases.holder(FEED, PARTITION) is None
 
 
-def test_it_is_renewed_while_the_body_runs(ledger: Ledger, database_dsn: str) -> None:
+def test_it_is_renewed_while_the_body_runs(ledger: Ledger, prepared_dsn: str) -> None:
     """A load that takes longer than half a minute would be joined by a second one."""
     with ledger.leases.held(FEED, PARTITION, ME, renew_seconds=0.05) as lease:
-        first = _expires(database_dsn)
-        until(lambda: _expires(database_dsn) > first + timedelta(seconds=0.1))
+        first = _expires(prepared_dsn)
+        until(lambda: _expires(prepared_dsn) > first + timedelta(seconds=0.1))
         assert not lease.lost
         assert not _take(ledger, OTHER)
     assert ledger.leases.holder(FEED, PARTITION) is None
 
 
-def test_renewing_goes_on_beside_an_open_transaction(ledger: Ledger, database_dsn: str) -> None:
+def test_renewing_goes_on_beside_an_open_transaction(ledger: Ledger, prepared_dsn: str) -> None:
     """A long statement on the worker's own connection would let the lease run out."""
     with ledger.leases.held(FEED, PARTITION, ME, renew_seconds=0.05) as lease, ledger.transaction():
         ledger.publications.newest()
-        first = _expires(database_dsn)
-        until(lambda: _expires(database_dsn) > first + timedelta(seconds=0.1))
+        first = _expires(prepared_dsn)
+        until(lambda: _expires(prepared_dsn) > first + timedelta(seconds=0.1))
         assert not lease.lost
 
 
@@ -298,10 +298,10 @@ def test_nothing_renews_after_the_end(ledger: Ledger) -> None:
     assert threading.active_count() == before
 
 
-def test_a_lease_that_another_took_is_noticed_by_the_renewal(ledger: Ledger, database_dsn: str) -> None:
+def test_a_lease_that_another_took_is_noticed_by_the_renewal(ledger: Ledger, prepared_dsn: str) -> None:
     """A worker that hung would go on beside the one that took over."""
     with pytest.raises(LeaseLost) as raised, ledger.leases.held(FEED, PARTITION, ME, renew_seconds=0.05) as lease:
-        _give_to(database_dsn, OTHER)
+        _give_to(prepared_dsn, OTHER)
         until(lambda: lease.lost)
         with pytest.raises(LeaseLost, match="another worker has it"):
             lease.check()
@@ -309,10 +309,10 @@ def test_a_lease_that_another_took_is_noticed_by_the_renewal(ledger: Ledger, dat
     assert ledger.leases.holder(FEED, PARTITION) == str(OTHER)
 
 
-def test_a_lease_that_another_took_is_noticed_at_the_end(ledger: Ledger, database_dsn: str) -> None:
+def test_a_lease_that_another_took_is_noticed_at_the_end(ledger: Ledger, prepared_dsn: str) -> None:
     """A worker whose machine slept through its renewals would report success."""
     with pytest.raises(LeaseLost), ledger.leases.held(FEED, PARTITION, ME, renew_seconds=60):
-        _give_to(database_dsn, OTHER)
+        _give_to(prepared_dsn, OTHER)
 
 
 def test_a_lease_that_could_not_be_renewed_is_lost_in_time(ledger: Ledger) -> None:
@@ -321,20 +321,20 @@ def test_a_lease_that_could_not_be_renewed_is_lost_in_time(ledger: Ledger) -> No
         until(lambda: lease.lost)
 
 
-def test_a_ledger_that_is_away_for_a_moment_costs_nothing(ledger: Ledger, database_dsn: str) -> None:
+def test_a_ledger_that_is_away_for_a_moment_costs_nothing(ledger: Ledger, prepared_dsn: str) -> None:
     """A restart of the database would stop every load that is under way."""
     with ledger.leases.held(FEED, PARTITION, ME, ttl_seconds=5, renew_seconds=0.05) as lease:
         others = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        rows(database_dsn, others)
+        rows(prepared_dsn, others)
         before = lease.valid_until
         until(lambda: lease.valid_until > before)
         assert not lease.lost
 
 
-def test_the_bodys_own_failure_is_seen_also_when_the_ledger_is_away(ledger: Ledger, database_dsn: str) -> None:
+def test_the_bodys_own_failure_is_seen_also_when_the_ledger_is_away(ledger: Ledger, prepared_dsn: str) -> None:
     """A load that failed because the database died would be reported as something else."""
     with pytest.raises(KeyError, match="mine"), ledger.leases.held(FEED, PARTITION, ME):
-        rows(database_dsn, "drop schema shp cascade")
+        rows(prepared_dsn, "drop schema shp cascade")
         raise KeyError("mine")
 
 

@@ -19,9 +19,9 @@ from tests.support.postgres import rows
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -101,7 +101,7 @@ def test_a_partition_begins_with_version_zero(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("seen", [0, 1, 3, 99])
-def test_a_move_from_a_version_that_is_gone_is_refused(ledger: Ledger, database_dsn: str, seen: int) -> None:
+def test_a_move_from_a_version_that_is_gone_is_refused(ledger: Ledger, prepared_dsn: str, seen: int) -> None:
     """A slow worker would overwrite what happened meanwhile."""
     arrive(ledger)
     before = moved(ledger, State.RUNNING)
@@ -109,7 +109,7 @@ def test_a_move_from_a_version_that_is_gone_is_refused(ledger: Ledger, database_
         ledger.partitions.move(FEED, PARTITION, State.PUBLISHED, expect_version=seen)
     assert raised.value.code is Code.PARTITION_BUSY
     assert record_of(ledger) == before
-    assert len(_transitions(database_dsn)) == 2
+    assert len(_transitions(prepared_dsn)) == 2
 
 
 def test_a_move_of_nothing_is_stale(ledger: Ledger) -> None:
@@ -118,7 +118,7 @@ def test_a_move_of_nothing_is_stale(ledger: Ledger) -> None:
         ledger.partitions.move(FEED, "never", State.RUNNING, expect_version=1)
 
 
-def test_an_illegal_move_changes_nothing(ledger: Ledger, database_dsn: str) -> None:
+def test_an_illegal_move_changes_nothing(ledger: Ledger, prepared_dsn: str) -> None:
     """A bug could publish what was refused."""
     arrive(ledger)
     before = moved(ledger, State.QUARANTINED, code="no_rows")
@@ -128,7 +128,7 @@ def test_an_illegal_move_changes_nothing(ledger: Ledger, database_dsn: str) -> N
         ledger.partitions.move(FEED, "new", State.RUNNING, expect_version=0)
     assert record_of(ledger) == before
     assert ledger.partitions.get(FEED, "new") is None
-    assert len(_transitions(database_dsn)) == 2
+    assert len(_transitions(prepared_dsn)) == 2
 
 
 def test_why_it_was_held_goes_with_the_state(ledger: Ledger) -> None:
@@ -150,12 +150,12 @@ def test_a_note_beside_the_state_keeps_why_it_is_held(ledger: Ledger) -> None:
     assert moved(ledger, State.QUARANTINED, code=None).code is None
 
 
-def test_every_move_is_kept_in_order(ledger: Ledger, database_dsn: str) -> None:
+def test_every_move_is_kept_in_order(ledger: Ledger, prepared_dsn: str) -> None:
     """Nobody could reconstruct how a partition came where it is."""
     ledger.partitions.move(FEED, PARTITION, State.EXPECTED, expect_version=0)
     arrive(ledger)
     moved(ledger, State.RUNNING, State.WAITING, State.RUNNING, State.PUBLISHED)
-    assert _transitions(database_dsn) == [
+    assert _transitions(prepared_dsn) == [
         (None, "expected", 1),
         ("expected", "arrived", 2),
         ("arrived", "running", 3),
@@ -165,11 +165,11 @@ def test_every_move_is_kept_in_order(ledger: Ledger, database_dsn: str) -> None:
     ]
 
 
-def test_the_time_of_a_change_is_the_databases(ledger: Ledger, database_dsn: str) -> None:
+def test_the_time_of_a_change_is_the_databases(ledger: Ledger, prepared_dsn: str) -> None:
     """A worker with a wrong clock would make the newest change look old."""
     arrive(ledger)
     record = moved(ledger, State.RUNNING)
-    [(moved_at, now)] = rows(database_dsn, "select max(at), clock_timestamp() from shp.transitions")
+    [(moved_at, now)] = rows(prepared_dsn, "select max(at), clock_timestamp() from shp.transitions")
     assert timedelta(0) <= now - record.updated_at < timedelta(seconds=10)
     assert abs(moved_at - record.updated_at) < timedelta(seconds=1)
 
@@ -177,7 +177,7 @@ def test_the_time_of_a_change_is_the_databases(ledger: Ledger, database_dsn: str
 # two at once
 
 
-def test_of_two_moves_from_one_version_one_wins(ledger: Ledger, database_dsn: str) -> None:
+def test_of_two_moves_from_one_version_one_wins(ledger: Ledger, prepared_dsn: str) -> None:
     """Two workers would both believe that the partition is theirs."""
     arrive(ledger)
     seen = record_of(ledger).version
@@ -185,29 +185,29 @@ def test_of_two_moves_from_one_version_one_wins(ledger: Ledger, database_dsn: st
     def move(at: Ledger, to: State) -> None:
         at.partitions.move(FEED, PARTITION, to, expect_version=seen)
 
-    with opened(database_dsn) as other:
+    with opened(prepared_dsn) as other:
         first, second = (lambda: move(ledger, State.RUNNING)), (lambda: move(other, State.QUARANTINED))
-        with blocked_by(database_dsn, ledger, first, second) as outcome:
+        with blocked_by(prepared_dsn, ledger, first, second) as outcome:
             pass
     with pytest.raises(StaleState):
         outcome.result()
     assert record_of(ledger).state is State.RUNNING
 
 
-def test_of_two_planners_one_makes_the_partition(ledger: Ledger, database_dsn: str) -> None:
+def test_of_two_planners_one_makes_the_partition(ledger: Ledger, prepared_dsn: str) -> None:
     """Two planners at once would die of a key that exists, or plan twice."""
 
     def plan(at: Ledger) -> None:
         at.partitions.move(FEED, PARTITION, State.EXPECTED, expect_version=0)
 
-    with opened(database_dsn) as other, blocked_by(database_dsn, ledger, lambda: plan(ledger), lambda: plan(other)) as outcome:
+    with opened(prepared_dsn) as other, blocked_by(prepared_dsn, ledger, lambda: plan(ledger), lambda: plan(other)) as outcome:
         pass
     with pytest.raises(StaleState):
         outcome.result()
-    assert _transitions(database_dsn) == [(None, "expected", 1)]
+    assert _transitions(prepared_dsn) == [(None, "expected", 1)]
 
 
-def test_many_movers_lose_no_move(ledger: Ledger, database_dsn: str) -> None:
+def test_many_movers_lose_no_move(ledger: Ledger, prepared_dsn: str) -> None:
     """Under load a change would be overwritten without anyone being told."""
     arrive(ledger)
 
@@ -225,20 +225,20 @@ def test_many_movers_lose_no_move(ledger: Ledger, database_dsn: str) -> None:
         list(threads.map(count_once, range(20)))
     record = record_of(ledger)
     assert (record.rows, record.version) == ({"read": 20}, 21)
-    assert rows(database_dsn, "select count(*), count(distinct version) from shp.transitions") == [(21, 21)]
+    assert rows(prepared_dsn, "select count(*), count(distinct version) from shp.transitions") == [(21, 21)]
 
 
 # several calls as one
 
 
-def test_calls_in_a_transaction_happen_together(ledger: Ledger, database_dsn: str) -> None:
+def test_calls_in_a_transaction_happen_together(ledger: Ledger, prepared_dsn: str) -> None:
     """Another process would see a verdict without the state it led to."""
     arrive(ledger)
     with ledger.transaction():
         moved(ledger, State.RUNNING)
         arrive(ledger, "p2")
-        assert rows(database_dsn, "select partition, state from shp.partitions") == [(PARTITION, "arrived")]
-    assert rows(database_dsn, "select partition, state from shp.partitions order by 1") == [("p2", "arrived"), (PARTITION, "running")]
+        assert rows(prepared_dsn, "select partition, state from shp.partitions") == [(PARTITION, "arrived")]
+    assert rows(prepared_dsn, "select partition, state from shp.partitions order by 1") == [("p2", "arrived"), (PARTITION, "running")]
 
 
 def test_calls_in_a_transaction_fail_together(ledger: Ledger) -> None:
@@ -262,13 +262,13 @@ def test_a_transaction_belongs_to_its_thread(ledger: Ledger) -> None:
     assert seen == [None]
 
 
-def test_a_lost_connection_inside_a_transaction_is_a_fault_and_leaves_nothing(ledger: Ledger, database_dsn: str) -> None:
+def test_a_lost_connection_inside_a_transaction_is_a_fault_and_leaves_nothing(ledger: Ledger, prepared_dsn: str) -> None:
     """A database that dies in the middle would leave half of the calls, or a ledger object that is of no more use."""
     arrive(ledger)
     with pytest.raises(Fault) as raised, ledger.transaction():
         moved(ledger, State.RUNNING)
         rows(
-            database_dsn,
+            prepared_dsn,
             "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction' and datname = current_database()",
         )
         moved(ledger, State.PUBLISHED)
@@ -276,7 +276,7 @@ def test_a_lost_connection_inside_a_transaction_is_a_fault_and_leaves_nothing(le
     assert record_of(ledger).state is State.ARRIVED
 
 
-def test_a_forked_child_uses_connections_of_its_own(ledger: Ledger, database_dsn: str) -> None:
+def test_a_forked_child_uses_connections_of_its_own(ledger: Ledger, prepared_dsn: str) -> None:
     """A forked worker would share its parent's connection, and both would read each other's answers."""
     arrive(ledger)
     child = os.fork()

@@ -20,9 +20,9 @@ NEWER = replace(PUBLICATION, delivery=OTHER_BYTES)
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -154,15 +154,15 @@ def test_a_confirmation_does_not_undo_a_newer_intention(ledger: Ledger) -> None:
     assert (_sink(ledger).intended, _sink(ledger).fence, _sink(ledger).held) == (NEWER, (2, 1), PUBLICATION)
 
 
-def test_two_intentions_at_once_leave_the_newer(ledger: Ledger, database_dsn: str) -> None:
+def test_two_intentions_at_once_leave_the_newer(ledger: Ledger, prepared_dsn: str) -> None:
     """Which file a sink is to hold would depend on which worker's statement comes last."""
 
     def older(at: Ledger) -> None:
         _intend(at, PUBLICATION, (1, 1))
 
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: _intend(ledger, NEWER, (2, 1)), lambda: older(other)) as outcome,
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: _intend(ledger, NEWER, (2, 1)), lambda: older(other)) as outcome,
     ):
         pass
     with pytest.raises(Superseded):
@@ -170,11 +170,11 @@ def test_two_intentions_at_once_leave_the_newer(ledger: Ledger, database_dsn: st
     assert _sink(ledger).intended == NEWER
 
 
-def test_two_confirmations_at_once_leave_the_newer(ledger: Ledger, database_dsn: str) -> None:
+def test_two_confirmations_at_once_leave_the_newer(ledger: Ledger, prepared_dsn: str) -> None:
     """What the ledger tells of a sink would depend on which worker's statement comes last."""
     with (
-        opened(database_dsn) as other,
-        blocked_by(database_dsn, ledger, lambda: _confirm(ledger, NEWER, (2, 1)), lambda: _confirm(other, PUBLICATION, (1, 1))) as outcome,
+        opened(prepared_dsn) as other,
+        blocked_by(prepared_dsn, ledger, lambda: _confirm(ledger, NEWER, (2, 1)), lambda: _confirm(other, PUBLICATION, (1, 1))) as outcome,
     ):
         pass
     assert _sink(ledger).held == NEWER
@@ -199,11 +199,11 @@ def test_each_change_of_a_sink_has_a_greater_number(ledger: Ledger) -> None:
     assert ledger.publications.newest() == numbers[-1]
 
 
-def test_the_same_again_has_the_same_number(ledger: Ledger, database_dsn: str) -> None:
+def test_the_same_again_has_the_same_number(ledger: Ledger, prepared_dsn: str) -> None:
     """Marts would be computed anew although nothing changed."""
     first = _confirm(ledger, fence=(1, 1))
     assert _confirm(ledger, fence=(1, 1)) == _confirm(ledger, fence=(2, 1)) == first
-    assert rows(database_dsn, "select count(*) from shp.publications") == [(1,)]
+    assert rows(prepared_dsn, "select count(*) from shp.publications") == [(1,)]
 
 
 def test_numbers_are_unique_whoever_confirms(ledger: Ledger) -> None:

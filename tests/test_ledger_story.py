@@ -24,9 +24,9 @@ MANY = 10_000
 
 
 @pytest.fixture
-def ledger(database_dsn: str) -> Iterator[Ledger]:
+def ledger(prepared_dsn: str) -> Iterator[Ledger]:
     """A ledger in a database of the test's own."""
-    with opened(database_dsn, pooled=True) as ledger:
+    with opened(prepared_dsn, pooled=True) as ledger:
         yield ledger
 
 
@@ -142,12 +142,12 @@ def _refused(call: Callable[[], object]) -> type[ShpError] | None:
 
 @settings(max_examples=60, deadline=None)
 @given(stories)
-def test_any_order_of_events_is_recorded_as_it_was(ledger: Ledger, database_dsn: str, events: list[tuple[str, tuple[str, Any]]]) -> None:
+def test_any_order_of_events_is_recorded_as_it_was(ledger: Ledger, prepared_dsn: str, events: list[tuple[str, tuple[str, Any]]]) -> None:
     """Some order of arrivals, moves, runs and verdicts would leave the ledger telling something that never happened."""
     story = Story(ledger, feed=uuid4().hex)
     for partition, (what, detail) in events:
         story.tell(partition, what, detail)
-    story.check(database_dsn)
+    story.check(prepared_dsn)
 
 
 # ten thousand partitions
@@ -174,9 +174,9 @@ analyze;
 
 
 @pytest.fixture
-def big(ledger: Ledger, database_dsn: str) -> Ledger:
+def big(ledger: Ledger, prepared_dsn: str) -> Ledger:
     """A ledger with a feed of ten thousand partitions."""
-    rows(database_dsn, FILL)
+    rows(prepared_dsn, FILL)
     ledger.arrivals.continue_above(MANY)
     return ledger
 
@@ -187,7 +187,7 @@ def _seconds(dsn: str, call: Callable[[], object]) -> float:
     return worked_with(dsn) - before
 
 
-def test_a_big_feed_is_listed_in_a_moment(big: Ledger, database_dsn: str) -> None:
+def test_a_big_feed_is_listed_in_a_moment(big: Ledger, prepared_dsn: str) -> None:
     """`shp partitions` and every tick of a sensor would take longer with every file."""
     calls: dict[str, Callable[[], object]] = {
         "list": lambda: big.partitions.list("big"),
@@ -197,16 +197,16 @@ def test_a_big_feed_is_listed_in_a_moment(big: Ledger, database_dsn: str) -> Non
     }
     sizes = {name: len(call()) for name, call in calls.items()}  # type: ignore[arg-type]
     assert sizes == dict.fromkeys(calls, MANY)
-    slow = {name: seconds for name, call in calls.items() if (seconds := _seconds(database_dsn, call)) > 2.0}
+    slow = {name: seconds for name, call in calls.items() if (seconds := _seconds(prepared_dsn, call)) > 2.0}
     assert slow == {}
 
 
-def test_what_is_asked_of_one_partition_reads_no_whole_table(big: Ledger, database_dsn: str) -> None:
+def test_what_is_asked_of_one_partition_reads_no_whole_table(big: Ledger, prepared_dsn: str) -> None:
     """Each step of a run would take longer with every partition that its feed ever had."""
     big.partitions.get("big", "p5000")  # the connection that counts below is made before
 
     def scans() -> dict[str, int]:
-        found = rows(database_dsn, "select relname, seq_scan from pg_stat_user_tables where schemaname = 'shp'")
+        found = rows(prepared_dsn, "select relname, seq_scan from pg_stat_user_tables where schemaname = 'shp'")
         return {str(name): int(count) for name, count in found}
 
     big.close()
@@ -227,17 +227,17 @@ def test_what_is_asked_of_one_partition_reads_no_whole_table(big: Ledger, databa
     big.publications.newest()
     big.history("big", "p5000")
     big.close()  # a session tells its counts when it ends
-    assert connected(database_dsn, 0)
+    assert connected(prepared_dsn, 0)
     after = scans()
     big_tables = {"partitions", "arrivals", "sources", "attempts", "transitions", "publications", "sinks"}
     assert {name: after[name] - before[name] for name in big_tables if after[name] != before[name]} == {}
 
 
-def test_the_engine_of_these_tests_counts_scans_at_all(big: Ledger, database_dsn: str) -> None:
+def test_the_engine_of_these_tests_counts_scans_at_all(big: Ledger, prepared_dsn: str) -> None:
     """The test above would pass because nothing is counted."""
     count = "select seq_scan from pg_stat_user_tables where relname = 'attempts'"
-    [(before,)] = rows(database_dsn, count)
-    engine = make_engine(database_dsn, pooled=False)
+    [(before,)] = rows(prepared_dsn, count)
+    engine = make_engine(prepared_dsn, pooled=False)
     with engine.connect() as connection:
         connection.exec_driver_sql("select count(message) from shp.attempts")
-    until(lambda: rows(database_dsn, count) > [(before,)])
+    until(lambda: rows(prepared_dsn, count) > [(before,)])

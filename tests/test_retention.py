@@ -58,9 +58,9 @@ def test_nothing_needed_goes_and_what_goes_is_old(known: list[Delivered], needed
 
 
 @pytest.fixture
-def place(postgres_server: str, tmp_path: Path) -> Iterator[Place]:
+def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
     """An installation on which nothing runs, that keeps little."""
-    with fresh_database(postgres_server) as dsn:
+    with fresh_database(postgres_server, platform_template) as dsn:
         made = Place.make(tmp_path, dsn, {"visits": VISITS})
         (made.base / "shp.yaml").write_text("retention: {raw_days: 5, artefact_days: 2, keep: 1}\n", encoding="utf-8")
         yield made

@@ -45,9 +45,9 @@ def test_a_target_is_missed_when_the_budget_is_overdrawn(target: float, total: i
 
 
 @pytest.fixture
-def place(postgres_server: str, tmp_path: Path) -> Iterator[Place]:
+def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
     """An installation on which nothing runs, with a feed that is due each midnight."""
-    with fresh_database(postgres_server) as dsn:
+    with fresh_database(postgres_server, platform_template) as dsn:
         yield Place.make(tmp_path, dsn, {"counts": FEED})
 
 

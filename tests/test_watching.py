@@ -85,9 +85,9 @@ def watched(ledger: Ledger, clock: ManualClock, seen: list[Seen | None]) -> tupl
     return box, look
 
 
-def test_a_process_that_was_started_again_is_told_once_and_when_it_is_over(database_dsn: str) -> None:
+def test_a_process_that_was_started_again_is_told_once_and_when_it_is_over(prepared_dsn: str) -> None:
     """A process that dies each night would be restarted for months, and nobody would ever know."""
-    with opened(database_dsn) as ledger:
+    with opened(prepared_dsn) as ledger:
         seen: list[Seen | None] = [replace(CALM, restarted={"web": (1, 2.0)})]
         box, look = watched(ledger, ManualClock(datetime.now(UTC)), seen)
         for _ in range(3):
@@ -102,9 +102,9 @@ def test_a_process_that_was_started_again_is_told_once_and_when_it_is_over(datab
         assert ledger.incidents.open() == []
 
 
-def test_a_breaker_that_stays_open_is_told_where_no_incident_speaks_of_its_system(database_dsn: str) -> None:
+def test_a_breaker_that_stays_open_is_told_where_no_incident_speaks_of_its_system(prepared_dsn: str) -> None:
     """Partitions would be parked for days because of a breaker that never closes, or people be told twice of one outage."""
-    with opened(database_dsn) as ledger:
+    with opened(prepared_dsn) as ledger:
         clock = ManualClock(datetime.now(UTC))
         for name in ("warehouse", "yarn"):
             since = clock.now() - timedelta(hours=1)
@@ -120,9 +120,9 @@ def test_a_breaker_that_stays_open_is_told_where_no_incident_speaks_of_its_syste
 
 
 @pytest.mark.parametrize("met_by_runs", [False, True])
-def test_a_cluster_that_is_away_is_told_once(database_dsn: str, met_by_runs: bool) -> None:
+def test_a_cluster_that_is_away_is_told_once(prepared_dsn: str, met_by_runs: bool) -> None:
     """At night, when no run comes, nobody would know that HDFS is away; or people would be told of it by runs and watchdog both."""
-    with opened(database_dsn) as ledger:
+    with opened(prepared_dsn) as ledger:
         clock = ManualClock(datetime.now(UTC))
         if met_by_runs:
             said = {"severity": "critical", "code": str(Code.SINK_UNREACHABLE), "message": "away"}
@@ -138,9 +138,9 @@ def test_a_cluster_that_is_away_is_told_once(database_dsn: str, met_by_runs: boo
         assert [incident.cause for incident in ledger.incidents.open()] == (["hdfs"] if met_by_runs else [])
 
 
-def test_runs_that_meet_what_was_told_already_end_no_incident(database_dsn: str) -> None:
+def test_runs_that_meet_what_was_told_already_end_no_incident(prepared_dsn: str) -> None:
     """People would read that the cluster is back in the moment in which the first run finds it away."""
-    with opened(database_dsn) as ledger:
+    with opened(prepared_dsn) as ledger:
         clock = ManualClock(datetime.now(UTC))
         _, look = watched(ledger, clock, [replace(CALM, away={"namenode": ("does not answer", 75.0)})])
         look()

@@ -204,6 +204,10 @@ class Desk:
         return {table: self.rows(f"SELECT ctid::text, xmin::text FROM {table} ORDER BY ctid") for table in tables}
 
 
+_BETWEEN_LOOKS = 0.002
+"""Seconds; less than any two transactions are apart, and enough to leave the processor to what is looked at."""
+
+
 class Poller:
     """A second connection that asks the same thing over and over and keeps every distinct answer.
 
@@ -229,6 +233,7 @@ class Poller:
                     cursor.execute(self._ask)
                     self.seen.add(tuple(cursor.fetchall()))
                     self.asked += 1
+                    self._stop.wait(_BETWEEN_LOOKS)
         except psycopg2.Error as error:  # told by the test's own thread
             self.error = error
         finally:

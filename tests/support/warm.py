@@ -20,21 +20,29 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from shp_ops.late_imports import import_late, importing
 from tests.support.holders import REPOSITORY
 from tests.support.kill_points import Points, inject
 from tests.support.waiting import PATIENCE
 
 _NEEDED = (
+    "dagster._core.instance.factory",
     "dagster._core.storage.noop_compute_log_manager",
+    "dagster._core.workspace.autodiscovery",
+    "dagster._grpc.server",
+    "rich._emoji_codes",
     "rich.progress",
+    "shp_assets.build",
     "shp_assets.lost",
+    "shp_assets.preview_type",
     "shp_ops.cli.ingest",
+    "shp_ops.cli.platform",
+    "shp_ops.cli.tables",
     "shp_ops.explain",
     "shp_ops.ingest.instance",
     "shp_ops.ingest.one",
     "shp_ops.ingest.run",
     "shp_ops.views",
-    "shp_resources.dagster_storage",
     "shp_resources.warehouse.rejects",
 )
 _START = "import os; os.dup2({}, 3); from tests.support.warm import serve; serve()"
@@ -63,8 +71,10 @@ class Order:
 
 def serve() -> None:
     """Import everything, then fork for every line of standard input; answer with the exit status."""
-    for name in _NEEDED:
-        import_module(name)
+    with importing():
+        import_late()
+        for name in _NEEDED:
+            import_module(name)
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
