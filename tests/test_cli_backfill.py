@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +10,24 @@ from tests.support.commands import COUNTS, Answer, Place, counts
 from tests.support.postgres import fresh_database, rows
 
 DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")
+FEED = COUNTS.replace("key: [Item]", "")
+
+
+@pytest.fixture(scope="module")
+def began(postgres_server: str, platform_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An installation on which nothing runs, with three published days."""
+    with fresh_database(postgres_server, platform_template) as dsn:
+        place = Place.make(tmp_path_factory.mktemp("backfill"), dsn, {"counts": FEED})
+        files = [counts(place.base / "drop" / f"counts_{day}.xlsx", ("pen", number)) for number, day in enumerate(DAYS)]
+        assert place.shp("ingest", "counts", *files).code == 0
+        yield place
 
 
 @pytest.fixture
-def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
-    """An installation on which nothing runs, with three published days."""
-    with fresh_database(postgres_server, platform_template) as dsn:
-        place = Place.make(tmp_path, dsn, {"counts": COUNTS.replace("key: [Item]", "")})
-        files = [counts(place.base / "drop" / f"counts_{day}.xlsx", ("pen", number)) for number, day in enumerate(DAYS)]
-        assert place.shp("ingest", "counts", *files).code == 0
+def place(began: Place, postgres_server: str) -> Iterator[Place]:
+    """The same; what a test does to its database or its feed concerns no other."""
+    (began.base / "feeds" / "counts.yaml").write_text(FEED, encoding="utf-8")
+    with began.copied(postgres_server) as place:
         yield place
 
 

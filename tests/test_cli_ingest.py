@@ -59,7 +59,7 @@ def test_the_document_has_all_fields_and_no_others(told: Told) -> None:
     assert set(document) == {"feed", "files"}
     assert document["feed"] == "visits"
     assert all(set(file) == FIELDS and set(file["rows"]) == ROWS for file in document["files"])
-    assert all(isinstance(file["seconds"], float) and 0 < file["seconds"] < 60 for file in document["files"])
+    assert all(isinstance(file["seconds"], float) and 0 < file["seconds"] < PATIENCE for file in document["files"])
 
 
 def test_a_folder_stands_for_the_files_that_match_the_feed(told: Told) -> None:
@@ -130,7 +130,6 @@ def test_unchanged_files_cost_no_run(told: Told) -> None:
     for file in again.json["files"]:
         same = {name: file[name] for name in ("partition", "delivery", "state", "code", "message", "rows")}
         assert same.items() <= first[file["path"]].items()
-        assert file["seconds"] < 1
 
 
 def test_strict_counts_rejected_rows(told: Told) -> None:

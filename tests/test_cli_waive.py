@@ -14,12 +14,19 @@ DUE = COUNTS.replace("start: 2026-11-01", "start: 2026-01-05, due: '07:00'")
 DAY = "2026-01-06"
 
 
-@pytest.fixture
-def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(scope="module")
+def began(postgres_server: str, platform_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """An installation on which nothing runs, with one day of a feed that is due each morning."""
     with fresh_database(postgres_server, platform_template) as dsn:
-        place = Place.make(tmp_path, dsn, {"counts": DUE})
+        place = Place.make(tmp_path_factory.mktemp("waive"), dsn, {"counts": DUE})
         assert place.shp("ingest", "counts", counts(place.base / "drop" / "counts_2026-01-05.xlsx", ("nut", 1))).code == 0
+        yield place
+
+
+@pytest.fixture
+def place(began: Place, postgres_server: str) -> Iterator[Place]:
+    """The same; what a test does to its database concerns no other."""
+    with began.copied(postgres_server) as place:
         yield place
 
 

@@ -12,6 +12,7 @@ from shp_core.healing.faults import Evidence, FaultKind
 from shp_resources.ledger import Holder, Ledger
 from tests.support.ledgers import BYTES, FEED, OTHER_BYTES, PARTITION, arrive, begin, blocked_by, opened
 from tests.support.postgres import rows
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_an_attempt_knows_its_worker_and_its_fence(ledger: Ledger) -> None:
     assert (attempt.number, attempt.arrival, attempt.fence) == (1, arrival.number, (arrival.number, 1))
     assert (attempt.host, attempt.pid, attempt.pid_started, attempt.run_id) == (here.host, here.pid, here.started, "run-1")
     assert (attempt.step, attempt.ended_at, attempt.outcome, attempt.evidence) == (None, None, None, {})
-    assert abs(datetime.now(UTC) - attempt.started_at) < timedelta(seconds=10)
+    assert abs(datetime.now(UTC) - attempt.started_at) < timedelta(seconds=PATIENCE)
 
 
 def test_beginning_again_is_the_same_attempt(ledger: Ledger) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import freeze_time
 
 from shp_assets import kit
 from shp_core.states import State
@@ -238,9 +240,16 @@ def test_a_name_without_a_day_is_held_and_never_lost(platform: Platform) -> None
     assert "counts_of_monday" not in (platform.tick().skip or ""), "told once, shown by `shp partitions`"
 
 
-def test_a_file_for_tomorrow_is_held_until_its_day_comes(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def here() -> Iterator[date]:
+    """Today where the feed by day is at home; it stays today while the test lasts."""
+    now = datetime.now(ZoneInfo("Asia/Kolkata"))
+    with freeze_time(now):
+        yield now.date()
+
+
+def test_a_file_for_tomorrow_is_held_until_its_day_comes(platform: Platform, here: date, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender in another time zone who is early would never see the file loaded."""
-    here = datetime.now(ZoneInfo("Asia/Kolkata")).date()
     tomorrow = (here + timedelta(days=1)).isoformat()
     platform.drop_count(f"counts_{tomorrow}.xlsx", [("a", 1)])
     platform.drop_count(f"counts_{here}.xlsx", [("a", 1)])
@@ -412,9 +421,8 @@ def test_an_arrival_for_a_partition_that_left_the_calendar_stops_nobody(platform
     assert platform.tick().partitions == ["a"]
 
 
-def test_the_calendar_knows_today_and_not_tomorrow(platform: Platform) -> None:
+def test_the_calendar_knows_today_and_not_tomorrow(platform: Platform, here: date) -> None:
     """Today's file would have no partition before midnight."""
     partitions = platform.kits[DAYS].partitions
-    today = datetime.now(ZoneInfo("Asia/Kolkata")).date()
-    assert partitions.has_partition_key(today.isoformat())
-    assert not partitions.has_partition_key((today + timedelta(days=1)).isoformat())
+    assert partitions.has_partition_key(here.isoformat())
+    assert not partitions.has_partition_key((here + timedelta(days=1)).isoformat())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,22 +14,39 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from shp_assets import backfill
 from shp_assets.gaps import Gap, find_gaps
 from shp_core.gaps import Why
+from shp_resources import landing
 from shp_sensors import gaps
 from tests.support.healing import Ward
-from tests.support.platforms import DAYS, FEED, ORDERS, Platform, Tick, order
-from tests.support.postgres import worked_with
+from tests.support.platforms import DAYS, FEED, ORDERS, Platform, Tick, opened, order
+from tests.support.postgres import fresh_database, worked_with
 
 GAP = "sink_gap/orders"
 
 
+@pytest.fixture(scope="module")
+def published(postgres_server: str, platform_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The folder of an installation that has published three files, and its database, to be copied."""
+    base = tmp_path_factory.mktemp("published")
+    with fresh_database(postgres_server, platform_template) as dsn:
+        with pytest.MonkeyPatch.context() as patched, opened(base, dsn) as platform:
+            patched.setattr(landing, "QUIET_SECONDS", 0.0)
+            ward = Ward(platform)
+            ward.drop("a", "b", "c")
+            ward.look("arrivals")
+            assert ward.states() == dict.fromkeys("abc", "published")
+        yield base, dsn.rpartition("/")[2]
+
+
 @pytest.fixture
-def ward(platform: Platform) -> Ward:
-    """A platform that has published three files."""
-    ward = Ward(platform)
-    ward.drop("a", "b", "c")
-    ward.look("arrivals")
-    assert ward.states() == dict.fromkeys("abc", "published")
-    return ward
+def ward(published: tuple[Path, str], postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ward]:
+    """A platform that has published three files; what else a test drops goes with it."""
+    base, template = published
+    monkeypatch.setattr(landing, "QUIET_SECONDS", 0.0)
+    with fresh_database(postgres_server, template) as dsn, opened(base, dsn) as platform:
+        before = set(platform.settings.landing.rglob("*.xlsx"))
+        yield Ward(platform)
+        for path in set(platform.settings.landing.rglob("*.xlsx")) - before:
+            path.unlink()
 
 
 def asked(tick: Tick, platform: Platform, feed: str = FEED) -> list[str]:
@@ -250,15 +269,12 @@ def test_most_of_a_large_gap_waits_for_the_next_backfill(ward: Ward, monkeypatch
     assert asked(ward.tick("gaps"), ward.platform) == ["c"]
 
 
-def test_ten_thousand_partitions_are_compared_in_two_seconds(ward: Ward) -> None:
+def test_ten_thousand_partitions_are_compared_in_two_seconds(platform: Platform) -> None:
     """A feed that is years old would keep the daemon busy for nothing else."""
     import tracemalloc
 
-    platform = ward.platform
     platform.feed_file("orders", ORDERS.replace("key: [Order]\n", ""))
-    platform.sql("drop table warehouse.orders")
-    ward.drop("a")
-    platform.run("a")
+    assert platform.process(platform.drop("a.xlsx", [order(1)])).success
     judged = "contract_version, converter_version"
     platform.sql(
         f"insert into shp.partitions (feed, partition, state, version, arrival, delivery, {judged})"

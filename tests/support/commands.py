@@ -14,12 +14,14 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.support.holders import REPOSITORY
+from tests.support.postgres import fresh_database
 from tests.support.waiting import PATIENCE
 from tests.support.warm import warm
 from tests.support.workbooks import written
@@ -121,6 +123,12 @@ class Place:
     def home(self) -> Path:
         """Its SHP_HOME."""
         return self.base / "var"
+
+    @contextmanager
+    def copied(self, postgres: str) -> Iterator[Place]:
+        """The same folder on a copy of its database, which is on this server."""
+        with fresh_database(postgres, self.environ["SHP_PG_DSN"].rpartition("/")[2]) as dsn:
+            yield replace(self, environ={**self.environ, "SHP_PG_DSN": dsn})
 
     def environment(self, **more: str) -> dict[str, str]:
         """A stranger's environment: nothing of SHP or Dagster but what this place says."""

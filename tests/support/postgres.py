@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import psutil
 import psycopg2
+import psycopg2.errors
 
 from shp_resources.embedded import EmbeddedServer
 from shp_resources.processes import wait_until
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 # A test machine that loses power loses nothing worth keeping; everything else is as in production.
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
@@ -31,11 +32,20 @@ def session_server(folder: Path) -> Iterator[str]:
 def fresh_database(server_dsn: str, template: str = "template0") -> Iterator[str]:
     """A database made from the template and dropped afterwards, whoever is still connected; yields its address."""
     name = f"t_{uuid4().hex[:12]}"
-    rows(server_dsn, f'create database "{name}" template "{template}"')
+    until(lambda: _copied(server_dsn, name, template), pause=0.1)
     try:
         yield database_at(server_dsn, name)
     finally:
         rows(server_dsn, f'drop database if exists "{name}" with (force)')
+
+
+def _copied(server_dsn: str, name: str, template: str) -> bool:
+    """Whether the template could be copied; a session of a process that has just ended may be in it still."""
+    try:
+        rows(server_dsn, f'create database "{name}" template "{template}"')
+    except psycopg2.errors.ObjectInUse:
+        return False
+    return True
 
 
 def database_at(dsn: str, name: str) -> str:
