@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from shp_core.limits import Limits
+from shp_core.reading.container import PIECE
 from tests.support.scans import declined, scanned, texts
 from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw
 
@@ -300,6 +302,24 @@ def test_texts_that_no_cell_can_hold(tmp_path: Path) -> None:
     shared = raw(tmp_path / "shared.xlsx", rows, strings=["<si><t>short</t></si>", f"<si><t>{'z' * 50}</t></si>"])
     assert set(texts(declined(shared, Limits(text_chars=40)))) == {("s", ("short",)), ("x", ("z" * 40,))}
     scanned(shared)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 900])
+def test_shared_strings_of_any_length(tmp_path: Path, more: int) -> None:
+    """Strings that fill their window to the last byte would be left to the reference, or the last of them be lost."""
+    rows = header_row("a") + "".join(f'<row><c t="s"><v>{n % 9}</v></c></row>' for n in range(30))
+    strings = [f"<si><t>{'x' * 7_000}</t></si>"] * 8
+    bare = raw(tmp_path / "bare.xlsx", rows, strings=[*strings, "<si><t></t></si>"])
+    tail = "z" * (PIECE + more - strings_size(bare))
+    path = raw(tmp_path / "w.xlsx", rows, strings=[*strings, f"<si><t>{tail}</t></si>"])
+    assert strings_size(path) == PIECE + more
+    assert set(texts(scanned(path))) == {("s", ("x" * 7_000,)), ("s", (tail,))}
+
+
+def strings_size(path: Path) -> int:
+    """Bytes of a workbook's shared strings."""
+    with zipfile.ZipFile(path) as book:
+        return book.getinfo("xl/sharedStrings.xml").file_size
 
 
 def number(chance: random.Random) -> str:

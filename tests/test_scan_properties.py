@@ -190,7 +190,7 @@ def test_windows_of_any_size(tmp_path: Path, window: int, reader: str, monkeypat
     path = raw(tmp_path / "w.xlsx", header_row("a", "b", "c") + rows, strings=strings)
 
     class Small(windows.Window):
-        def __init__(self, pieces: Any) -> None:
+        def __init__(self, pieces: Any, _capacity: int = 0) -> None:
             super().__init__((piece[at : at + 100] for piece in pieces for at in range(0, len(piece), 100)), window)
 
     monkeypatch.setattr(sheet, "Window", Small)

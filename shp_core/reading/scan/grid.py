@@ -44,8 +44,8 @@ class Grid:
         self.numbers = (ctypes.c_int32 * self.rows)()
         self.hidden, self.holds = ((ctypes.c_uint8 * self.rows)() for _ in range(2))
         self.extras: dict[int, str] = {}
-        self.scratch = bytearray(scratch)
-        self.scratch_at = address_of(self.scratch)
+        self.scratch = (ctypes.c_char * scratch)()  # unlike a bytearray it takes no memory before it is used
+        self.scratch_at = ctypes.addressof(self.scratch)
         self.state = (ctypes.c_int64 * STATE)()
         self._names = (ctypes.c_int64 * NAMES)()
 

@@ -5,6 +5,8 @@ Must not live here: what a value means (`shp_core.reading.cells`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from shp_core.reading.cells import Cells
 from shp_core.reading.scan.grid import Grid
 from shp_core.reading.scan.kernels.layout import ASIDE, INK, OPEN, SCRATCH, TYPES, UNSURE
@@ -40,7 +42,8 @@ class OpenCells:
         count = grid.state[OPEN]
         for cell, kind, style in zip(grid.open_cells[:count], grid.open_types[:count], grid.open_styles[:count], strict=True):
             source, start, length = grid.text_of(cell)
-            key = (kind, style, bytes((grid.scratch if source == SCRATCH else window.data)[start : start + length]))
+            data: Any = grid.scratch if source == SCRATCH else window.data
+            key = (kind, style, bytes(data[start : start + length]))
             letter, text, at, length = self._known.get(key) or self._learn(key)
             grid.put(cell, letter, ASIDE, at, length)
             row = cell // grid.width

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from shp_core.limits import Limits
+from shp_core.limits import KIB, Limits
 from shp_core.reading.batches import batch_schema
 from shp_core.reading.cells import Cells, Malformed
 from shp_core.reading.container import Container
@@ -37,6 +37,8 @@ from shp_core.reading.textrow import SheetSpec, SheetStats
 
 DECLINES = (Declined, Unreadable, Malformed, KernelFailed, MemoryError)
 """Whatever goes wrong in a scan: the reference reads the sheet and tells what is wrong with it, if anything is."""
+
+_TOP_PIECE = 4 * KIB
 
 
 class SheetScan:
@@ -96,7 +98,7 @@ class SheetScan:
 
     def by_reference(self) -> Iterator[SheetRow]:
         """The rows from the top, as the reference reads them."""
-        stream = events(self._container.pieces(self._part), self._part, self._limits)
+        stream = events(_smaller(self._container.pieces(self._part)), self._part, self._limits)
         return sheet_rows(stream, self._part, self._cells, self._limits)
 
     @property
@@ -168,6 +170,13 @@ class SheetScan:
     def _check_cells(self) -> None:
         if self.stats.rows * self._grid.width > self._limits.table_cells:
             raise Declined("too many cells")
+
+
+def _smaller(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A header is read without the thousand cells that follow it in the same piece."""
+    for piece in pieces:
+        for start in range(0, len(piece), _TOP_PIECE):
+            yield piece[start : start + _TOP_PIECE]
 
 
 def _dated_table(dated: dict[str, str]) -> bytes:

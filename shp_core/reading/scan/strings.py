@@ -12,7 +12,7 @@ from typing import Any, overload
 import pyarrow as pa
 
 from shp_core.limits import MIB, Limits
-from shp_core.reading.container import Container
+from shp_core.reading.container import PIECE, Container
 from shp_core.reading.markup import NAMES, events
 from shp_core.reading.problem import Unreadable
 from shp_core.reading.scan.declined import Declined
@@ -22,7 +22,7 @@ from shp_core.reading.scan.kernels import layout
 from shp_core.reading.scan.kernels.layout import BYTES, CHARACTERS, END, FOUND, FULL, MORE, POSITION, UNKNOWN
 from shp_core.reading.scan.library import Library
 from shp_core.reading.scan.rooms import Memory, Room, moved
-from shp_core.reading.scan.windows import Window
+from shp_core.reading.scan.windows import WINDOW, Window
 from shp_core.reading.strings import ENTRY_CHARS, shared_strings, string_texts
 
 _ROOM = 1 << 14
@@ -111,7 +111,7 @@ def _from_list(strings: list[str], limits: Limits) -> SharedStrings:
 
 
 def _scanned(container: Container, part: str, limits: Limits, library: Library, scratch: int | None) -> SharedStrings:
-    window = Window(container.pieces(part))
+    window = Window(container.pieces(part), min(WINDOW, max(PIECE, container.part(part).size)))
     frame = Frame(window, b"sst", (NAMES["sst"],), part, limits)
     output = _Output(limits, scratch)
     at = _Scan(window, frame, part, limits, output).run(library)
