@@ -29,6 +29,16 @@ def is_remote(text: str) -> bool:
     return text.startswith(_REMOTE)
 
 
+def require_names(words: Sequence[str]) -> None:
+    """A word without a character stands for the folder that one is in, and nobody means that: a variable of a script is unset.
+
+    Raises:
+        UsageError: there is such a word.
+    """
+    if "" in words:
+        raise UsageError("One of the paths is empty.", "Name a file or a folder (`.` for this one); is a variable of your script unset?")
+
+
 def with_patience(settings: Settings) -> Settings:
     """The settings, with the deadlines of remote sources that `shp.yaml` sets."""
     said = load_platform(settings.platform_file).sources.model_dump()

@@ -210,6 +210,8 @@ def test_a_folder_without_a_delivery_is_a_wrong_call(told: Told) -> None:
     answer = told.place.shp("ingest", "visits", "feeds", "--json")
     assert (answer.code, answer.error["code"]) == (2, "usage")
     assert "*.xlsx" in answer.error["message"]
+    unset = told.place.shp("ingest", "visits", "", "--json")
+    assert (unset.code, unset.error["message"]) == (2, "One of the paths is empty.")
 
 
 def test_two_commands_at_once_on_the_same_files(told: Told, tmp_path: Path) -> None:

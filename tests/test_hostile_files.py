@@ -26,8 +26,8 @@ from tests.support.waiting import worked
 from tests.support.workbooks import header_row, raw, text_row
 
 ABOVE_IDLE = 256 * MIB
-SECONDS = 8.0
-"""Of processor time, with the reading process's; two would do on an idle machine."""
+SECONDS = 2.0
+"""Of processor time, with the reading process's."""
 
 
 def address_space_of_readers() -> int:

@@ -23,7 +23,7 @@ from tests.support.workbooks import RawSheet, RawWorkbook, header_row, raw, text
 
 LIMITS = Limits(child_memory_bytes=400 * MIB, disorder_cells=100_000)
 GOOD = header_row("a") + text_row(2, "x")
-SECONDS = 6.0
+SECONDS = 3.0
 """Of processor time, with the reading process's; two would do on an idle machine."""
 
 

@@ -43,9 +43,10 @@ def ingest(desk: Desk, feed: str, paths: tuple[str, ...], strict: bool) -> int:
     from shp_ops.ingest.files import files_of
     from shp_ops.ingest.run import ingest as run
     from shp_ops.installation import catalogue_of, require_feed
-    from shp_ops.sources import is_remote, with_patience
+    from shp_ops.sources import is_remote, require_names, with_patience
     from shp_resources.logs import log_to_file
 
+    require_names(paths)
     log_to_file(desk.settings, "ingest")
     catalogue = catalogue_of(desk.settings)
     model = require_feed(desk.settings, catalogue, feed)

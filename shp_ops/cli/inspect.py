@@ -37,8 +37,9 @@ def inspect(desk: Desk, paths: tuple[str, ...], cells: Path | None) -> int:
     """
     from shp_core.feeds.platform import load_platform
     from shp_ops import inspect as looking
-    from shp_ops.sources import brought_here, is_remote
+    from shp_ops.sources import brought_here, is_remote, require_names
 
+    require_names(paths)
     limits = load_platform(desk.settings.platform_file).intake_limits()
     refused, fault = 0, None
     if cells is not None and any(map(is_remote, paths)):
