@@ -136,7 +136,7 @@ def markdown(outcome: dict[str, Any]) -> str:
 NOTES = (
     "Rows are made up: Order IDs and totals nearly all distinct, places, items and dates repeat themselves. Script, mapper "
     "and the mapper with Arrow are processes of their own, start included, and give the same lines; with Arrow on as many threads as "
-    "there are cores, at most four.",
+    "there are cores, at most four. Before each of them the disk has what the one before wrote.",
     "`publish` uploads, holds the file to HDFS's checksum and renames; `bare write` writes the same file by WebHDFS and no more.",
     "`bare job` is one YARN job over the same lines with `cat`; `ELT` is text rows into HDFS, one job with the mapper, every part read "
     "back, hashed, and made current; `ETL` is `shp ingest` of the same workbooks into PostgreSQL, reading included.",
