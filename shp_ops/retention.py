@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from shp_resources.settings import Settings
 from shp_resources.store import Store
 from shp_resources.store.far import store_of
 from shp_resources.system_clock import SystemClock
+
+_HEAD_START_SECONDS = 24 * 3600.0
+"""What was read ahead for a run that has not come by then is forgotten."""
 
 
 def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
@@ -62,7 +65,10 @@ def retention(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _artefacts(ledger: Ledger, store: Store, rules: Retention, now: datetime, *, dry_run: bool) -> dict[str, Any]:
-    found = may_go(ledger.deliveries.all(), ledger.deliveries.needed(), rules, now)
+    known = ledger.deliveries.all()
+    found = may_go(known, ledger.deliveries.needed(), rules, now)
+    unknown = store.without_bytes(now.timestamp() - _HEAD_START_SECONDS) - {each.delivery for each in known}
+    found = replace(found, artefacts=found.artefacts | unknown)
     sizes = {name: store.size_of(name, raw=name in found.raw) for name in sorted(found.artefacts | found.raw)}
     if not dry_run:
         _take_away(ledger, store, found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +68,16 @@ def place(postgres_server: str, platform_template: str, tmp_path: Path) -> Itera
         yield made
 
 
+def ahead_of_no_run(place: Place, delivery: str, days: float) -> Path:
+    """What is left where a command was killed between reading a file ahead and its run."""
+    folder = place.home / "store" / "validated" / delivery[:2] / delivery
+    (folder / "1-1").mkdir(parents=True)
+    (folder / "1-1" / "clean.parquet").write_bytes(b"rows")
+    then = time.time() - days * 86_400
+    os.utime(folder, (then, then))
+    return folder
+
+
 def test_the_command_takes_away_what_may_go_and_no_more(place: Place) -> None:
     """The disk would fill for ever, or a published partition could not be proven or published again."""
     dsn = place.environ["SHP_PG_DSN"]
@@ -87,8 +99,13 @@ def test_the_command_takes_away_what_may_go_and_no_more(place: Place) -> None:
     assert [one["delivery"] for one in told.json["raw"]] == [first]
     assert [one["delivery"] for one in told.json["artefacts"]] in ([second], []), "one of the newest is kept whatever its age"
     assert all(store.raw(name) for name in names), "nothing was taken away yet"
+    left, fresh = (ahead_of_no_run(place, name * 32, days) for name, days in (("cd", 2), ("ef", 0)))
+    assert [one["delivery"] for one in place.shp("retention", "--dry-run", "--json").json["artefacts"]] == [
+        *(one["delivery"] for one in told.json["artefacts"]), left.name
+    ]  # fmt: skip
     done = place.shp("retention", "--json")
-    assert (done.code, done.json["bytes"]) == (0, told.json["bytes"])
+    assert (left.exists(), fresh.exists()) == (False, True)
+    assert (done.code, done.json["bytes"] - len(b"rows")) == (0, told.json["bytes"])
     assert [store.raw(name) is not None for name in names] == [False, True, True]
     assert len(list((place.home / "store" / "tmp").iterdir())) >= 2, "it stays aside for a day"
     assert place.shp("retention", "--json").json["raw"] == []

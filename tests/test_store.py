@@ -22,7 +22,7 @@ from shp_core.errors import Fault
 from shp_core.reading.batches import batch_schema
 from shp_core.reading.textrow import SheetStats
 from shp_resources.store import Store, Validated, read_batches
-from shp_resources.store import store as store_module
+from shp_resources.store import validated as validated_module
 from tests.support.contracts import MemorySource, contract_of, number, text, text_batch
 from tests.support.disks import died_at, refusing
 from tests.support.platforms import Platform, order
@@ -258,7 +258,7 @@ def test_a_disk_that_cannot_be_read_is_no_damage(store: Store, monkeypatch: pyte
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(store_module, "file_digest", fail)
+    monkeypatch.setattr(validated_module, "file_digest", fail)
     with pytest.raises(Fault) as caught:
         store.validated(DELIVERY, CONTRACT)
     assert (caught.value.code, caught.value.evidence.errno) == ("transient", errno.EIO)

@@ -17,7 +17,8 @@ them, no run works on them, and they are not among the newest of their partition
 day. Dagster's runs go with their events, but for the last word on each partition of each asset, and all
 runs of partitions that are not published; no partition looks missing, and nothing is run again. Captured
 output, delivered messages and what killed jobs left in the lake go, too. Rows in tables and the ledger's
-records are never touched. Where SHP_STORE is an address, it then keeps the deliveries that are kept here.
+records are never touched. What was read ahead for a run that never came goes after a day. Where SHP_STORE
+is an address, it then keeps the deliveries that are kept here.
 
 Exit code 0: done.
 Example:  shp retention --dry-run

@@ -5,6 +5,7 @@ Must not live here: what the rows mean, and which artefact is current.
 """
 
 from shp_resources.store.bench import StoreBench, read_batches
-from shp_resources.store.store import Store, Validated
+from shp_resources.store.store import Store
+from shp_resources.store.validated import Validated
 
 __all__ = ["Store", "StoreBench", "Validated", "read_batches"]

@@ -8,69 +8,26 @@ tmp/                                 being made, or damaged and set aside; swept
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shp_core.contract.contract import CONVERTER_VERSION, Contract
 from shp_core.contract.summary import Summary
 from shp_resources.durable import sync
 from shp_resources.store.afar import Afar
-from shp_resources.store.bench import CLEAN, REJECTS, TEXT, Batches, StoreBench, read_batches
+from shp_resources.store.bench import StoreBench
 from shp_resources.store.disk import damaged, disk
+from shp_resources.store.validated import NotWhole, Validated, hash_of, opened, seal
 
-HEADER_KEY = b"shp.header"
-"""Where the schema of text rows keeps the header, as a JSON list."""
-
-_SUMMARY, _SEAL = "summary.json", "seal.json"
-_PARTS = (TEXT, CLEAN, REJECTS, _SUMMARY)
 _STRAY_SECONDS = 24 * 3600
 _TRY_OUT_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Validated:
-    """A delivery's artefacts under one contract.
-
-    Args:
-        folder: where they lie.
-        summary: the delivery in numbers.
-    """
-
-    folder: Path
-    summary: Summary
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        """The sheet's header, one text per column."""
-        metadata = pq.read_schema(self.folder / TEXT).metadata or {}
-        return tuple(json.loads(metadata[HEADER_KEY]))
-
-    def text(self) -> Iterator[pa.RecordBatch]:
-        """Text rows: `row`, `kinds`, `c1` …, `extra`."""
-        return read_batches(self.folder / TEXT)
-
-    def clean(self) -> Iterable[pa.RecordBatch]:
-        """Clean rows: `_row`, the contract's columns, `_hash`; they can be gone through several times."""
-        return Batches(self.folder / CLEAN)
-
-    def rejects(self) -> Iterator[pa.RecordBatch]:
-        """Rejects: `row`, `reasons`, `kinds`, `texts`."""
-        return read_batches(self.folder / REJECTS)
-
-    def bytes_of(self, name: str) -> int:
-        """Size of one artefact (`text`, `clean`, `rejects`), in bytes."""
-        return (self.folder / f"{name}.parquet").stat().st_size
 
 
 class Store:
@@ -128,7 +85,7 @@ class Store:
         path = self._raw_path(delivery)
         with disk():
             if path.is_file():
-                if _hash(path) == delivery:
+                if hash_of(path) == delivery:
                     return path
                 self._set_aside(path)
         return self._brought_back(delivery) if self._afar is not None else None
@@ -140,7 +97,7 @@ class Store:
             if not self._afar.fetch(delivery, copy):
                 return None
             with disk():
-                if _hash(copy) != delivery:
+                if hash_of(copy) != delivery:
                     return None
                 sync(copy)
             return self._put(copy, delivery)
@@ -175,8 +132,8 @@ class Store:
         folder = self._validated_path(delivery, contract)
         try:
             with disk():
-                return _opened(folder)
-        except _NotWhole:
+                return opened(folder)
+        except NotWhole:
             return None
 
     @contextmanager
@@ -190,7 +147,7 @@ class Store:
         place = self._validated_path(delivery, contract)
         bench.close()
         with disk():
-            _seal(folder, summary)
+            seal(folder, summary)
             place.parent.mkdir(parents=True, exist_ok=True)
             while not _renamed(folder, place):
                 standing = self.validated(delivery, contract)
@@ -271,6 +228,15 @@ class Store:
                 path.unlink(missing_ok=True)
         return len(strays)
 
+    def without_bytes(self, before: float) -> set[str]:
+        """Deliveries of which artefacts lie here, untouched since then, but no bytes: they are gone, or no run came to keep them.
+
+        Args:
+            before: seconds since 1970.
+        """
+        folders = [folder for folder in (self._root / "validated").glob("*/*") if _changed_at(folder) < before]
+        return {folder.name for folder in folders if not self._raw_path(folder.name).is_file()}
+
     def _set_aside(self, path: Path) -> Path:
         """Take an artefact out of its place; it stays for a day, for whoever wants to know why."""
         aside = self._aside()
@@ -290,35 +256,6 @@ class Store:
         return self._root / "validated" / delivery[:2] / delivery / f"{contract.version}-{CONVERTER_VERSION}"
 
 
-class _NotWhole(Exception):
-    """Artefacts are missing, or are not what was sealed."""
-
-
-def _opened(folder: Path) -> Validated:
-    """Artefacts as they were sealed.
-
-    Raises:
-        _NotWhole: something is missing or other than it was.
-    """
-    try:
-        seal = json.loads((folder / _SEAL).read_bytes())
-        whole = [_hash(folder / name) == seal[name] for name in _PARTS]
-        if all(whole):
-            return Validated(folder, Summary.from_dict(json.loads((folder / _SUMMARY).read_bytes())))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, LookupError) as error:
-        raise _NotWhole from error
-    raise _NotWhole
-
-
-def _seal(folder: Path, summary: Summary) -> None:
-    """Write down what the finished files are, last, and make all of it survive a power cut."""
-    (folder / _SUMMARY).write_text(json.dumps(summary.as_dict()), encoding="utf-8")
-    (folder / _SEAL).write_text(json.dumps({name: _hash(folder / name) for name in _PARTS}), encoding="utf-8")
-    for name in (*_PARTS, _SEAL):
-        sync(folder / name)
-    sync(folder)
-
-
 def _renamed(folder: Path, place: Path) -> bool:
     """Rename a folder into a free place; whether the place was free."""
     try:
@@ -328,11 +265,6 @@ def _renamed(folder: Path, place: Path) -> bool:
             raise
         return False
     return True
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _changed_at(path: Path) -> float:
