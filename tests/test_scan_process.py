@@ -11,7 +11,7 @@ import pytest
 from shp_core.errors import Refusal
 from shp_core.limits import Limits
 from shp_core.reading.scan import library
-from shp_core.reading.scan.library import KernelFailed, Library, file_name, load, load_or_build
+from shp_core.reading.scan.library import OWN_FOLDER, KernelFailed, Library, file_name, load, load_or_build
 from shp_core.reading.textrow import SheetSpec
 from shp_resources.reader import WorkbookReader
 from tests.support.scans import both, declined, kernels, scanned
@@ -149,6 +149,13 @@ def test_without_a_place_for_kernels_there_are_none(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     assert load_or_build([file / "below"]) is None
+
+
+def test_a_processor_that_counts_from_the_other_end_reads_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells would be told from each other by their last letter instead of their first."""
+    assert load_or_build([OWN_FOLDER]) is not None
+    monkeypatch.setattr(sys, "byteorder", "big")
+    assert load_or_build([OWN_FOLDER]) is None
 
 
 def test_kernels_do_not_read_beyond_their_arrays() -> None:

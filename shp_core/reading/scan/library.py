@@ -98,8 +98,11 @@ def load_or_build(folders: Iterable[Path]) -> Library | None:
     """The library; if no folder has it, it is compiled and kept in the first one that can be written.
 
     Returns:
-        None if there is none and none can be kept: compiling takes seconds, which is too much for each workbook.
+        None if there is none and none can be kept: compiling takes seconds, which is too much for each workbook. None also
+        on a processor whose numbers begin with the largest byte: kernels take eight letters for one number.
     """
+    if sys.byteorder != "little":
+        return None
     listed = list(folders)
     library = load(listed)
     for folder in listed if library is None else []:
