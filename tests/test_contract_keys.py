@@ -14,7 +14,7 @@ from shp_core.contract import keys
 from shp_core.contract.cells import CellJudge
 from shp_core.contract.numbers import Notation
 from shp_core.contract.summary import Summary
-from tests.support.contracts import ABSENT, Cell, contract_of, number, text, validated
+from tests.support.contracts import ABSENT, Cell, MemoryBench, contract_of, number, text, validated
 from tests.support.random_contracts import Sheet, sheets
 
 CONTRACT = """
@@ -63,6 +63,15 @@ class TestKeys:
         assert (clean, rejects) == ([], [2, 4])
         assert (summary.read, summary.clean, summary.rejected, summary.duplicate) == (3, 0, 2, 1)
         assert summary.conserved
+
+    def test_contradicting_rows_are_put_down_a_batch_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file in which all rows have one key would take a gigabyte of the machine's memory for 300,000 of them."""
+        sizes: list[int] = []
+        whole = MemoryBench.put_rejects
+        monkeypatch.setattr(MemoryBench, "put_rejects", lambda bench, rejects: sizes.append(len(rejects)) or whole(bench, rejects))
+        summary, bench = validated(contract_of(CONTRACT), [row("1", f"{number}") for number in range(20)], batch_rows=4)
+        assert (summary.rejected, sizes) == (20, [4] * 5)
+        assert [reject.row for reject in bench.rejects] == list(range(2, 22))
 
     @pytest.mark.parametrize("batch_rows", [1, 2, 1000])
     def test_keys_are_settled_across_batches(self, batch_rows: int) -> None:

@@ -154,7 +154,8 @@ class _Validation:
             return settled
         self._clean = self._hash = 0
         self._bench.put_clean(self._kept(settled.dropped))
-        self._reject([reject for batch in self._bench.text_rows(_as_rows(settled.conflicts)) for reject in self._conflicts(batch)])
+        for batch in self._bench.text_rows(_as_rows(settled.conflicts)):
+            self._reject(list(self._conflicts(batch)))
         return settled
 
     def _kept(self, dropped: pa.Array) -> Iterator[pa.RecordBatch]:
