@@ -22,6 +22,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LONG = (
     "ingest_kills",
+    "lake_stories",
+    "warehouse_orders",
+    "watchdog_process",
     "cli_ingest",
     "ingest_stopping",
     "dagster_storage",
