@@ -18,13 +18,17 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from shp_assets import feed_assets, steps
+from shp_assets.arrive import Arrived
 from shp_assets.work import Work
+from shp_core.errors import ShpError
 from shp_core.states import State
 from shp_ops.ingest.before import _FOR_GOOD
 from shp_ops.ingest.one import Ingestion
 from shp_ops.ingest.results import FileResult
 from shp_resources.ledger import Holder
+from tests.support.ledgers import begin
 from tests.support.platforms import DAYS, ORDERS, Platform, order
+from tests.support.waiting import PATIENCE
 
 GOOD = [order(1), order(2)]
 BAD = [order(3), order(4, day="31.02.2026"), order(5, day="x")]
@@ -218,6 +222,30 @@ def test_whoever_is_told_twice_gives_back_all_the_same(platform: Platform, monke
     finally:
         signal.signal(signal.SIGTERM, before)
     assert platform.sql("select count(*) from shp.attempts where ended_at is null") == [(0,)]
+
+
+def test_a_worker_that_takes_it_up_once_more_is_waited_for(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two commands on one file the one that published it could say that it is not, and fail."""
+    plain, ledger, pause = Ingestion._process, platform.outside.ledger, threading.Event()
+
+    def ended() -> None:
+        pause.wait(1.0)
+        platform.sql("update shp.attempts set ended_at = now() where run_id = 'another'")
+        platform.sql("update shp.partitions set state = 'published'")
+
+    def then_another(self: Ingestion, arrived: Arrived) -> ShpError | None:
+        failure = plain(self, arrived)
+        begin(ledger, arrived.arrival, "another")
+        threads.append(threading.Thread(target=ended))
+        platform.sql("update shp.partitions set state = 'running'")
+        threads[0].start()
+        return failure
+
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(Ingestion, "_process", then_another)
+    result = ingest(platform, platform.drop("a.xlsx", GOOD), busy_seconds=PATIENCE)
+    threads[0].join()
+    assert (result.published, result.state, result.rows["loaded"]) == (True, "published", len(GOOD))
 
 
 def test_a_dead_worker_is_not_waited_for(platform: Platform) -> None:

@@ -14,7 +14,7 @@ from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.errors import ShpError
 from shp_core.healing.faults import FaultKind
 from shp_core.states import State
-from shp_resources.ledger import Holder, Publication, StaleState, process_alive
+from shp_resources.ledger import Holder, Ledger, Publication, StaleState, process_alive
 from shp_resources.ledger.lake import published_state
 
 _ABOUT_BYTES = (FaultKind.DATA_BREACH, FaultKind.SCHEMA_DRIFT, FaultKind.CORRUPT_INPUT)
@@ -37,6 +37,15 @@ def has_worker(work: Work) -> bool:
     if holder is None or holder.host != work.holder.host:
         return text is not None
     return process_alive(holder.pid, holder.started)
+
+
+def is_worked_at(ledger: Ledger, feed: str, partition: str) -> bool:
+    """Whether an attempt on a partition is under way whose worker lives, as far as this machine can tell."""
+    here = Holder.here("").host
+    return any(
+        attempt.partition == partition and (attempt.host != here or process_alive(attempt.pid, attempt.pid_started))
+        for attempt in ledger.attempts.under_way(feed)
+    )
 
 
 def is_done(work: Work) -> bool:

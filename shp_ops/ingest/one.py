@@ -27,12 +27,12 @@ from shp_core.feeds.origin import Origin
 from shp_core.healing.decide import READER_ENDS
 from shp_core.healing.faults import Evidence
 from shp_core.states import State
-from shp_ops.ingest.before import has_worker, is_done
+from shp_ops.ingest.before import has_worker, is_done, is_worked_at
 from shp_ops.ingest.files import File, Remote, plainly
 from shp_ops.ingest.results import FileResult, from_record
 from shp_ops.ingest.stopping import undisturbed
 from shp_resources.landing import Seen, printable, sight
-from shp_resources.ledger import Arrival, process_alive
+from shp_resources.ledger import Arrival, PartitionRecord, process_alive
 from shp_resources.outside import Outside
 
 W = TypeVar("W", bound=Work)
@@ -118,8 +118,7 @@ class Ingestion:
         key = (self.kit.name, arrived.arrival.partition)
         before = self._number(*key)
         failure = self._process(arrived) if arrived.refusal is None else None
-        record = self.outside.ledger.partitions.get(*key)
-        assert record is not None, "an arrival always has a partition"
+        record = self._standing(*key)
         arrival = self.outside.ledger.arrivals.get(arrived.arrival.number)
         return from_record(
             shown,
@@ -129,6 +128,22 @@ class Ingestion:
             seconds=time.monotonic() - began,
             failure=failure,
         )
+
+    def _standing(self, feed: str, partition: str) -> PartitionRecord:
+        """Where a partition stands; where another worker took it up meanwhile, once that one is through."""
+        record, until = self._record(feed, partition), time.monotonic() + self.busy_seconds
+        while record.state is State.RUNNING and time.monotonic() < until:
+            going_on = is_worked_at(self.outside.ledger, feed, partition)
+            record = self._record(feed, partition)
+            if not going_on:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        return record
+
+    def _record(self, feed: str, partition: str) -> PartitionRecord:
+        record = self.outside.ledger.partitions.get(feed, partition)
+        assert record is not None, "an arrival always has a partition"
+        return record
 
     def _process(self, arrived: Arrived) -> ShpError | None:
         """Start a run, unless there is nothing to do: an unchanged file writes no row.
