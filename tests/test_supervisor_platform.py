@@ -19,7 +19,6 @@ from shp_ops.supervisor import probes
 from shp_ops.supervisor.platform import Platform
 from shp_ops.supervisor.state import VIEWERS, WATCHED
 from shp_ops.watchdog.gauges import GAUGES
-from shp_ops.watchdog.watch import LOOK_SECONDS, SILENT_SECONDS
 from shp_resources.processes import wait_until
 from tests.support.chaos import VISITS, dsn, kill, load, publications, unready, visits
 from tests.support.homes import Home
@@ -99,13 +98,12 @@ def test_everything_listens_on_the_loopback_address_only(shared: Home) -> None:
 @pytest.mark.parametrize("name", WATCHED)
 def test_the_watchdog_sees_within_15_seconds_what_does_nothing_any_more(shared: Home, name: str) -> None:
     """Monitoring would show green over a service that lives and does nothing."""
-    assert LOOK_SECONDS + SILENT_SECONDS < 15, "by its own clock; what comes on top is this machine's other work"
     url = str(shared.status()["services"]["watchdog"]["url"])
     assert wait_until(lambda: unready(url) == {}, PATIENCE, 0.5)
     pid = shared.pids()[name]
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert wait_until(lambda: name in unready(url), PATIENCE, 0.2), unready(url)
+        assert wait_until(lambda: name in unready(url), 15.0, 0.2), unready(url)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert wait_until(lambda: unready(url) == {}, PATIENCE, 0.5), unready(url)
@@ -198,7 +196,8 @@ def test_a_load_is_published_once_while_what_runs_it_is_killed(shared: Home) -> 
     before = visits(shared)
     expected = [*before, *load(shared, 100, 6)]
     assert wait_until(lambda: len(visits(shared)) > len(before), PATIENCE, 0.05)
-    kill(shared, "runs")
+    seen, ready = kill(shared, "runs")
+    assert (seen < 15, ready < 60) == (True, True)
     assert wait_until(lambda: visits(shared) == expected, PATIENCE, 0.3), visits(shared)
     assert set(publications(shared).values()) == {1}
     told = "select cause from shp.incidents where cause like 'platform/%'"

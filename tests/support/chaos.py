@@ -52,7 +52,7 @@ def dsn(home: Home) -> str:
     return (home.path / "postgres" / "dsn").read_text()
 
 
-def kill(home: Home, name: str, seconds: float = PATIENCE) -> tuple[float, float]:
+def kill(home: Home, name: str, seconds: float = 60.0) -> tuple[float, float]:
     """Kill a service's process.
 
     Returns:
@@ -63,7 +63,7 @@ def kill(home: Home, name: str, seconds: float = PATIENCE) -> tuple[float, float
     assert service.pid is not None, f"{name} does not run"
     os.kill(service.pid, signal.SIGKILL)
     began = time.monotonic()
-    assert wait_until(lambda: name in unready(url), PATIENCE, 0.05), f"nobody saw that {name} was killed"
+    assert wait_until(lambda: name in unready(url), 15.0, 0.05), f"nobody saw that {name} was killed"
     seen = time.monotonic() - began
     assert wait_until(lambda: _is_another(home, name, service.pid) and unready(url) == {}, seconds, 0.1), unready(url)
     return seen, time.monotonic() - began
