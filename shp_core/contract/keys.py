@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _PIECE_ROWS = 1 << 16
+_PARTS = 16
 
 
 class KeyIndex:
@@ -35,15 +36,23 @@ class KeyIndex:
     def contested(self) -> pa.Array:
         """Sheet rows whose key hash occurs more than once, ascending."""
         hashes = np.frombuffer(self._hashes, dtype=np.int64) if self._hashes else np.empty(0, np.int64)
-        ranked = np.sort(hashes)
-        twins = np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+        twins = _twins(hashes)
         if not len(twins):
             return pa.array([], pa.int32())
-        del ranked
         rows = np.frombuffer(self._rows, dtype=np.int32)
         starts = range(0, len(rows), _PIECE_ROWS)
         found = [rows[start : start + _PIECE_ROWS][_in(hashes[start : start + _PIECE_ROWS], twins)] for start in starts]
         return pa.array(np.sort(np.concatenate(found)), pa.int32())
+
+
+def _twins(hashes: np.ndarray) -> np.ndarray:
+    """Hashes that occur more than once, ascending; one part after the other, for a sorted copy of all is as large as they are."""
+    parts = hashes.view(np.uint8)[:: hashes.itemsize] % _PARTS
+    found = []
+    for part in range(_PARTS):
+        ranked = np.sort(hashes[parts == part])
+        found.append(np.unique(ranked[1:][ranked[1:] == ranked[:-1]]))
+    return np.sort(np.concatenate(found))
 
 
 def _in(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
