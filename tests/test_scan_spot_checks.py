@@ -11,13 +11,12 @@ from shp_core.limits import Limits
 from shp_core.reading.container import Container
 from shp_core.reading.gate import open_container
 from shp_core.reading.package import read_package
-from shp_core.reading.problem import Unreadable
 from shp_core.reading.scan import sheets
 from shp_core.reading.scan.grid import Grid
 from shp_core.reading.scan.kernels.layout import BLANK, NOTHING, ROWS
 from shp_core.reading.scan.odd_rows import OddRows
 from shp_core.reading.scan.sheet import SheetScan
-from shp_core.reading.scan.spot_checks import EVERY
+from shp_core.reading.scan.spot_checks import EVERY, Disagreement
 from shp_core.reading.scan.tables import open_batches
 from shp_core.reading.textrow import SheetSpec
 from tests.support.scans import both, kernels, scanned, texts
@@ -82,10 +81,10 @@ def tampering(monkeypatch: pytest.MonkeyPatch, tamper: Tamper, from_row: int) ->
     monkeypatch.setattr(SheetScan, "_scan", scan)
 
 
-def given(path: Path, limits: Limits | None = None) -> tuple[int, Unreadable]:
+def given(path: Path, limits: Limits | None = None) -> tuple[int, Disagreement]:
     """Rows that came before the refusal, and the refusal."""
     count = 0
-    with pytest.raises(Unreadable) as caught, open_batches(path, SheetSpec(), limits or Limits(), kernels()) as table:
+    with pytest.raises(Disagreement) as caught, open_batches(path, SheetSpec(), limits or Limits(), kernels()) as table:
         for batch in table:
             count += batch.num_rows
     return count, caught.value
@@ -123,7 +122,7 @@ def test_looking_into_a_workbook_tells_it_too(path: Path, monkeypatch: pytest.Mo
         assert count is not None
         assert (count.rows, count.cells) == (ROWS_OF_SHEET + 1, 2 * ROWS_OF_SHEET + 3)
         tampering(monkeypatch, a_cut_text, 3000)
-        with pytest.raises(Unreadable) as caught:
+        with pytest.raises(Disagreement) as caught:
             look(container)
     assert caught.value.code == "reader_disagrees"
 

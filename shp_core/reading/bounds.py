@@ -12,7 +12,7 @@ import resource
 import signal
 from typing import Any, Callable, Dict
 
-from shp_core.reading.problem import Unreadable
+from shp_core.reading.problem import Refused
 
 _PR_SET_PDEATHSIG = 1
 _CODECS = ("cp437", "utf-16-le")
@@ -66,7 +66,7 @@ def verdict_of(read: Callable[[], Dict[str, Any]], memory: int) -> Dict[str, Any
     """
     try:
         return read()
-    except Unreadable as problem:
+    except Refused as problem:
         return {"refused": problem.as_dict()}
     except MemoryError:
         message = f"reading needs more memory than child_memory_bytes = {memory}"

@@ -2,7 +2,7 @@
 
 Codes are spelled as text here, because these modules run without the rest of the platform (an older Python on a
 cluster node, a process that must start fast); a test holds every spelling to the enumeration. The parent of the
-reading process turns an `Unreadable` into a `Refusal`.
+reading process turns a `Refused` into a `Refusal`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ UNSAFE = "unsafe_workbook"
 DISAGREES = "reader_disagrees"
 
 
-class Unreadable(Exception):
-    """A workbook is refused.
+class Refused(Exception):
+    """A workbook is refused, whoever reads it.
 
     Args:
         code: spelling of a reason code of scope `file`.
@@ -33,6 +33,10 @@ class Unreadable(Exception):
     def as_dict(self) -> dict[str, Any]:
         """The form in which it leaves the reading process."""
         return {"code": self.code, "message": self.message, "details": self.details}
+
+
+class Unreadable(Refused):
+    """There is something in the workbook that cannot be read; of a fast reader that says so, its reference is asked."""
 
 
 def limit_reached(limit: str, value: int | float, where: str) -> Unreadable:

@@ -22,7 +22,6 @@ from shp_core.reading.reference import SheetRow, sheet_rows
 from shp_core.reading.scan.declined import Declined
 from shp_core.reading.scan.library import Library
 from shp_core.reading.scan.sheet import DECLINES, SheetScan
-from shp_core.reading.scan.spot_checks import Disagreement
 from shp_core.reading.sheets import SheetCount
 from shp_core.reading.table import holds_something
 from shp_core.reading.textrow import ABSENT, ERROR, SheetSpec
@@ -61,8 +60,6 @@ def count_sheet(
         count = look.count()
         for row in look.rows() if hear is not None else ():
             hear(sheet, row)  # type: ignore[misc]
-    except Disagreement:
-        raise
     except DECLINES:
         return None
     return count

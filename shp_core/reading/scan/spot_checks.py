@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from shp_core.reading.cells import Malformed
-from shp_core.reading.problem import DISAGREES, Unreadable, shown
+from shp_core.reading.problem import DISAGREES, Refused, Unreadable, shown
 from shp_core.reading.reference import SheetRow
 from shp_core.reading.scan.declined import Declined
 from shp_core.reading.scan.grid import Grid
@@ -28,7 +28,7 @@ _LONGEST = 1 << 18
 _END = b"</row>"
 
 
-class Disagreement(Unreadable):
+class Disagreement(Refused):
     """The two readers do not say the same of a row: neither is believed, and nothing of the workbook counts."""
 
     def __init__(self, part: str, row: int) -> None:

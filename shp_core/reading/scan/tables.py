@@ -127,7 +127,6 @@ class _Scanning:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The batches, up to the sheet's end or to where the scan declines."""
         from shp_core.reading.scan.sheet import DECLINES
-        from shp_core.reading.scan.spot_checks import Disagreement
 
         while self._held:
             yield self._give(self._held.pop(0))
@@ -137,8 +136,6 @@ class _Scanning:
             for batch in self._batches:
                 yield self._give(batch)
             self.ended = True
-        except Disagreement:
-            raise
         except DECLINES as problem:
             self.declined = _reason(problem)
 
@@ -179,7 +176,6 @@ def _scanning(
 ) -> tuple[_Scanning | None, str]:  # fmt: skip
     """A scan of the table; or None, and why there is none."""
     from shp_core.reading.scan.sheet import DECLINES, SheetScan
-    from shp_core.reading.scan.spot_checks import Disagreement
 
     sheet = workbook.find(spec.sheet)
     if sheet is None or spec.until is not None or container.part(sheet.part).size < SCAN_FROM_BYTES:
@@ -188,8 +184,6 @@ def _scanning(
         verify(container, limits, but=[part for part in (sheet.part, workbook.strings) if part])
         scan = SheetScan(container, workbook, sheet, spec, limits, library, scratch)
         return _Scanning(scan, container, sheet.part, limits), ""
-    except Disagreement:
-        raise
     except DECLINES as problem:
         return None, _reason(problem)
 
