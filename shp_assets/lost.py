@@ -15,7 +15,7 @@ from shp_assets.work import INGEST
 from shp_core.codes import Code
 from shp_core.errors import Fault, ShpError
 from shp_core.healing.faults import Evidence
-from shp_resources.ledger import Attempt, Holder, process_alive
+from shp_resources.ledger import Attempt, process_alive
 from shp_resources.outside import Outside
 from shp_resources.spool import Spooled
 
@@ -67,8 +67,7 @@ def _is_gone(attempt: Attempt, run: dg.DagsterRun | None) -> bool:
     """Whether nobody works on it any more; of other machines' processes only the run's end is known."""
     if run is not None and run.status in _ENDED:
         return True
-    here = attempt.host == Holder.here(attempt.run_id).host
-    return here and not process_alive(attempt.pid, attempt.pid_started)
+    return not attempt.may_live
 
 
 def _end(instance: dg.DagsterInstance, kit: FeedKit, attempt: Attempt, run: dg.DagsterRun | None, outside: Outside) -> None:

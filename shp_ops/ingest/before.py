@@ -41,11 +41,7 @@ def has_worker(work: Work) -> bool:
 
 def is_worked_at(ledger: Ledger, feed: str, partition: str) -> bool:
     """Whether an attempt on a partition is under way whose worker lives, as far as this machine can tell."""
-    here = Holder.here("").host
-    return any(
-        attempt.partition == partition and (attempt.host != here or process_alive(attempt.pid, attempt.pid_started))
-        for attempt in ledger.attempts.under_way(feed)
-    )
+    return any(attempt.partition == partition and attempt.may_live for attempt in ledger.attempts.under_way(feed))
 
 
 def is_done(work: Work) -> bool:

@@ -63,12 +63,11 @@ class HeadStart:
     def __init__(self, settings: Settings, files: Sequence[File], waiting: Sequence[Sequence[int]]) -> None:
         self._files = files
         self._chosen = [] if settings.faults else _worth_it(files, [queue[0] for queue in waiting])
-        self._nurseries = [Nursery(reader_environment()) for _ in self._chosen]
+        self._nurseries: list[Nursery] = []
         self.under_way: list[Ahead] = []
 
     def __enter__(self) -> HeadStart:
-        for nursery in self._nurseries:
-            nursery.begin()
+        self._nurseries = begun_nurseries(len(self._chosen))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -87,6 +86,14 @@ class HeadStart:
             process.start()
             theirs.close()
             self.under_way.append(Ahead(index, process, ours, nursery))
+
+
+def begun_nurseries(count: int) -> list[Nursery]:
+    """What readers are forked from, getting warm on other cores while this process imports for a second."""
+    nurseries = [Nursery(reader_environment()) for _ in range(count)]
+    for nursery in nurseries:
+        nursery.begin()
+    return nurseries
 
 
 def _worth_it(files: Sequence[File], first: Sequence[int]) -> list[int]:

@@ -10,7 +10,7 @@ from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
 from shp_core.healing.breaker import asked_for
 from shp_ops.ingest.files import File, queues
-from shp_ops.ingest.head_start import HeadStart
+from shp_ops.ingest.head_start import HeadStart, begun_nurseries
 from shp_ops.ingest.results import FileResult
 from shp_ops.ingest.workers import Event, MakeTake, Order, Take, hands, take_all
 from shp_ops.installation import opened
@@ -20,7 +20,6 @@ from shp_resources.settings import Settings
 from shp_resources.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    from shp_resources.nursery import Nursery
     from shp_resources.outside import Outside
 
 
@@ -43,21 +42,10 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: Call
     with HeadStart(settings, files, waiting) as head_start, opened(settings) as outside:
         _ask_breakers(settings)
         head_start.go(outside, feed)
-        nurseries = _begun(hands(waiting) - len(head_start.under_way))
+        nurseries = begun_nurseries(hands(waiting) - len(head_start.under_way))
         results = take_all(Order(files, waiting, outside, _graph(feed), nurseries, head_start.under_way), on_event)
         _close_incidents(settings, feed, outside)
         return _as_it_is_now(settings, feed, results)
-
-
-def _begun(count: int) -> list[Nursery]:
-    """What readers are forked from, getting warm on another core while this process imports for a second."""
-    from shp_resources.nursery import Nursery
-    from shp_resources.reader_ends import reader_environment
-
-    nurseries = [Nursery(reader_environment()) for _ in range(count)]
-    for nursery in nurseries:
-        nursery.begin()
-    return nurseries
 
 
 def _ask_breakers(settings: Settings) -> None:

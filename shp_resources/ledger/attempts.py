@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from shp_core.codes import Code
 from shp_core.healing.faults import Evidence
 from shp_core.states import PUBLISHED_STATES
+from shp_resources.ledger.holder import process_alive
 from shp_resources.ledger.tables import arrivals, attempts, partitions
 from shp_resources.ledger.transactions import Transactions, lock_partition
 
@@ -83,6 +84,11 @@ class Attempt:
     def fence(self) -> tuple[int, int]:
         """(arrival, number): whoever has the greater one is right."""
         return self.arrival, self.number
+
+    @property
+    def may_live(self) -> bool:
+        """Whether its process lives, as far as this machine can tell: of those of others it knows nothing."""
+        return self.host != socket.gethostname() or process_alive(self.pid, self.pid_started)
 
 
 class Attempts:
