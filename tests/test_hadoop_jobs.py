@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from shp_resources.lake.together import Delivered, publish_together
 from shp_resources.processes import marked, spawn, wait_until
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
+from shp_resources.yarn.streaming import tag_of
 from tests.support.contracts import Cell
 from tests.support.hadoop import Daemons
 from tests.support.holders import REPOSITORY
@@ -111,6 +113,20 @@ def test_counters_come_back(lake: Lake) -> None:
     assert result.counters == {"read": 3, "rows": 3, "by_standard": 1}
     found = lake.yarn.get(result.made_by)
     assert (found.final, found.name) == ("SUCCEEDED", "out/a")
+
+
+def test_clean_rows_are_not_for_everybody_whatever_the_clusters_own_mask(lake: Lake) -> None:
+    """On a cluster with Hadoop's default every account could read the clean rows, though not the text rows that they are made of."""
+    lake.text(ROWS)
+    place, copy = lake.cluster.environ["HADOOP_CONF_DIR"], lake.folder / "conf"
+    shutil.copytree(place, copy)
+    core = copy / "core-site.xml"
+    core.write_text(core.read_text().replace("<value>027</value>", "<value>022</value>"))
+    words = tuple(word.replace(place, str(copy)) for word in lake.cluster.streaming)
+    YarnEngine(replace(lake.cluster, streaming=words), lake.place).run(lake.job("out/rights"), lake.scratch)
+    part = lake.place._client.status(lake.place.absolute("out/rights/part-00000"))
+    assert (part["permission"], part["owner"]) == ("640", lake.cluster.user)
+    assert lake.place._client.status(lake.place.absolute("out/rights"))["permission"] == "750"
 
 
 def test_nodes_with_arrow_may_use_it(lake: Lake) -> None:
@@ -225,12 +241,13 @@ def test_a_job_whose_worker_died_is_joined(lake: Lake) -> None:
     words = dumps({**asdict(job), "shipment": job.shipment.to_json()})
     command = [sys.executable, "-c", _RUN, dumps(asdict(lake.cluster)), words, str(lake.scratch)]
     worker = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
-    assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
+    assert wait_until(lambda: lake.yarn.newest(tag_of(lake.cluster, job)) is not None, PATIENCE, 0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    first = lake.yarn.newest(job.tag)
+    first = lake.yarn.newest(tag_of(lake.cluster, job))
     (lake.folder / "second").mkdir()
     result = lake.engine.run(replace(job, target="out/other"), lake.folder / "second")
+    assert lake.yarn.newest(tag_of(replace(lake.cluster, root="/another"), job)) is None, "another installation joined it"
     assert first is not None and (result.made_by, result.target) == (first.id, "out/joined")
     assert [entry.name for entry in lake.place.entries("out/joined")] == ["_SUCCESS", "part-00000"]
     assert lake.place.entries("out/other") == []
@@ -243,7 +260,7 @@ def test_a_client_that_misses_the_end_of_its_job_is_not_waited_for(lake: Lake, m
 
     def halted(*words: Any) -> subprocess.Popen[bytes]:
         client = spawn(*words)
-        assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
+        assert wait_until(lambda: lake.yarn.newest(tag_of(lake.cluster, job)) is not None, PATIENCE, 0.05)
         client.send_signal(signal.SIGSTOP)
         return client
 
@@ -286,7 +303,7 @@ def _tags(lake: Lake) -> list[str]:
     manifest = standing(lake.place, FOLDER)
     assert manifest is not None
     made = artefacts(lake.folder / "store", sales(), ROWS)
-    return [_job(partition(ROWS), CURATED, manifest, shipment_of(sales(), made), CLEAN).tag]
+    return [tag_of(lake.cluster, _job(partition(ROWS), CURATED, manifest, shipment_of(sales(), made), CLEAN))]
 
 
 def _state(lake: Lake, tag: str) -> str:

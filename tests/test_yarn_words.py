@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from shp_resources.lake.engine import MapJob
 from shp_resources.lake.local import LocalFolder
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
-from shp_resources.yarn.streaming import command, counters_in
+from shp_resources.yarn.streaming import command, counters_in, tag_of
 from tests.support.lake import sales
 from tests.support.web import web_server
 
@@ -72,14 +73,21 @@ def test_counters_are_found_among_others() -> None:
 
 def test_the_command_says_where_and_what(tmp_path: Path) -> None:
     """Lines would end with a TAB, a reduce would sort them, or nobody would find the job again."""
-    words = command(cluster("http://rm", tmp_path), JOB, tmp_path, 30, "python3")
-    properties = {words[place + 1] for place, word in enumerate(words) if word == "-D"}
-    expected = {"mapreduce.job.reduces=0", "stream.map.output=keyonlytext", "mapreduce.job.tags=shp-0f", "mapreduce.task.timeout=30000"}
-    assert expected <= properties
+    where = cluster("http://rm", tmp_path)
+    words = command(where, JOB, tmp_path, 30, "python3")
+    properties = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "-D")
+    assert (properties["mapreduce.job.reduces"], properties["stream.map.output"]) == ("0", "keyonlytext")
+    assert (properties["mapreduce.job.tags"], properties["mapreduce.task.timeout"]) == (tag_of(where, JOB), "30000")
     assert words[words.index("-input") + 1] == "/shp/lake/a/part-00000"
     assert words[words.index("-output") + 1] == "/shp/curated/a/_attempt-1"
     assert words[-1] == "python3 mapper.zip shipment.json clean standard"
     assert words[words.index("-files") + 1] == f"file://{tmp_path}/mapper.zip,file://{tmp_path}/shipment.json"
+
+
+def test_two_installations_on_one_cluster_do_not_join_each_others_jobs(tmp_path: Path) -> None:
+    """The same file in test and production: one would wait for the other's rows, and find none in its own folder."""
+    where = cluster("http://rm", tmp_path)
+    assert tag_of(where, JOB) == tag_of(replace(where, user="another"), JOB) != tag_of(replace(where, root="/test"), JOB)
 
 
 def test_the_newest_application_counts() -> None:

@@ -23,7 +23,7 @@ from shp_resources.hdfs.cluster import Cluster
 from shp_resources.lake.engine import MapJob, MapResult, write_cargo
 from shp_resources.processes import spawn, stop
 from shp_resources.yarn.rest import SYSTEM, Application, Yarn
-from shp_resources.yarn.streaming import command, counters_in
+from shp_resources.yarn.streaming import command, counters_in, tag_of
 
 _LOOK_SECONDS = 0.25
 _WORDS = 2000
@@ -73,7 +73,7 @@ class YarnEngine:
         Raises:
             Fault: it failed, could not be submitted, or was ended at a limit; what it wrote does not count.
         """
-        running = self._yarn.newest(job.tag)
+        running = self._yarn.newest(tag_of(self._cluster, job))
         if running is not None and not running.ended:
             ended = self._watch(job, running.id, None)
             return MapResult(ended.id, running.name, {})
@@ -132,7 +132,7 @@ class YarnEngine:
             time.sleep(_LOOK_SECONDS)
 
     def _submitted(self, job: MapJob, before: str | None) -> Application | None:
-        found = self._yarn.newest(job.tag)
+        found = self._yarn.newest(tag_of(self._cluster, job))
         return found if found is not None and found.id != before else None
 
     def _hold_to_limits(self, job: MapJob, found: Application | None, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 from shp_core.lake.mapper import GROUP, STANDARD
@@ -25,7 +26,7 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     """
     properties = {
         "mapreduce.job.name": job.target,  # who finds the job knows where it writes
-        "mapreduce.job.tags": job.tag,
+        "mapreduce.job.tags": tag_of(cluster, job),
         "mapreduce.job.reduces": 0,
         "mapreduce.job.maps": 1,  # a hint; with the next line each file is one split, and makes one part
         "mapreduce.input.fileinputformat.split.minsize": 1 << 60,
@@ -35,6 +36,7 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
         # A small job runs inside its application master: one Java less to start for each task.
         "mapreduce.job.ubertask.enable": "true",
         "stream.map.output": "keyonlytext",  # else every line ends with a TAB
+        "fs.permissions.umask-mode": "027",  # whatever the cluster's own is: clean rows are for the same people as text rows
         "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 200,
     }
     options = [word for name, value in properties.items() for word in ("-D", f"{name}={value}")]
@@ -42,6 +44,11 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     inputs = [word for source, _ in job.inputs for word in ("-input", f"{cluster.root}/{source}")]
     places = [*inputs, "-output", f"{cluster.root}/{job.target}"]
     return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode} {engine}"]
+
+
+def tag_of(cluster: Cluster, job: MapJob) -> str:
+    """What a job is found by: the same work in the same lake; another installation's on this cluster is another job."""
+    return f"{job.tag}-{sha256(cluster.root.encode()).hexdigest()[:8]}"
 
 
 def counters_in(said: str) -> dict[str, int]:
