@@ -16,7 +16,7 @@ def told(type_: str, *texts: str | None) -> list[str | None] | None:
     if found is None:
         return None
     values, fields = found
-    assert values.cast(pa.string()).equals(fields)
+    assert values().cast(pa.string()).equals(fields)
     return list(fields.to_pylist())
 
 

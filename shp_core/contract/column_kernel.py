@@ -45,7 +45,7 @@ class ColumnKernel:
 
     def absent(self, rows: int) -> Converted:
         """An optional column that the sheet does not have."""
-        return pa.nulls(rows, arrow_type(self._column)), pa.array([NULL] * rows, pa.string()), None
+        return lambda: pa.nulls(rows, arrow_type(self._column)), pa.array([NULL] * rows, pa.string()), None
 
     def convert(self, kind: str, texts: pa.Array) -> Converted | None:
         """Values and fields of a column whose cells are all of one kind, and which of them hold; None: none does.
@@ -86,8 +86,8 @@ class _Known:
             self._learn(distinct, places)
             places = pc.index_in(distinct, value_set=self.learnt.texts)
         holds = pc.is_valid(places).take(rows) if places.null_count else None
-        fields = self.learnt.fields.take(places)
-        return self.learnt.values.take(places).take(rows), texts if fields.equals(distinct) else fields.take(rows), holds
+        learnt, fields = self.learnt, self.learnt.fields.take(places)
+        return lambda: learnt.values.take(places).take(rows), texts if fields.equals(distinct) else fields.take(rows), holds
 
     def _learn(self, distinct: pa.Array, places: pa.Array) -> None:
         new = distinct.filter(pc.is_null(places))

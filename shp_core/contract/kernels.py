@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from shp_core.contract.cells import CellJudge
 from shp_core.contract.column_kernel import ColumnKernel, Memo
 from shp_core.contract.contract import Contract, ContractColumn
-from shp_core.contract.number_kernel import Converted
+from shp_core.contract.number_kernel import Converted, Values
 from shp_core.contract.numbers import Notation
 from shp_core.contract.typed import HASH_BYTES, typed_schema
 from shp_core.reading.textrow import ABSENT
@@ -89,13 +89,14 @@ class Kernels:
             Declined: none is.
         """
         rows = batch.column("row")
-        arrays, fields, holds = self.told(batch)
+        values, fields, holds = self.told(batch)
+        arrays = [made() for made in values]
         if holds is not None:
             rows, arrays, fields = _chosen(holds, rows, arrays, fields)
         typed = pa.RecordBatch.from_arrays([rows, *arrays, _hashes(fields)], schema=self._schema)
         return Sure(typed, self._keys(fields), holds)
 
-    def told(self, batch: pa.RecordBatch) -> tuple[list[pa.Array], list[pa.Array], pa.BooleanArray | None]:
+    def told(self, batch: pa.RecordBatch) -> tuple[list[Values], list[pa.Array], pa.BooleanArray | None]:
         """Values and dialect fields of the contract's columns, and the rows that are certain to keep its row rules (None: all).
 
         Args:
@@ -105,13 +106,13 @@ class Kernels:
             Declined: none is.
         """
         usual, holds = self._usual(batch.column("kinds"))
-        arrays, fields = [], []
+        values, fields = [], []
         for kernel, position in zip(self._columns, self._positions, strict=True):
-            array, texts, column_holds = _column(kernel, position, usual, batch)
-            arrays.append(array)
+            made, texts, column_holds = _column(kernel, position, usual, batch)
+            values.append(made)
             fields.append(texts)
             holds = both(holds, column_holds)
-        return arrays, fields, holds
+        return values, fields, holds
 
     def _usual(self, kinds: pa.Array) -> tuple[dict[int, str], pa.BooleanArray | None]:
         """By position the kind that most cells have, absent ones apart, and the rows that have it everywhere (None: all)."""

@@ -17,7 +17,10 @@ from shp_core.contract.typed import arrow_type
 from shp_core.contract.whole_column import NOISE, WholeColumn
 from shp_core.publishing.dialect import NULL
 
-Converted = tuple[pa.Array, pa.Array, pa.BooleanArray | None]
+Values = Callable[[], pa.Array]
+"""The values of a column, made when they are asked for: who wants the fields alone, as the mapper does, pays for no others."""
+
+Converted = tuple[Values, pa.Array, pa.BooleanArray | None]
 """Values, dialect fields, and which of them hold; None: all."""
 
 Field = Callable[[str, str | None], str | None]
@@ -120,14 +123,14 @@ class NumberKernel:
             values = plain.cast(self._type)
         except pa.ArrowInvalid:  # ten digits may be more than an integer holds
             return None
-        return self._sound(values, values.cast(pa.string()), texts, self._within(values))
+        return self._sound(lambda: values, values.cast(pa.string()), texts, self._within(values))
 
-    def _sound(self, values: pa.Array, fields: pa.Array, texts: pa.Array, holds: pa.BooleanArray | None) -> Converted:
+    def _sound(self, values: Values, fields: pa.Array, texts: pa.Array, holds: pa.BooleanArray | None) -> Converted:
         """What was found, null taken for a blank cell where the column may have one and where there is no text."""
-        if not values.null_count:
+        if not fields.null_count:
             return values, fields, holds
         blank = pc.is_null(texts) if self._column.optional else False
-        sound = pc.or_(pc.is_valid(values), blank)
+        sound = pc.or_(pc.is_valid(fields), blank)
         return values, pc.fill_null(fields, NULL), sound if holds is None else pc.and_(sound, holds)
 
     def _plain(self, texts: pa.Array) -> pa.Array:

@@ -6,6 +6,7 @@ Nearly every column of numbers is like that, noise of doubles (`21.340000000002`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pyarrow as pa
@@ -25,6 +26,9 @@ NOISE = 0.25e-4
 
 _STEPS = pa.decimal128(19, 0)
 
+Told = tuple[Callable[[], pa.Array], pa.Array]
+"""Values, made when they are asked for, and dialect fields."""
+
 
 class WholeColumn:
     """Converts number cells of one column, all of them or none.
@@ -39,7 +43,7 @@ class WholeColumn:
         self._low, self._high = (None if bound is None else Decimal(bound).scaleb(column.scale) for bound in column.bounds)
         self._most = 2 ** (self._type.bit_width - 1) - 1 if self._integer else 10**column.precision - 1
 
-    def convert(self, texts: pa.Array) -> tuple[pa.Array, pa.Array] | None:
+    def convert(self, texts: pa.Array) -> Told | None:
         """Values and dialect fields, null where the text is; None: not every text is a number that keeps the column's bounds.
 
         Args:
@@ -55,14 +59,14 @@ class WholeColumn:
         except pa.ArrowInvalid:
             return None
 
-    def _of_digits(self, texts: pa.Array, signs: bytes) -> tuple[pa.Array, pa.Array] | None:
+    def _of_digits(self, texts: pa.Array, signs: bytes) -> Told | None:
         numbers = texts.cast(pa.int64())
         if not self._within(_range(numbers)):
             return None
         as_they_are = not signs and not pc.any(pc.starts_with(texts, "0")).as_py()
-        return numbers.cast(self._type), texts if as_they_are else numbers.cast(pa.string())
+        return lambda: numbers.cast(self._type), texts if as_they_are else numbers.cast(pa.string())
 
-    def _of_doubles(self, texts: pa.Array, signs: bytes) -> tuple[pa.Array, pa.Array] | None:
+    def _of_doubles(self, texts: pa.Array, signs: bytes) -> Told | None:
         scaled = pc.multiply(texts.cast(pa.float64()), 10.0**self._scale)
         nearest = pc.round(scaled)
         found, off = _range(nearest), _range(pc.subtract(scaled, nearest))
@@ -79,14 +83,17 @@ class WholeColumn:
         high = self._most if self._high is None else min(self._high, self._most)
         return found is not None and bool(low <= found[0] and found[1] <= high)
 
-    def _spelled(self, steps: pa.Array, no_fraction: bool) -> tuple[pa.Array, pa.Array]:
+    def _spelled(self, steps: pa.Array, no_fraction: bool) -> Told:
         if self._integer:
-            return steps.cast(self._type), steps.cast(pa.string())
-        wide = steps.cast(_STEPS)
-        values = pa.Array.from_buffers(self._type, len(wide), wide.buffers(), wide.null_count, wide.offset)
+            return lambda: steps.cast(self._type), steps.cast(pa.string())
         if not self._scale or not no_fraction:
-            return values, values.cast(pa.string())
-        return values, pc.binary_replace_slice(steps.cast(pa.string()), -self._scale, -self._scale, ".")
+            values = self._scaled(steps)
+            return lambda: values, values.cast(pa.string())
+        return lambda: self._scaled(steps), pc.binary_replace_slice(steps.cast(pa.string()), -self._scale, -self._scale, ".")
+
+    def _scaled(self, steps: pa.Array) -> pa.Array:
+        wide = steps.cast(_STEPS)
+        return pa.Array.from_buffers(self._type, len(wide), wide.buffers(), wide.null_count, wide.offset)
 
 
 def _bare_point(texts: pa.Array, signs: bytes, no_fraction: bool) -> bool:
