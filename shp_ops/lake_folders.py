@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from shp_core.feeds.model import Feed
 from shp_core.lake.place import Place
 
-_ROOTS = ("lake", "curated")
+_ROOTS = ("lake", "curated", "rejects")
 _PARTITION = "partition="
 
 
 def lake_folders(place: Place, feeds: Iterable[Feed]) -> Iterator[str]:
-    """The partitions' folders, of text rows and of clean rows.
+    """The partitions' folders: of text rows, of clean rows, of rejects.
 
     Args:
         place: the lake.

@@ -184,6 +184,35 @@ def test_a_rename_whose_answer_is_lost(hadoop: Daemons, hdfs: Hdfs, source: Path
     assert hdfs.read(PATH) == (CONTENT if done else b"old")
 
 
+def test_a_moved_folder_whose_answer_is_lost(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:
+    """A job's output that is in its place would be called a bug of ours, and wait for a person."""
+    hdfs.put(source, "moving/part-00000")
+    proxy = Proxy(hadoop.ports["namenode"])
+    asked = threading.Event()
+
+    def up(piece: bytes) -> bytes:
+        if b"op=RENAME" in piece:
+            asked.set()
+        return piece
+
+    def down(piece: bytes) -> bytes | None:
+        if not asked.is_set():
+            return piece
+        asked.clear()
+        return None
+
+    proxy.up, proxy.down = up, down
+    try:
+        through(hdfs, f"http://127.0.0.1:{proxy.port}").move_folder("moving", "moved")
+    finally:
+        proxy.close()
+    assert (hdfs.read("moved/part-00000"), hdfs.entries("moving")) == (CONTENT, [])
+    hdfs.put(source, "moving/part-00000")
+    with pytest.raises(Fault):
+        hdfs.move_folder("moving", "moved")
+    assert [entry.name for entry in hdfs.entries("moved")] == ["part-00000"], "it was moved into what stands there"
+
+
 def test_a_changed_byte_is_noticed(hadoop: Daemons, hdfs: Hdfs, source: Path) -> None:
     """A broken cable or proxy would change a number in the lake."""
     with before_hdfs(hadoop.ports["namenode"], hadoop.ports["datanode"]) as (url, proxy):
@@ -276,6 +305,16 @@ def test_rights_and_quota_are_refusals(hadoop: Daemons, hdfs: Hdfs, source: Path
         hdfs.put(source, PATH)
     assert (caught.value.code, "DSQuotaExceeded" in caught.value.evidence.text) == (Code.SINK_REFUSED, True)
     assert hdfs.read(PATH) == b"old"
+
+
+def test_whoever_else_knows_no_such_path_does_not_speak_for_hdfs() -> None:
+    """Behind a gateway that was moved every partition would look as if somebody had removed it, and be loaded anew."""
+    with web_server({}) as url:
+        elsewhere = Hdfs(Cluster((url,), "me", "/shp"))
+        for ask in (elsewhere.read, elsewhere.entries):
+            with pytest.raises(Fault) as caught:
+                ask("lake/a")
+            assert (caught.value.code, caught.value.evidence.http_status) == (Code.SINK_REFUSED, 404)
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, Code.TRANSIENT), (429, Code.TRANSIENT), (403, Code.SINK_REFUSED)])

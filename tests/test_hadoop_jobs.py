@@ -156,7 +156,7 @@ def test_a_mapper_that_fails_on_one_row_is_named(lake: Lake) -> None:
     manifest = lake.text(bad, (2, 1)).manifest
     path = f"{FOLDER}/{manifest.directory}/part-00000"
     content = lake.place.read(path) or b""
-    (lake.scratch / "bad").write_bytes(content.replace(b"\t9\t", b"\t", 1))
+    (lake.scratch / "bad").write_bytes(content.replace(b"\t9\t", b"x9\t", 1))
     lake.place.put(lake.scratch / "bad", path)
     with pytest.raises(Fault) as caught:
         lake.curated(bad, (2, 1))

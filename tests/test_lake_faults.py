@@ -27,6 +27,7 @@ def test_a_cluster_that_is_away_is_called_so(system: str, number: int) -> None:
         Evidence("hdfs", errno=errno.ECONNRESET),
         Evidence("hdfs", errno=errno.EPIPE),
         Evidence("yarn", errno=errno.ETIMEDOUT),
+        Evidence("hdfs", http_status=404, errno=errno.ENOENT),  # somebody removed a file that was there
     ],
 )
 def test_what_passes_by_itself_is_transient(evidence: Evidence) -> None:
@@ -42,6 +43,7 @@ def test_what_passes_by_itself_is_transient(evidence: Evidence) -> None:
         Evidence("hdfs", http_status=403, errno=errno.EDQUOT),
         Evidence("hdfs", http_status=401),
         Evidence("lake", errno=errno.ENOSPC),
+        Evidence("hdfs", http_status=404),  # an address that is no WebHDFS's
     ],
 )
 def test_a_refusal_is_told_from_silence(evidence: Evidence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from shp_resources.lake import curated as curating
 from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob, MapResult
 from shp_resources.lake.local import LocalFolder
-from shp_resources.lake.manifests import standing
+from shp_resources.lake.manifests import standing, withdraw
 from shp_resources.lake.publish import Published, publish_text
 from shp_resources.lake.strays import GRACE_SECONDS, sweep_partition
 from tests.support.contracts import Cell
@@ -242,8 +243,9 @@ def _curated(rows: list[list[Cell]]) -> list[str]:
 def test_a_mapper_that_fails_says_why_and_nothing_is_published(lake: Lake) -> None:
     """A person would be told "exit status 1"."""
     manifest = lake.text(ROWS).manifest
-    (lake.scratch / "bad").write_bytes(b"2\tnssn\t1\n")
-    lake.place.put(lake.scratch / "bad", f"{FOLDER}/{manifest.directory}/part-00000")
+    path = f"{FOLDER}/{manifest.directory}/part-00000"
+    (lake.scratch / "bad").write_bytes((lake.place.read(path) or b"").replace(b"\t", b"x", 1))
+    lake.place.put(lake.scratch / "bad", path)
     with pytest.raises(Fault) as caught:
         lake.curated(ROWS)
     assert caught.value.code is Code.CODE_BUG and "MalformedLine" in caught.value.message
@@ -266,11 +268,49 @@ def test_what_does_not_count_goes_after_a_day(lake: Lake) -> None:
     now = (lake.scratch / MANIFEST).stat().st_mtime
     names = [entry.name for entry in lake.place.entries(CURATED)]
     assert len(names) == 4
+    draft = f"{partition([sale(5)], (2, 1)).publication}/.part-00000.0.draft"
+    lake.place.put(lake.scratch / MANIFEST, f"{CURATED}/{draft}")
     assert sweep_partition(lake.place, CURATED, now + GRACE_SECONDS - 60) == []
-    gone = {"_attempt-x", partition(ROWS).publication}
+    gone = {"_attempt-x", partition(ROWS).publication, draft}
     assert set(sweep_partition(lake.place, CURATED, now + GRACE_SECONDS + 60)) == gone
     assert [entry.name for entry in lake.place.entries(CURATED)] == sorted([MANIFEST, partition([sale(5)], (2, 1)).publication])
     assert current(lake.place, CURATED) == ["5\tEU\t2026-03-07\t12.50\t2"]
+
+
+def test_rejects_go_with_their_clean_rows(lake: Lake) -> None:
+    """Rows that a corrected file no longer holds, people's data among them, would lie in the lake for ever."""
+    first, second = [sale(1), sale(0)], [sale(1), sale(2, day="soon")]
+    lake.both(first)
+    lake.both(second, (2, 1))
+    later = time.time() + GRACE_SECONDS + 60
+    assert sweep_partition(lake.place, REJECTED, later) == [partition(first).publication]
+    assert [entry.name for entry in lake.place.entries(REJECTED)] == [partition(second, (2, 1)).publication]
+    withdraw(lake.place, CURATED)
+    assert sweep_partition(lake.place, REJECTED, later) == [partition(second, (2, 1)).publication]
+    assert sweep_partition(lake.place, CURATED, later) == [partition(first).publication, partition(second, (2, 1)).publication]
+
+
+def test_where_the_manifest_cannot_be_read_nothing_is_swept(lake: Lake) -> None:
+    """A file that somebody damaged would cost the rows, too; or every later run would end in a traceback."""
+    lake.both(ROWS)
+    (lake.scratch / "junk").write_bytes(b"{\xff")
+    lake.place.put(lake.scratch / "junk", f"{CURATED}/{MANIFEST}")
+    assert sweep_partition(lake.place, CURATED, time.time() + GRACE_SECONDS + 60) == []
+    lake.both(ROWS, (1, 2))
+    assert current(lake.place, CURATED) == _curated(ROWS)
+
+
+def test_clean_rows_are_made_of_whole_text_rows_only(lake: Lake) -> None:
+    """A file that somebody removed from the lake would be called a bug of ours, and nothing would make it again."""
+    manifest = lake.text(ROWS).manifest
+    lake.place.remove(f"{FOLDER}/{manifest.directory}/part-00000")
+    with pytest.raises(Fault) as caught:
+        lake.curated(ROWS)
+    assert caught.value.code is Code.ARTEFACT_DAMAGED
+    with pytest.raises(Fault) as caught:
+        lake.place.fetch(f"{FOLDER}/{manifest.directory}/part-00000", lake.scratch / "copy")
+    assert caught.value.code is Code.TRANSIENT
+    assert lake.both(ROWS, (1, 2)).manifest.rows == 3
 
 
 @settings(max_examples=12, deadline=None)

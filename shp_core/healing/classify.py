@@ -80,7 +80,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(Code.SINK_UNREACHABLE, "hdfs yarn hive", errnos=_AWAY_ERRNOS),
     _rule(Code.SINK_REFUSED, "hdfs yarn lake", errnos=_REFUSING_ERRNOS),
     _rule(Code.TRANSIENT, "hdfs yarn hive lake", errnos=_BREAKING_ERRNOS, http=_PASSING_HTTP),
+    _rule(Code.TRANSIENT, "hdfs lake", errnos={errno.ENOENT}),  # somebody removed it; the next attempt sees that, and makes it again
     _rule(Code.SINK_REFUSED, "hdfs yarn", http=_REFUSING_HTTP),
+    _rule(Code.SINK_REFUSED, "hdfs", http={404, 405}),  # who answers is no WebHDFS
     _rule(Code.SOURCE_MISSING, _REMOTE, errnos={errno.ENOENT}, http={404, 410}),
     _rule(Code.SOURCE_UNREACHABLE, _REMOTE, errnos=_AWAY_ERRNOS),
     _rule(Code.SOURCE_REFUSED, _REMOTE, errnos=_REFUSING_ERRNOS, http={400, 401, 403, 405, 406, 407, 451}),

@@ -100,7 +100,7 @@ class Hdfs:
             try:
                 found = self._client.list(target, status=True)
             except Answer as answer:
-                if answer.status == 404:
+                if answer.is_absence:
                     return []
                 raise
         return sorted((_entry(name, status) for name, status in found), key=lambda entry: entry.name)
@@ -114,8 +114,11 @@ class Hdfs:
         before, after = self.absolute(source), self.absolute(target)
         with told_as_faults(f"moving {before}"):
             self._client.makedirs(posixpath.dirname(after), permission=_FOLDER_MODE)
-            # Without this option a folder that exists would take the moved one into itself.
-            self._client._rename(before, destination=after, renameoptions="NONE")
+            try:  # without this option a folder that exists would take the moved one into itself
+                self._client._rename(before, destination=after, renameoptions="NONE")
+            except client_errors():  # the answer may have got lost
+                if self._status(before) is not None or self._status(after) is None:
+                    raise
 
     def remove(self, path: str) -> None:
         """Remove a file or a folder with all it holds; nothing happens when there is none."""
@@ -168,7 +171,7 @@ class Hdfs:
         try:
             return self._client.status(path)
         except Answer as answer:
-            if answer.status == 404:
+            if answer.is_absence:
                 return None
             raise
 

@@ -41,6 +41,7 @@ _BY_NAME = {
     "QuotaByStorageTypeExceededException": errno.EDQUOT,
     "DiskOutOfSpaceException": errno.ENOSPC,
     "ParentNotDirectoryException": errno.ENOTDIR,
+    "FileNotFoundException": errno.ENOENT,
 }
 _NO_DATANODE = "There are 0 datanode(s) running"
 _NO_BLOCK = "minReplication nodes"
@@ -59,6 +60,11 @@ class Answer(Exception):
     def __init__(self, status: int, name: str, message: str) -> None:
         super().__init__(f"HTTP {status} {name}: {message}")
         self.status, self.name, self.message = status, name, message
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether HDFS knows no such path; a 404 of somebody else (a gateway, a wrong address) says nothing about that."""
+        return self.status == 404 and self.name == "FileNotFoundException"
 
 
 class NotWhole(Exception):

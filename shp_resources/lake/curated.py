@@ -126,8 +126,8 @@ class Curator:
 
     def _text_rows(self, partition: Partition) -> Manifest:
         lake = standing(self.place, partition.lake)
-        if lake is None or lake.delivery != partition.delivery:
-            text = f"{partition.lake} does not hold delivery {partition.delivery[:12]}"
+        if lake is None or lake.delivery != partition.delivery or not is_whole(self.place, partition.lake, lake):
+            text = f"{partition.lake} does not hold delivery {partition.delivery[:12]} whole"
             raise Fault(Code.ARTEFACT_DAMAGED, f"{text}.", Evidence("lake", text=text), f"Materialize lake/{partition.feed} first.")
         return lake
 

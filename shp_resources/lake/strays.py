@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shp_core.lake.manifest import MANIFEST, Manifest
-from shp_core.lake.place import DRAFT, Place
+from shp_core.lake.place import DRAFT, Entry, Place
 
 GRACE_SECONDS = 24 * 3600.0
 """How long a superseded publication stays for who is reading it."""
@@ -24,20 +24,36 @@ def sweep_partition(place: Place, folder: str, now: float) -> list[str]:
         The names that were removed.
     """
     current = _current(place, folder)
-    old = [entry for entry in place.entries(folder) if entry.changed_at < now - GRACE_SECONDS]
-    strays = [entry.name for entry in old if _is_stray(entry.name, entry.is_folder, current)]
+    strays = [entry.name for entry in _old(place, folder, now) if _is_stray(entry, current)]
+    if current:  # a writer that was cut off may have left a draft beside what a later try of the same attempt put there
+        strays += [f"{current}/{entry.name}" for entry in _old(place, f"{folder}/{current}", now) if _is_draft(entry)]
     for name in strays:
         place.remove(f"{folder}/{name}")
     return strays
 
 
+def _old(place: Place, folder: str, now: float) -> list[Entry]:
+    return [entry for entry in place.entries(folder) if entry.changed_at < now - GRACE_SECONDS]
+
+
 def _current(place: Place, folder: str) -> str | None:
-    """The directory that counts; None when nothing is published, and then no directory is touched."""
-    text = place.read(f"{folder}/{MANIFEST}")
-    return Manifest.from_json(text.decode("utf-8")).directory if text is not None else None
+    """The directory that counts, "" when nothing is published; None when that cannot be told, and then no directory is touched.
+
+    Rejects have no manifest: they belong to the clean rows of the same name.
+    """
+    root, _, rest = folder.partition("/")
+    text = place.read(f"{'curated' if root == 'rejects' else root}/{rest}/{MANIFEST}")
+    try:
+        return "" if text is None else Manifest.from_json(text.decode("utf-8")).directory
+    except ValueError:
+        return None
 
 
-def _is_stray(name: str, is_folder: bool, current: str | None) -> bool:
-    if name.startswith(ATTEMPT) or (name.startswith(".") and name.endswith(DRAFT)):
+def _is_stray(entry: Entry, current: str | None) -> bool:
+    if entry.name.startswith(ATTEMPT) or _is_draft(entry):
         return True
-    return is_folder and current is not None and name != current
+    return entry.is_folder and current is not None and entry.name != current
+
+
+def _is_draft(entry: Entry) -> bool:
+    return entry.name.startswith(".") and entry.name.endswith(DRAFT)
