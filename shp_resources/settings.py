@@ -20,6 +20,8 @@ from shp_resources.alerts.settings import AlertSettings, alert_settings, is_aler
 from shp_resources.sources.settings import SourceSettings, source_variables
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
+_WEBHDFS = "the NameNodes' web addresses, like http://namenode1:9870,http://namenode2:9870"
+_YARN = "the ResourceManager's web address, like http://resourcemanager:8088"
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,10 @@ class Settings:
             pg_dsn=_secret(values, "SHP_PG_DSN"),
             warehouse_dsn=_secret(values, "SHP_WAREHOUSE_DSN"),
             faults=values.get("SHP_FAULTS", ""),
-            hdfs_urls=_addresses(values.get("SHP_HDFS_URL", "")),
+            hdfs_urls=_addresses(values.get("SHP_HDFS_URL", ""), "SHP_HDFS_URL", _WEBHDFS),
             hdfs_user=values.get("SHP_HDFS_USER"),
             hdfs_root=_hdfs_root(values.get("SHP_HDFS_ROOT", "/shp")),
-            yarn_url=values.get("SHP_YARN_URL", "").rstrip("/") or None,
+            yarn_url=next(iter(_addresses(values.get("SHP_YARN_URL", ""), "SHP_YARN_URL", _YARN)), None),
             mapper_python=values.get("SHP_MAPPER_PYTHON"),
             hive_url=values.get("SHP_HIVE_URL"),
             hadoop_home=Path(values["HADOOP_HOME"]) if "HADOOP_HOME" in values else None,
@@ -170,6 +172,8 @@ class Settings:
             "SHP_YARN_URL": self.yarn_url,
             "SHP_MAPPER_PYTHON": self.mapper_python,
             "SHP_HIVE_URL": self.hive_url,
+            "HADOOP_HOME": str(self.hadoop_home) if self.hadoop_home else None,
+            "HADOOP_CONF_DIR": str(self.hadoop_conf) if self.hadoop_conf else None,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -196,13 +200,13 @@ def _store_address(text: str) -> str | None:
     return text
 
 
-def _addresses(text: str) -> tuple[str, ...]:
+def _addresses(text: str, name: str, example: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
     wrong = [part for part in found if not part.startswith(("http://", "https://"))]
     if wrong:
         raise UsageError(
-            f"SHP_HDFS_URL holds {wrong[0]!r}, which is no WebHDFS address.",
-            "Write the NameNodes' web addresses, like http://namenode1:9870,http://namenode2:9870",
+            f"{name} holds {wrong[0]!r}, which is no web address.",
+            f"Write {example}",
             Code.SETTINGS_INVALID,
         )
     return found

@@ -13,13 +13,14 @@ from xml.etree import ElementTree
 import pytest
 
 from shp_core.codes import Code
-from shp_core.errors import ShpError, UsageError
+from shp_core.errors import Fault, ShpError, UsageError
 from shp_ops.hadoop.configuration import PORTS, Place, write_configuration
 from shp_ops.hadoop.jars import POM, fetch_jars, jar_folder
 from shp_ops.hadoop.java import find_java
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.hadoop.status import look_at_external
 from shp_resources.hdfs import Cluster, cluster_of, forget_cluster, tell_cluster
+from shp_resources.lake.settings import engine_of, lake_of, lake_systems, try_yarn
 from shp_resources.settings import Settings
 from tests.support.homes import Home
 from tests.support.waiting import PATIENCE
@@ -205,7 +206,28 @@ def test_a_cluster_that_runs_here_is_found_until_it_is_gone(tmp_path: Path) -> N
     assert cluster_of(settings) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("SHP_HDFS_URL", "hdfs://a:8020"), ("SHP_HDFS_ROOT", "shp"), ("SHP_HDFS_ROOT", "/a/../b")])
+@pytest.mark.parametrize("home", [None, "empty"])
+def test_a_yarn_without_a_client_is_told_and_no_process_of_this_machine_takes_its_place(tmp_path: Path, home: str | None) -> None:
+    """Who forgets HADOOP_HOME, or writes it wrongly, would have all rows of the cluster mapped on this machine, without a word."""
+    named = {"SHP_HDFS_URL": "http://a:9870", "SHP_YARN_URL": "http://a:8088"} | ({"HADOOP_HOME": str(tmp_path / home)} if home else {})
+    settings = settings_of(tmp_path, **named)
+    assert lake_systems(settings) == ("hdfs", "yarn")
+    for ask in (lambda: engine_of(settings, lake_of(settings)), lambda: try_yarn(settings)):
+        with pytest.raises(Fault) as caught:
+            ask()
+        assert (caught.value.code, caught.value.evidence.system) == (Code.SINK_REFUSED, "yarn")
+        assert ("is not set" if home is None else "holds no") in caught.value.message and "HADOOP_HOME" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SHP_HDFS_URL", "hdfs://a:8020"),
+        ("SHP_YARN_URL", "resourcemanager:8032"),
+        ("SHP_HDFS_ROOT", "shp"),
+        ("SHP_HDFS_ROOT", "/a/../b"),
+    ],
+)
 def test_a_wrong_address_is_told_with_what_to_write(tmp_path: Path, name: str, value: str) -> None:
     """The first upload would fail, an hour later, with a message of another program."""
     with pytest.raises(UsageError) as caught:
@@ -217,9 +239,10 @@ def test_a_wrong_address_is_told_with_what_to_write(tmp_path: Path, name: str, v
 def test_children_find_the_same_cluster(tmp_path: Path) -> None:
     """A run's worker would load into another HDFS than the command that asked for it."""
     named = {"SHP_HDFS_URL": "http://a:1,http://b:2", "SHP_HDFS_USER": "etl", "SHP_HDFS_ROOT": "/data/shp", "SHP_YARN_URL": "http://a:3"}
+    named |= {"HADOOP_HOME": "/opt/hadoop", "HADOOP_CONF_DIR": "/etc/hadoop"}
     known = settings_of(tmp_path, **named).as_environment()
     assert {name: known[name] for name in named} == named
-    assert not [name for name in settings_of(tmp_path).as_environment() if "HDFS" in name]
+    assert not [name for name in settings_of(tmp_path).as_environment() if "HDFS" in name or "HADOOP" in name]
 
 
 def test_the_status_asks_each_namenode_until_one_answers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from shp_core.lake.manifest import MANIFEST
 from shp_core.lake.place import Place
 from shp_core.publishing.dialect import hash_text, row_digest, sum_digests
 from shp_resources.lake import curated as curating
+from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob, MapResult
 from shp_resources.lake.local import LocalFolder
@@ -249,6 +251,28 @@ def test_a_mapper_that_fails_says_why_and_nothing_is_published(lake: Lake) -> No
     with pytest.raises(Fault) as caught:
         lake.curated(ROWS)
     assert caught.value.code is Code.CODE_BUG and "MalformedLine" in caught.value.message
+    assert standing(lake.place, CURATED) is None
+
+
+_OLD = f"""#!{sys.executable}
+import runpy, sys
+sys.version_info, sys.version = (3, 6, 8), "3.6.8 (default)"
+del sys.argv[:2]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_an_old_python_says_so_and_a_missing_one_is_named(lake: Lake, tmp_path: Path) -> None:
+    """Who must install a Python would read of a syntax error of ours, and the partition would be held as a bug."""
+    lake.text(ROWS)
+    old = tmp_path / "python36"
+    old.write_text(_OLD)
+    old.chmod(0o755)
+    for python, words in ((old, f"{TOO_OLD} 3.6.8"), (tmp_path / "none", "none cannot be run")):
+        lake.engine = LocalEngine(lake.place, python=str(python))
+        with pytest.raises(Fault) as caught:
+            lake.curated(ROWS)
+        assert (caught.value.code, words in caught.value.message) == (Code.SINK_REFUSED, True), caught.value
     assert standing(lake.place, CURATED) is None
 
 

@@ -15,6 +15,7 @@ from shp_core.errors import Fault
 from shp_core.lake.mapper import CLEAN
 from shp_core.lake.shipped import Shipment
 from shp_resources.hdfs import Cluster
+from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.engine import MapJob
 from shp_resources.lake.local import LocalFolder
 from shp_resources.yarn.engine import Deadlines, YarnEngine
@@ -123,6 +124,7 @@ def test_a_resourcemanager_that_is_away_is_told_as_down() -> None:
         ("shp_core.lake.mapper.MalformedLine: a line\nsubprocess failed with code 1", Code.CODE_BUG, "MalformedLine: a line"),
         ("java.io.IOException: Cannot run program &quot;python3&quot;: error=2", Code.SINK_REFUSED, 'program "python3"'),
         ("RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 127", Code.SINK_REFUSED, "code 127"),
+        (f"{TOO_OLD} 3.6.8\nPipeMapRed.waitOutputThreads(): subprocess failed with code 1", Code.SINK_REFUSED, "is 3.6.8"),
         ("Container released on a *lost* node", Code.TRANSIENT, "Task failed x"),
         ("", Code.TRANSIENT, "Task failed x"),
     ],

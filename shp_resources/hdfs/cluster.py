@@ -14,6 +14,9 @@ from pathlib import Path
 
 from shp_resources.settings import Settings
 
+STREAMING = "share/hadoop/tools/lib/hadoop-streaming-*.jar"
+"""Where an installed Hadoop keeps what submits a streaming job."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -24,7 +27,7 @@ class Cluster:
         user: who we are there.
         root: the folder in HDFS below which everything of ours lies.
         yarn_url: address of its ResourceManager, None: no jobs.
-        streaming: the command that submits a Hadoop Streaming job, without its options; empty: no jobs.
+        streaming: the command that submits a Hadoop Streaming job, without its options; empty: there is no client that could.
         environ: what that command needs in its environment.
         own: whether `shp up --hadoop` runs it.
         hive_port: where the HiveServer2 of `shp up --hadoop --hive` listens, None: there is none.
@@ -41,8 +44,8 @@ class Cluster:
 
     @property
     def runs_jobs(self) -> bool:
-        """Whether jobs can be submitted to it."""
-        return self.yarn_url is not None and bool(self.streaming)
+        """Whether jobs are to be submitted to it."""
+        return self.yarn_url is not None
 
 
 def cluster_of(settings: Settings) -> Cluster | None:
@@ -89,7 +92,7 @@ def _named(settings: Settings) -> Cluster:
 
 def _of_installation(home: Path) -> tuple[str, ...]:
     """How an installed Hadoop submits a streaming job."""
-    found = sorted((home / "share" / "hadoop" / "tools" / "lib").glob("hadoop-streaming-*.jar"))
+    found = sorted(home.glob(STREAMING))
     return (str(home / "bin" / "hadoop"), "jar", str(found[-1])) if found else ()
 
 

@@ -46,7 +46,20 @@ ARROW_MODULES = (
 INPUT_FILE = "mapreduce_map_input_file"
 """The variable by which Hadoop Streaming tells a mapper which file it reads."""
 
-_MAIN = f"import os\n\nfrom shp_core.lake.mapper import main\n\nmain(os.environ.get({INPUT_FILE!r}, ''))\nos._exit(0)\n"
+TOO_OLD = "the mapper needs python3 of release 3.8 or newer, this node's is"
+
+_MAIN = f"""\
+import os
+import sys
+
+if sys.version_info < (3, 8):
+    sys.exit("{TOO_OLD} " + sys.version.split()[0])
+
+from shp_core.lake.mapper import main
+
+main(os.environ.get({INPUT_FILE!r}, ""))
+os._exit(0)
+"""
 """All is written by then; a python that ends by itself gives back first, piece by piece, what it remembers."""
 _AT = (1980, 1, 1, 0, 0, 0)  # the same modules make the same bytes
 _UNCHECKED = b"\1\0\0\0" + bytes(8)

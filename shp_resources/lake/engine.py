@@ -16,10 +16,11 @@ from shp_core.healing.faults import Evidence
 from shp_core.lake.mapper import GROUP, STANDARD
 from shp_core.lake.place import Place
 from shp_core.lake.shipped import Shipment, to_cargo
-from shp_resources.lake.archive import INPUT_FILE, write_archive
+from shp_resources.lake.archive import INPUT_FILE, TOO_OLD, write_archive
 
 _COUNTER = f"reporter:counter:{GROUP},"
 ARCHIVE, SHIPMENT = "mapper.zip", "shipment.json"
+_NAME_IT = "SHP_MAPPER_PYTHON names the Python that maps rows; unset, it is the platform's own."
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,14 @@ class LocalEngine:
         except subprocess.TimeoutExpired as error:
             text = f"the mapper was stopped after {self._seconds:g} s"
             raise Fault(Code.TRANSIENT, f"{job.name}: {text}.", Evidence("lake", text=text)) from error
+        except (FileNotFoundError, PermissionError) as error:
+            text = f"{self._python} cannot be run: {error.strerror}"
+            raise Fault(Code.SINK_REFUSED, f"{job.name}: {text}.", Evidence("lake", errno=error.errno, text=text), _NAME_IT) from error
         said = done.stderr.decode("utf-8", errors="replace")
         if done.returncode != 0:
             text = "\n".join(line for line in said.splitlines() if not line.startswith("reporter:"))[-300:]
-            raise Fault(Code.CODE_BUG, f"{job.name}: the mapper failed: {text}", Evidence("lake", exit_code=done.returncode, text=text))
+            code = Code.SINK_REFUSED if TOO_OLD in said else Code.CODE_BUG
+            raise Fault(code, f"{job.name}: the mapper failed: {text}", Evidence("lake", exit_code=done.returncode, text=text))
         return said
 
 

@@ -20,6 +20,7 @@ from shp_core.healing.faults import Evidence
 from shp_core.lake.mapper import STANDARD
 from shp_core.lake.place import Place
 from shp_resources.hdfs.cluster import Cluster
+from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.engine import MapJob, MapResult, write_cargo
 from shp_resources.processes import spawn, stop
 from shp_resources.yarn.rest import SYSTEM, Application, Yarn
@@ -28,8 +29,8 @@ from shp_resources.yarn.streaming import command, counters_in, tag_of
 _LOOK_SECONDS = 0.25
 _WORDS = 2000
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "JAVA_HOME")
-_NO_PYTHON = ("Cannot run program", ": not found", "subprocess failed with code 127")
-_WORDS_OF_THE_MAPPER = ("shp_core.", "MalformedLine", "UnicodeDecodeError", "ModuleNotFoundError", "MemoryError")
+_NO_PYTHON = (TOO_OLD, "Cannot run program", ": not found", "subprocess failed with code 127")
+_WORDS_OF_THE_MAPPER = (TOO_OLD, "shp_core.", "MalformedLine", "UnicodeDecodeError", "ModuleNotFoundError", "MemoryError")
 
 
 @dataclass(frozen=True)
