@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.cells import CellJudge
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.number_kernel import Converted, NumberKernel
@@ -79,24 +79,25 @@ class _Known:
 
     def convert(self, texts: pa.Array) -> Converted:
         """Values, fields, and which of them hold."""
-        encoded = texts.dictionary_encode("encode")  # a null is then one of the distinct texts
+        encoded = pc.dictionary_encode(texts, "encode")  # a null is then one of the distinct texts
         distinct, rows = encoded.dictionary, encoded.indices
         places = pc.index_in(distinct, value_set=self.learnt.texts)
         if places.null_count:
             self._learn(distinct, places)
             places = pc.index_in(distinct, value_set=self.learnt.texts)
-        holds = pc.is_valid(places).take(rows) if places.null_count else None
-        learnt, fields = self.learnt, self.learnt.fields.take(places)
-        return lambda: learnt.values.take(places).take(rows), texts if fields.equals(distinct) else fields.take(rows), holds
+        holds = pc.take(pc.is_valid(places), rows) if places.null_count else None
+        learnt, fields = self.learnt, pc.take(self.learnt.fields, places)
+        expanded = texts if fields.equals(distinct) else pc.take(fields, rows)
+        return lambda: pc.take(pc.take(learnt.values, places), rows), expanded, holds
 
     def _learn(self, distinct: pa.Array, places: pa.Array) -> None:
-        new = distinct.filter(pc.is_null(places))
+        new = pc.filter(distinct, pc.is_null(places))
         if len(self.learnt.texts) + len(new) > _MAX_KNOWN or self.learnt.texts.nbytes + new.nbytes > _MAX_KNOWN_BYTES:
             self.learnt = self._nothing
             new = distinct
         fields = pa.array([self._memo.field(self._kind, text) for text in new.to_pylist()], pa.string())
         if fields.null_count:
-            new, fields = new.filter(fields.is_valid()), fields.drop_null()
+            new, fields = pc.filter(new, pc.is_valid(fields)), pc.drop_null(fields)
         parts = zip(self.learnt, (new, fields_to_array(self._column, fields), fields), strict=True)
         self.learnt = _Learnt(*(pa.concat_arrays(part) for part in parts))
 
@@ -141,4 +142,4 @@ class Memo:
 
 def _mostly_differs(texts: pa.Array) -> bool:
     sample = texts.slice(0, _SAMPLE_ROWS)
-    return len(sample.unique()) * _REPEATS > len(sample)
+    return len(pc.unique(sample)) * _REPEATS > len(sample)

@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.cells import CellJudge
 from shp_core.contract.column_kernel import ColumnKernel, Memo
 from shp_core.contract.contract import Contract, ContractColumn
@@ -162,7 +162,7 @@ def _chosen(
 ) -> tuple[pa.Array, list[pa.Array], list[pa.Array]]:
     if not pc.any(holds).as_py():
         raise Declined
-    return rows.filter(holds), [array.filter(holds) for array in arrays], [texts.filter(holds) for texts in fields]
+    return pc.filter(rows, holds), [pc.filter(array, holds) for array in arrays], [pc.filter(texts, holds) for texts in fields]
 
 
 def _joined(fields: Sequence[pa.Array]) -> pa.Array:

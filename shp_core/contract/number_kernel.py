@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.contract.typed import arrow_type
 from shp_core.contract.whole_column import NOISE, WholeColumn
@@ -93,13 +93,13 @@ class NumberKernel:
     def _with_odd(self, kind: str, texts: pa.Array, plain: pa.Array, known: pa.BooleanArray) -> pa.Array | None:
         """Plain numbers where the pattern knows them, else what noise or the reference makes of them; null: nothing."""
         odd = pc.and_not(pc.is_valid(texts), known)
-        spelled = texts.filter(odd)
+        spelled = pc.filter(texts, odd)
         found = self._without_noise(spelled) if kind == "n" else pa.nulls(len(spelled), pa.string())
         if found.null_count * 2 > len(texts):
             return None
         if found.null_count:
             left = pc.is_null(found)
-            fields = [self._field(kind, text) for text in spelled.filter(left).to_pylist()]
+            fields = [self._field(kind, text) for text in pc.filter(spelled, left).to_pylist()]
             found = pc.replace_with_mask(found, left, pa.array(fields, pa.string()))
         none = pa.scalar(None, pa.string())
         return pc.replace_with_mask(pc.if_else(known, plain, none), odd, found)
@@ -108,22 +108,22 @@ class NumberKernel:
         """Doubles that lie close to a value of the scale, as that value (`21.340000000002` as `21.34`); others as null."""
         digits = _SAFE_DIGITS - self._column.scale
         sound = pc.match_substring_regex(texts, f"^-?[0-9]{{1,{digits}}}\\.[0-9]{{1,17}}$")
-        doubles = pc.if_else(sound, texts, pa.scalar(None, pa.string())).cast(pa.float64())
+        doubles = pc.cast(pc.if_else(sound, texts, pa.scalar(None, pa.string())), pa.float64())
         scaled = pc.multiply(doubles, 10.0**self._column.scale)
         nearest = pc.round(scaled)
         close = pc.less(pc.abs(pc.subtract(scaled, nearest)), NOISE)
-        whole = pc.if_else(pc.fill_null(close, False), nearest, pa.scalar(None, pa.float64())).cast(pa.int64())
+        whole = pc.cast(pc.if_else(pc.fill_null(close, False), nearest, pa.scalar(None, pa.float64())), pa.int64())
         if not self._column.scale:
-            return whole.cast(pa.string())
+            return pc.cast(whole, pa.string())
         unit = pa.scalar(Decimal(1).scaleb(-self._column.scale), pa.decimal128(_PLAIN_SCALE + 1, self._column.scale))
-        return pc.multiply(whole.cast(pa.decimal128(19, 0)), unit).cast(pa.string())
+        return pc.cast(pc.multiply(pc.cast(whole, pa.decimal128(19, 0)), unit), pa.string())
 
     def _cast(self, plain: pa.Array, texts: pa.Array) -> Converted | None:
         try:
-            values = plain.cast(self._type)
+            values = pc.cast(plain, self._type)
         except pa.ArrowInvalid:  # ten digits may be more than an integer holds
             return None
-        return self._sound(lambda: values, values.cast(pa.string()), texts, self._within(values))
+        return self._sound(lambda: values, pc.cast(values, pa.string()), texts, self._within(values))
 
     def _sound(self, values: Values, fields: pa.Array, texts: pa.Array, holds: pa.BooleanArray | None) -> Converted:
         """What was found, null taken for a blank cell where the column may have one and where there is no text."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.contract import Contract, ContractColumn
 from shp_core.publishing.dialect import NULL, unescape
 
@@ -58,7 +58,7 @@ def fields_to_array(column: ContractColumn, fields: Sequence[str | None]) -> pa.
         return _unescaped(texts)
     if column.type == "boolean":
         return pc.equal(texts, "t")
-    return texts.cast(arrow_type(column))
+    return pc.cast(texts, arrow_type(column))
 
 
 def _unescaped(texts: pa.Array) -> pa.Array:

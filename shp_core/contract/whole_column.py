@@ -10,8 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.contract import ContractColumn
 from shp_core.contract.end_to_end import texts_end_to_end
 from shp_core.contract.typed import arrow_type
@@ -60,19 +60,19 @@ class WholeColumn:
             return None
 
     def _of_digits(self, texts: pa.Array, signs: bytes) -> Told | None:
-        numbers = texts.cast(pa.int64())
+        numbers = pc.cast(texts, pa.int64())
         if not self._within(_range(numbers)):
             return None
         as_they_are = not signs and not pc.any(pc.starts_with(texts, "0")).as_py()
-        return lambda: numbers.cast(self._type), texts if as_they_are else numbers.cast(pa.string())
+        return lambda: pc.cast(numbers, self._type), texts if as_they_are else pc.cast(numbers, pa.string())
 
     def _of_doubles(self, texts: pa.Array, signs: bytes) -> Told | None:
-        scaled = pc.multiply(texts.cast(pa.float64()), 10.0**self._scale)
+        scaled = pc.multiply(pc.cast(texts, pa.float64()), 10.0**self._scale)
         nearest = pc.round(scaled)
         found, off = _range(nearest), _range(pc.subtract(scaled, nearest))
         if found is None or off is None or max(-found[0], found[1]) >= _SAFE or max(-off[0], off[1]) > NOISE or not self._within(found):
             return None
-        steps = nearest.cast(pa.int64(), safe=False)
+        steps = pc.cast(nearest, pa.int64(), safe=False)
         no_fraction = _least(steps, found) > 10**self._scale  # the noise of a fraction may make a whole one of it
         if b"." in signs and _bare_point(texts, signs, no_fraction):
             return None
@@ -85,14 +85,14 @@ class WholeColumn:
 
     def _spelled(self, steps: pa.Array, no_fraction: bool) -> Told:
         if self._integer:
-            return lambda: steps.cast(self._type), steps.cast(pa.string())
+            return lambda: pc.cast(steps, self._type), pc.cast(steps, pa.string())
         if not self._scale or not no_fraction:
             values = self._scaled(steps)
-            return lambda: values, values.cast(pa.string())
-        return lambda: self._scaled(steps), pc.binary_replace_slice(steps.cast(pa.string()), -self._scale, -self._scale, ".")
+            return lambda: values, pc.cast(values, pa.string())
+        return lambda: self._scaled(steps), pc.binary_replace_slice(pc.cast(steps, pa.string()), -self._scale, -self._scale, ".")
 
     def _scaled(self, steps: pa.Array) -> pa.Array:
-        wide = steps.cast(_STEPS)
+        wide = pc.cast(steps, _STEPS)
         return pa.Array.from_buffers(self._type, len(wide), wide.buffers(), wide.null_count, wide.offset)
 
 

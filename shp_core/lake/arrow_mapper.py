@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
+from shp_core.contract import arrow_compute as pc
 from shp_core.contract.column_kernel import Memo
 from shp_core.contract.contract import ContractColumn
 from shp_core.contract.end_to_end import texts_end_to_end
 from shp_core.contract.kernels import Declined, Kernels, both, memos_of, patterns_of
 from shp_core.lake.mapper import ARROW, CLEAN, Mapper
+from shp_core.lake.rooms import blocks_in_rooms, in_order
 from shp_core.lake.shipped import Shipment
 from shp_core.publishing.dialect import NULL
 from shp_core.reading.textrow import KINDS
@@ -50,22 +52,15 @@ class ArrowMapper:
         self._threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
         self._own, self._memos = threading.local(), memos_of(shipment.contract, escaped=True)
 
-    def each(self, pieces: Iterable[bytes]) -> Iterator[Mapped]:
-        """Map pieces of whole lines; what comes out keeps their order.
+    def each(self, source: BinaryIO) -> Iterator[Mapped]:
+        """Map a whole stream of lines; what comes out keeps their order.
 
         Raises:
             MalformedLine: a line has too few or too many fields.
         """
-        waiting: deque[Future[Mapped]] = deque()
-        with ThreadPoolExecutor(self._threads) as pool:
-            for piece in pieces:
-                waiting.append(pool.submit(self.map, piece))
-                if len(waiting) > self._threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        return in_order(self.map, blocks_in_rooms(source, self.block_bytes, self._threads + 1), self._threads)
 
-    def map(self, lines: bytes) -> Mapped:
+    def map(self, lines: memoryview) -> Mapped:
         """Map whole lines; see `each`."""
         if not hasattr(self._own, "twin"):  # what a twin remembers is no other thread's business
             self._own.twin = _Twin(self._shipment, self._mode, self._memos)
@@ -93,27 +88,28 @@ class _Twin:
         )
         self._read = csv.ReadOptions(column_names=names, use_threads=False, block_size=2**31 - 1)
 
-    def map(self, lines: bytes) -> Mapped:
+    def map(self, lines: memoryview) -> Mapped:
         """Map whole lines."""
         try:
             batch = self._rows(lines)
             _, fields, holds = self._kernels.told(batch)
             return self._joined(lines, batch, fields, both(holds, self._kept(batch)))
         except (Declined, pa.ArrowInvalid):
-            return self._mapper.map(lines)
+            return self._mapper.map(bytes(lines))
 
-    def _rows(self, lines: bytes) -> pa.RecordBatch:
+    def _rows(self, lines: memoryview) -> pa.RecordBatch:
         """The rows of a block, columns that the contract does not use empty.
 
         Raises:
             Declined: a row, or the order of the rows, is not as it should be.
             pa.ArrowInvalid: so is a line.
         """
-        if b"\r" in lines or not lines[:1].isdigit():  # what Arrow would take for the end of a line, or for a mark of UTF-8
+        held: bytes = lines.obj  # type: ignore[assignment]
+        if held.find(b"\r", 0, len(lines)) >= 0 or not held[:1].isdigit():  # to Arrow the end of a line, or a mark of UTF-8
             raise Declined
-        if not lines.isascii():
-            lines.decode("utf-8")  # also of columns that nobody uses
-        batches = csv.read_csv(pa.py_buffer(lines), self._read, _PARSE, self._convert).to_batches()
+        block = pa.py_buffer(lines)
+        pa.StringArray.from_buffers(1, pa.py_buffer(array("i", (0, len(lines)))), block).validate(full=True)  # columns that nobody uses too
+        batches = csv.read_csv(block, self._read, _PARSE, self._convert).to_batches()
         if len(batches) != 1 or not self._in_step(batches[0]):
             raise Declined
         found, none = dict(zip(self._names, batches[0].columns, strict=True)), pa.nulls(len(batches[0]), pa.string())
@@ -128,21 +124,21 @@ class _Twin:
         """Rows that no rule about the file dropped; None: all."""
         return pc.invert(pc.is_in(batch.column("row"), value_set=self._dropped)) if len(self._dropped) else None
 
-    def _joined(self, lines: bytes, batch: pa.RecordBatch, fields: list[pa.Array], holds: pa.BooleanArray | None) -> Mapped:
+    def _joined(self, lines: memoryview, batch: pa.RecordBatch, fields: list[pa.Array], holds: pa.BooleanArray | None) -> Mapped:
         rows, read = batch.column("row"), batch.num_rows
         if holds is None or pc.all(holds, skip_nulls=False).as_py():
             return self._lines(rows, fields), Counter(read=read, rows=read)
-        numbers = rows.cast(pa.int32())
+        numbers = pc.cast(rows, pa.int32())
         if pc.any(pc.less_equal(numbers[1:], numbers[:-1])).as_py():  # nothing would say where the others' lines belong
             raise Declined
         holds = pc.fill_null(holds, False)
         sure = pc.sum(holds).as_py()
-        every, odd = lines.split(b"\n"), pc.indices_nonzero(pc.invert(holds)).to_pylist()
+        every, odd = bytes(lines).split(b"\n"), pc.indices_nonzero(pc.invert(holds)).to_pylist()
         left, counts = self._mapper.map(b"\n".join([*(every[place] for place in odd), b""]))
         counts.update(read=sure, rows=sure)
         if not self._clean:
             return left, counts
-        some = self._lines(rows.filter(holds), [field.filter(holds) for field in fields])
+        some = self._lines(pc.filter(rows, holds), [pc.filter(field, holds) for field in fields])
         return _merged(bytes(some), left), counts
 
     def _lines(self, rows: pa.StringArray, fields: list[pa.Array]) -> memoryview:

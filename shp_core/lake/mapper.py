@@ -15,7 +15,7 @@ import gc
 import sys
 from collections import Counter
 from importlib import import_module
-from typing import Any, BinaryIO, Iterable, Iterator, List, Sequence, Set, TextIO, Tuple
+from typing import Any, BinaryIO, Iterator, List, Sequence, Set, TextIO, Tuple
 
 from shp_core.contract.reasons import RAGGED_ROW
 from shp_core.lake.columns import Bad, columns_of
@@ -68,9 +68,9 @@ class Mapper:
         mapped, counts = self.block(lines.decode("utf-8"))
         return mapped.encode("utf-8"), counts
 
-    def each(self, pieces: Iterable[bytes]) -> Iterator[Tuple[bytes, Counter[str]]]:
-        """Map pieces of whole lines, one after the other."""
-        return map(self.map, pieces)
+    def each(self, source: BinaryIO) -> Iterator[Tuple[bytes, Counter[str]]]:
+        """Map a whole stream of lines, a block after the other."""
+        return map(self.map, blocks(source, self.block_bytes))
 
     def block(self, text: str) -> Tuple[str, Counter[str]]:
         """Map whole lines.
@@ -178,7 +178,7 @@ def run(mapper: Any, source: BinaryIO, out: BinaryIO, told: TextIO) -> None:
     """
     counts = Counter(**{f"by_{mapper.engine}": 1})  # type: Counter[str]
     silent = 0
-    for mapped, counted in mapper.each(blocks(source, mapper.block_bytes)):
+    for mapped, counted in mapper.each(source):
         out.write(mapped)
         counts.update(counted)
         silent += counted["read"]

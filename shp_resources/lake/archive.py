@@ -33,6 +33,7 @@ MODULES = (
     "shp_core.reading.textrow",
 )
 ARROW_MODULES = (
+    "shp_core.contract.arrow_compute",
     "shp_core.contract.column_kernel",
     "shp_core.contract.end_to_end",
     "shp_core.contract.kernels",
@@ -40,6 +41,7 @@ ARROW_MODULES = (
     "shp_core.contract.typed",
     "shp_core.contract.whole_column",
     "shp_core.lake.arrow_mapper",
+    "shp_core.lake.rooms",
 )
 """What the mapper's fast twin needs besides, and pyarrow, which the node must have."""
 
