@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from hypothesis import given, settings
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.errors import Fault
-from shp_core.lake.manifest import MANIFEST
 from shp_core.lake.place import Place
 from shp_core.publishing.dialect import hash_text, row_digest, sum_digests
 from shp_resources.lake import curated as curating
@@ -23,9 +21,8 @@ from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.curated import Curator, shipment_of
 from shp_resources.lake.engine import LocalEngine, MapJob, MapResult
 from shp_resources.lake.local import LocalFolder
-from shp_resources.lake.manifests import standing, withdraw
+from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Published, publish_text
-from shp_resources.lake.strays import GRACE_SECONDS, sweep_partition
 from tests.support.contracts import Cell
 from tests.support.lake import artefacts, current, partition, sale, sales
 from tests.support.random_contracts import Sheet, sheets
@@ -282,46 +279,6 @@ def test_a_mapper_that_hangs_is_stopped(lake: Lake) -> None:
     lake.engine = LocalEngine(lake.place, seconds=0.001)
     with pytest.raises(Fault, match="stopped after"):
         lake.curated(ROWS)
-
-
-def test_what_does_not_count_goes_after_a_day(lake: Lake) -> None:
-    """The lake would fill up with superseded directories; or what a reader has open would vanish."""
-    lake.both(ROWS)
-    lake.both([sale(5)], (2, 1))
-    lake.place.put(lake.scratch / MANIFEST, f"{CURATED}/_attempt-x/part-00000")
-    now = (lake.scratch / MANIFEST).stat().st_mtime
-    names = [entry.name for entry in lake.place.entries(CURATED)]
-    assert len(names) == 4
-    draft = f"{partition([sale(5)], (2, 1)).publication}/.part-00000.0.draft"
-    lake.place.put(lake.scratch / MANIFEST, f"{CURATED}/{draft}")
-    assert sweep_partition(lake.place, CURATED, now + GRACE_SECONDS - 60) == []
-    gone = {"_attempt-x", partition(ROWS).publication, draft}
-    assert set(sweep_partition(lake.place, CURATED, now + GRACE_SECONDS + 60)) == gone
-    assert [entry.name for entry in lake.place.entries(CURATED)] == sorted([MANIFEST, partition([sale(5)], (2, 1)).publication])
-    assert current(lake.place, CURATED) == ["5\tEU\t2026-03-07\t12.50\t2"]
-
-
-def test_rejects_go_with_their_clean_rows(lake: Lake) -> None:
-    """Rows that a corrected file no longer holds, people's data among them, would lie in the lake for ever."""
-    first, second = [sale(1), sale(0)], [sale(1), sale(2, day="soon")]
-    lake.both(first)
-    lake.both(second, (2, 1))
-    later = time.time() + GRACE_SECONDS + 60
-    assert sweep_partition(lake.place, REJECTED, later) == [partition(first).publication]
-    assert [entry.name for entry in lake.place.entries(REJECTED)] == [partition(second, (2, 1)).publication]
-    withdraw(lake.place, CURATED)
-    assert sweep_partition(lake.place, REJECTED, later) == [partition(second, (2, 1)).publication]
-    assert sweep_partition(lake.place, CURATED, later) == [partition(first).publication, partition(second, (2, 1)).publication]
-
-
-def test_where_the_manifest_cannot_be_read_nothing_is_swept(lake: Lake) -> None:
-    """A file that somebody damaged would cost the rows, too; or every later run would end in a traceback."""
-    lake.both(ROWS)
-    (lake.scratch / "junk").write_bytes(b"{\xff")
-    lake.place.put(lake.scratch / "junk", f"{CURATED}/{MANIFEST}")
-    assert sweep_partition(lake.place, CURATED, time.time() + GRACE_SECONDS + 60) == []
-    lake.both(ROWS, (1, 2))
-    assert current(lake.place, CURATED) == _curated(ROWS)
 
 
 def test_clean_rows_are_made_of_whole_text_rows_only(lake: Lake) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from shp_core.lake.manifest import MANIFEST, Manifest
 from shp_core.lake.place import DRAFT, Entry, Place
 
@@ -41,8 +43,7 @@ def _current(place: Place, folder: str) -> str | None:
 
     Rejects have no manifest: they belong to the clean rows of the same name.
     """
-    root, _, rest = folder.partition("/")
-    text = place.read(f"{'curated' if root == 'rejects' else root}/{rest}/{MANIFEST}")
+    text = place.read(f"{re.sub('^rejects/', 'curated/', folder)}/{MANIFEST}")
     try:
         return "" if text is None else Manifest.from_json(text.decode("utf-8")).directory
     except ValueError:
