@@ -180,6 +180,9 @@ def test_a_node_without_python_is_named(lake: Lake) -> None:
         lake.curated(ROWS)
     assert (caught.value.code, "python3-that-nobody-installed" in caught.value.message) == (Code.SINK_REFUSED, True)
     assert standing(lake.place, CURATED) is None
+    lake.engine = YarnEngine(lake.cluster, lake.place)
+    assert lake.curated(ROWS, (1, 2)).changed
+    assert current(lake.place, CURATED) == CLEAN_LINES
 
 
 def test_an_output_directory_that_was_left_behind_is_no_obstacle(lake: Lake) -> None:

@@ -18,10 +18,12 @@ from shp_core.errors import Fault
 from shp_core.lake.place import DRAFT, Entry, require_path
 from shp_resources.hdfs.checksums import Sent
 from shp_resources.hdfs.cluster import Cluster
-from shp_resources.hdfs.errors import Answer, NotWhole, client_errors, told_as_faults
+from shp_resources.hdfs.errors import Answer, NoRoom, NotWhole, client_errors, told_as_faults
 
 CONNECT_SECONDS, READ_SECONDS = 3.05, 60.0
 _CHUNK = 1 << 20
+_ROOM = 256 << 20
+"""Less is none: a DataNode takes a block only with room for whole ones, of 128 MiB mostly."""
 _FILE_MODE, _FOLDER_MODE = "640", "750"
 
 
@@ -134,8 +136,23 @@ class Hdfs:
         """Stream a file into HDFS; returns what was sent."""
         with source.open("rb") as file:
             reader = _Watched(file)
-            self._client.write(draft, data=reader, permission=_FILE_MODE)
+            try:
+                self._client.write(draft, data=reader, permission=_FILE_MODE)
+            except Answer as answer:
+                self._require_room(answer)
+                raise
         return reader.sent
+
+    def _require_room(self, answer: Answer) -> None:
+        """A NameNode that found no DataNode does not say whether they are away or full: it is asked for the room that there is."""
+        if not answer.found_no_datanode:
+            return
+        capacity, left = 0, 0
+        with suppress(*client_errors(), LookupError, ValueError):  # Hadoop before 3.4 does not know the question
+            told = self._client._get_status("/").json()["FsStatus"]
+            capacity, left = told["capacity"], told["remaining"]
+        if capacity > 0 and left < _ROOM:
+            raise NoRoom(f"{left:,} of {capacity:,} bytes are left; HDFS says: {answer.message}") from answer
 
     def _require(self, path: str, sent: Sent, source: Path) -> None:
         """Hold what lies there to what was sent, and that to the file: its length, and every byte of it."""

@@ -43,9 +43,8 @@ _BY_NAME = {
     "ParentNotDirectoryException": errno.ENOTDIR,
     "FileNotFoundException": errno.ENOENT,
 }
-_NO_DATANODE = "There are 0 datanode(s) running"
-_NO_BLOCK = "minReplication nodes"
-"""A NameNode that finds no DataNode for a block says so in a plain IOException."""
+_NO_DATANODE = ("There are 0 datanode(s) running", "Failed to find datanode", "minReplication nodes")
+"""A NameNode that finds no DataNode for a block says so in a plain IOException, whether none is there or none has room."""
 
 
 class Answer(Exception):
@@ -66,9 +65,18 @@ class Answer(Exception):
         """Whether HDFS knows no such path; a 404 of somebody else (a gateway, a wrong address) says nothing about that."""
         return self.status == 404 and self.name == "FileNotFoundException"
 
+    @property
+    def found_no_datanode(self) -> bool:
+        """Whether the NameNode found no DataNode that takes a block."""
+        return self.name == "IOException" and any(words in self.message for words in _NO_DATANODE)
+
 
 class NotWhole(Exception):
     """What lies in HDFS is not what was sent."""
+
+
+class NoRoom(Exception):
+    """The DataNodes are there, and full."""
 
 
 def client_errors() -> tuple[type[Exception], ...]:
@@ -76,7 +84,7 @@ def client_errors() -> tuple[type[Exception], ...]:
     import requests
     from hdfs import HdfsError
 
-    return Answer, NotWhole, HdfsError, requests.RequestException, OSError
+    return Answer, NotWhole, NoRoom, HdfsError, requests.RequestException, OSError
 
 
 @contextmanager
@@ -100,7 +108,7 @@ def evidence(error: Exception) -> Evidence:
     """What an error of the client shows; no file's content is in it.
 
     Args:
-        error: an `Answer`, `NotWhole`, or what `requests` or the operating system raised.
+        error: an `Answer`, `NotWhole`, `NoRoom`, or what `requests` or the operating system raised.
     """
     if isinstance(error, Answer):
         return Evidence(SYSTEM, http_status=error.status, errno=_number(error), text=str(error)[:300])
@@ -108,14 +116,14 @@ def evidence(error: Exception) -> Evidence:
         return evidence(Answer(403, str(error.exception or ""), str(error).partition("\n")[0]))
     if isinstance(error, NotWhole):
         return Evidence(SYSTEM, errno=errno.EIO, text=f"NotWhole: {error}"[:300])
+    if isinstance(error, NoRoom):
+        return Evidence(SYSTEM, errno=errno.ENOSPC, text=f"NoRoom: {error}"[:300])
     return Evidence(SYSTEM, errno=_of_connection(error), text=f"{type(error).__name__}: {error}"[:300])
 
 
 def _number(answer: Answer) -> int | None:
-    if answer.name == "IOException" and _NO_DATANODE in answer.message:
+    if answer.found_no_datanode:
         return errno.EHOSTUNREACH
-    if answer.name == "IOException" and _NO_BLOCK in answer.message:
-        return errno.EAGAIN if "excluded" in answer.message else errno.ENOSPC
     return _BY_NAME.get(answer.name)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from hdfs import InsecureClient
+from hdfs.client import _Request
 
 from shp_resources.hdfs.errors import Answer
 
@@ -16,6 +17,8 @@ _OTHER_NAMENODE = ("StandbyException", "RetriableException")
 
 class LakeClient(InsecureClient):  # type: ignore[misc]
     """Raises `Answer` instead of the client's own error, but for what another NameNode may answer better."""
+
+    _get_status = _Request("GET")  # how much room there is; the client does not know this operation
 
     def _request(self, method: str, url: str, **options: Any) -> Any:
         response = super()._request(method, url, **options)
