@@ -28,10 +28,9 @@ from benchmarks.database import server
 from benchmarks.hadoop import hadoop
 from benchmarks.ingest import RESULTS, Course, WrongResultError, workbooks
 from benchmarks.ingest import measure as measure_ingest
-from benchmarks.lake_parts import Mapped, Time, bare_job, bare_write, deliveries, elt, emptied, equal_rows, run_over, timed
+from benchmarks.lake_parts import Delivered, Mapped, Time, bare_job, bare_write, deliveries, elt, emptied, equal_rows, run_over, timed
 from benchmarks.make_workbooks import Plan
 from shp_resources.hdfs.client import Hdfs
-from shp_resources.lake.together import Delivered
 
 log = logging.getLogger(__name__)
 _MIB = 1 << 20

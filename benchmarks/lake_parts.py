@@ -28,12 +28,12 @@ from shp_core.limits import Limits
 from shp_resources.hdfs import Cluster
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.lake.archive import write_archive
-from shp_resources.lake.curated import Curator, shipment_of
+from shp_resources.lake.curated import Curator, job_of, shipment_of
 from shp_resources.lake.engine import MapJob
 from shp_resources.lake.publish import Partition, publish_text
-from shp_resources.lake.together import Delivered, publish_together
+from shp_resources.lake.together import note_parts, together
 from shp_resources.reader import WorkbookReader
-from shp_resources.store import Store
+from shp_resources.store import Store, Validated
 from shp_resources.yarn.engine import YarnEngine
 from shp_resources.yarn.streaming import command
 
@@ -78,6 +78,21 @@ class Mapped:
 def sales_contract() -> Contract:
     """The contract of the sample feed."""
     return compile_contract(load_catalogue(ROOT / "feeds").feeds["sales"])
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivery, read and validated.
+
+    Args:
+        partition: which partition, and on whose behalf.
+        contract: its contract.
+        artefacts: its artefacts under this contract.
+    """
+
+    partition: Partition
+    contract: Contract
+    artefacts: Validated
 
 
 def deliveries(paths: Sequence[Path], folder: Path) -> list[Delivered]:
@@ -143,7 +158,8 @@ def bare_job(cluster: Cluster, sources: Sequence[str], scratch: Path) -> None:
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    job = MapJob("bare", f"bare-{uuid4().hex}", sources[0], f"bare/{uuid4().hex}", None, CLEAN, tuple((one, None) for one in sources[1:]))  # type: ignore[arg-type]
+    first, *others = [MapJob("bare", f"bare-{uuid4().hex}", one, f"bare/{uuid4().hex}", None, CLEAN) for one in sources]  # type: ignore[arg-type]
+    job = replace(first, beside=tuple(others))
     words = command(cluster, job, scratch, 600.0, "python3")
     files = words.index("-files")
     words = [*words[:files], *words[files + 2 :]]
@@ -163,10 +179,21 @@ def elt(cluster: Cluster, place: Hdfs, delivered: Sequence[Delivered], number: i
         scratch: an empty folder.
     """
     mine = [replace(one, partition=replace(one.partition, fence=(number, 1), key=f"{one.partition.key}-{number}")) for one in delivered]
-    for one in mine:
-        publish_text(place, one.partition, one.artefacts.header, one.artefacts.text(), scratch)
-    done = publish_together(Curator(place, YarnEngine(cluster, place)), mine, scratch)
+    first, *others = [_pass(place, one, scratch) for one in mine]
+    many = together(first, others, f"curated/sales/_attempt-{number}")
+    note_parts(place, many, scratch)
+    engine = YarnEngine(cluster, place)
+    made = engine.run(many, scratch)
+    done = [Curator(place, engine).publish(one.partition, one.contract, one.artefacts, scratch) for one in mine]
     assert all(one.changed and one.manifest.hash == given.artefacts.summary.hash for one, given in zip(done, mine, strict=True))
+    assert {one.manifest.made_by for one in done} == {made.made_by}, "each takes its part of the one job"
+
+
+def _pass(place: Hdfs, one: Delivered, scratch: Path) -> MapJob:
+    """A delivery's text rows in the lake, and the pass of the mapper over them."""
+    text = publish_text(place, one.partition, one.artefacts.header, one.artefacts.text(), scratch).manifest
+    source = f"{one.partition.lake}/{text.directory}/{text.files[0].name}"
+    return job_of(place.label, one.partition, source, text.bytes, shipment_of(one.contract, one.artefacts), CLEAN)
 
 
 def emptied(folder: Path) -> Path:

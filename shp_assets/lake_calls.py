@@ -6,7 +6,7 @@ Must not live here: what a failure means, when a breaker opens (`calls`, `shp_co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import TypeVar
 from shp_assets.steps import called
 from shp_assets.work import Work
 from shp_core.lake.place import Entry, Place
-from shp_resources.lake.engine import Engine, LocalEngine, MapJob, MapResult
-from shp_resources.lake.settings import HDFS, YARN, engine_of
+from shp_resources.lake.engine import MapJob, MapResult, RememberingEngine
+from shp_resources.lake.settings import HDFS, YARN
 from shp_resources.warehouse import Held, Target
 
 T = TypeVar("T")
@@ -67,8 +67,8 @@ class CalledPlace:
 
 
 @dataclass(frozen=True)
-class CalledEngine:
-    """What runs the mapper; a process of this machine has no breaker.
+class CalledYarn:
+    """YARN, which runs the mapper.
 
     Args:
         work: on whose behalf.
@@ -76,13 +76,19 @@ class CalledEngine:
     """
 
     work: Work
-    engine: Engine
+    engine: RememberingEngine
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
-        """Run one pass to its end."""
-        if isinstance(self.engine, LocalEngine):
-            return self.engine.run(job, scratch)
+        """Run one pass to its end, and those beside it."""
         return called(self.work, YARN, partial(self.engine.run, job, scratch))
+
+    def found(self, job: MapJob) -> MapResult | None:
+        """The job of an earlier request for the same work."""
+        return called(self.work, YARN, partial(self.engine.found, job))
+
+    def knows(self, tags: Collection[str]) -> set[str]:
+        """Which of these tags a job has."""
+        return called(self.work, YARN, partial(self.engine.knows, tags))
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,3 @@ class CalledWarehouse:
 def place_of(work: Work) -> CalledPlace:
     """The lake, as a run reaches it."""
     return CalledPlace(work, work.outside.lake)
-
-
-def mapper_of(work: Work, place: Place) -> CalledEngine:
-    """What maps the lake's rows, as a run reaches it."""
-    return CalledEngine(work, engine_of(work.outside.settings, place))

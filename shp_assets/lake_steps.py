@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from shp_assets.lake_calls import CalledWarehouse, mapper_of, place_of
+from shp_assets.lake_calls import CalledWarehouse, place_of
+from shp_assets.lake_together import mapper_of
 from shp_assets.lake_work import LakeWork
 from shp_assets.steps import artefacts_of, sound_artefacts
 from shp_core.codes import Code

@@ -21,19 +21,19 @@ from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.lake.mapper import ARROW, CLEAN
 from shp_resources.hdfs.client import Hdfs
-from shp_resources.lake.curated import Curator, shipment_of
+from shp_resources.lake.curated import Curator, shipment_of, tag_of
 from shp_resources.lake.engine import LocalEngine, MapJob
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import Published, publish_text
-from shp_resources.lake.together import Delivered, publish_together
+from shp_resources.lake.together import note_parts, together
 from shp_resources.processes import marked, spawn, wait_until
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
-from shp_resources.yarn.streaming import tag_of
 from tests.support.contracts import Cell
 from tests.support.hadoop import Daemons
 from tests.support.holders import REPOSITORY
 from tests.support.lake import artefacts, current, partition, sale, sales
+from tests.support.together import Deliveries, each_takes_its_part_of_one_job
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.hadoop
@@ -93,17 +93,25 @@ def test_a_partition_is_made_by_yarn_and_agrees_with_the_warehouse(lake: Lake) -
 
 def test_one_job_serves_many_partitions(lake: Lake) -> None:
     """A backfill of a year would take an hour of starting jobs; or parts would land under another partition's key."""
-    rows = {f"n{count}": [sale(number, region=f"r{count}") for number in range(1, count + 1)] for count in (2, 4, 3)}
-    deliveries = []
-    for key, those in rows.items():
-        made, mine = artefacts(lake.folder / "store", sales(), those), partition(those, key=key)
-        publish_text(lake.place, mine, made.header, made.text(), lake.scratch)
-        deliveries.append(Delivered(mine, sales(), made))
-    found = publish_together(Curator(lake.place, lake.engine), deliveries, lake.scratch)
-    assert len({one.manifest.made_by for one in found}) == 1 and str(found[0].manifest.made_by).startswith("application_")
-    for key, those in rows.items():
-        lines = [line.split("\t") for line in current(lake.place, f"curated/sales/partition={key}")]
-        assert [(line[0], line[1]) for line in lines] == [(str(number), f"R{len(those)}") for number in range(1, len(those) + 1)]
+    each_takes_its_part_of_one_job(Deliveries(lake.place, lake.engine, lake.folder))
+
+
+def test_whoever_waits_for_a_job_for_many_is_not_blamed_for_its_failure(lake: Lake) -> None:
+    """One partition's broken rows would be told of every partition whose run waited for the job."""
+    story = Deliveries(lake.place, lake.engine, lake.folder)
+    good, bad = story.add("a", [sale(1)]), story.add("b", [sale(2)])
+    lake.place.put(_file(lake.scratch / "bad", b"no line of the lake\n"), bad.source)
+    many = together(good, [bad], "curated/sales/_attempt-many")
+    note_parts(lake.place, many, lake.scratch)
+    outcome: list[object] = []
+    worker = threading.Thread(target=_outcome, args=(outcome, lambda: lake.engine.run(many, lake.scratch)))
+    worker.start()
+    assert wait_until(lambda: lake.yarn.newest(good.tag) is not None, PATIENCE, 0.05)
+    assert lake.engine.found(good) is None, "it waited, and is to ask for a job of its own"
+    worker.join(150)
+    assert isinstance(outcome[0], Fault) and outcome[0].code is Code.CODE_BUG, outcome
+    assert lake.engine.knows([good.tag, bad.tag]) == {good.tag, bad.tag}
+    assert story.publish("a").changed and story.orders("a") == ["1"]
 
 
 def test_counters_come_back(lake: Lake) -> None:
@@ -244,13 +252,12 @@ def test_a_job_whose_worker_died_is_joined(lake: Lake) -> None:
     words = dumps({**asdict(job), "shipment": job.shipment.to_json()})
     command = [sys.executable, "-c", _RUN, dumps(asdict(lake.cluster)), words, str(lake.scratch)]
     worker = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
-    assert wait_until(lambda: lake.yarn.newest(tag_of(lake.cluster, job)) is not None, PATIENCE, 0.05)
+    assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    first = lake.yarn.newest(tag_of(lake.cluster, job))
+    first = lake.yarn.newest(job.tag)
     (lake.folder / "second").mkdir()
     result = lake.engine.run(replace(job, target="out/other"), lake.folder / "second")
-    assert lake.yarn.newest(tag_of(replace(lake.cluster, root="/another"), job)) is None, "another installation joined it"
     assert first is not None and (result.made_by, result.target) == (first.id, "out/joined")
     assert [entry.name for entry in lake.place.entries("out/joined")] == ["_SUCCESS", "part-00000"]
     assert lake.place.entries("out/other") == []
@@ -263,7 +270,7 @@ def test_a_client_that_misses_the_end_of_its_job_is_not_waited_for(lake: Lake, m
 
     def halted(*words: Any) -> subprocess.Popen[bytes]:
         client = spawn(*words)
-        assert wait_until(lambda: lake.yarn.newest(tag_of(lake.cluster, job)) is not None, PATIENCE, 0.05)
+        assert wait_until(lambda: lake.yarn.newest(job.tag) is not None, PATIENCE, 0.05)
         client.send_signal(signal.SIGSTOP)
         return client
 
@@ -301,12 +308,7 @@ def _outcome(into: list[object], call: Callable[[], object]) -> None:
 
 
 def _tags(lake: Lake) -> list[str]:
-    from shp_resources.lake.curated import _job
-
-    manifest = standing(lake.place, FOLDER)
-    assert manifest is not None
-    made = artefacts(lake.folder / "store", sales(), ROWS)
-    return [tag_of(lake.cluster, _job(partition(ROWS), CURATED, manifest, shipment_of(sales(), made), CLEAN))]
+    return [tag_of(lake.place.label, CURATED, partition(ROWS).delivery, sales())]
 
 
 def _state(lake: Lake, tag: str) -> str:

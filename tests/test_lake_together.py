@@ -1,122 +1,119 @@
-"""Clean rows of many partitions by one job: each gets its own rows, and one that fails takes none of the others with it."""
+"""One job for many partitions: each run takes its own part of it, and what fails at one of them holds no other up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shp_core.codes import Code
-from shp_core.errors import Fault
-from shp_resources.lake.curated import Curator
-from shp_resources.lake.engine import LocalEngine, MapJob, MapResult
+from shp_resources.lake.curated import tag_of
 from shp_resources.lake.local import LocalFolder
-from shp_resources.lake.manifests import is_whole, standing
-from shp_resources.lake.publish import publish_text
-from shp_resources.lake.together import Delivered, publish_together
-from tests.support.contracts import Cell
-from tests.support.lake import artefacts, current, partition, sale, sales
+from shp_resources.lake.strays import GRACE_SECONDS, sweep_attempts
+from shp_resources.lake.together import together
+from shp_resources.ledger import Holder
+from tests.support.healing import Ward
+from tests.support.lake import current, folder, sale, sales
+from tests.support.platforms import order
+from tests.support.remembering import Remembering
+from tests.support.together import Deliveries, each_takes_its_part_of_one_job
 
-
-class Counting(LocalEngine):
-    """Counts its jobs; may spoil a file between two of them."""
-
-    def __init__(self, place: LocalFolder) -> None:
-        super().__init__(place)
-        self.jobs: list[MapJob] = []
-
-    def run(self, job: MapJob, scratch: Path) -> MapResult:
-        self.jobs.append(job)
-        return super().run(job, scratch)
+KEYS = ("a", "b", "c")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> LocalFolder:
-    """An empty lake."""
-    return LocalFolder(tmp_path / "lake")
+def deliveries(tmp_path: Path) -> Deliveries:
+    """An empty lake in a local folder, and what remembers its jobs."""
+    place = LocalFolder(tmp_path / "lake")
+    return Deliveries(place, Remembering(place), tmp_path)
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """A folder of the run's own."""
-    made = tmp_path / "scratch"
-    made.mkdir()
-    return made
-
-
-def delivered(place: LocalFolder, folder: Path, key: str, rows: Sequence[Sequence[Cell]]) -> Delivered:
-    """A delivery whose text rows are in the lake."""
-    made, mine = artefacts(folder / "store", sales(), rows), partition(rows, key=key)
-    publish_text(place, mine, made.header, made.text(), folder / "scratch")
-    return Delivered(mine, sales(), made)
-
-
-def test_each_partition_gets_its_rows_by_one_job(place: LocalFolder, tmp_path: Path, scratch: Path) -> None:
+def test_each_partition_takes_its_part_of_one_job(deliveries: Deliveries) -> None:
     """A backfill would start a job for each partition, ten seconds each; or rows would land under another key."""
-    rows = {f"n{count}": [sale(number) for number in range(1, count + 1)] for count in (3, 1, 2)}
-    engine = Counting(place)
-    found = publish_together(Curator(place, engine), [delivered(place, tmp_path, key, those) for key, those in rows.items()], scratch)
-    assert [one.manifest.partition for one in found] == ["n3", "n1", "n2"]
-    assert len(engine.jobs) == 1 and all(one.changed for one in found)
-    for key, those in rows.items():
-        folder = f"curated/sales/partition={key}"
-        assert [line.split("\t")[0] for line in current(place, folder)] == [str(number) for number in range(1, len(those) + 1)]
-        manifest = standing(place, folder)
-        assert manifest is not None and is_whole(place, folder, manifest)
-    assert [entry.name for entry in place.entries("curated")] == ["sales"]
+    each_takes_its_part_of_one_job(deliveries)
 
 
-def test_what_stands_is_not_made_again(place: LocalFolder, tmp_path: Path, scratch: Path) -> None:
-    """A second backfill would cost as much as the first."""
-    first, second = (delivered(place, tmp_path, key, [sale(number)]) for key, number in (("a", 1), ("b", 2)))
-    engine = Counting(place)
-    curator = Curator(place, engine)
-    publish_together(curator, [first], scratch)
-    found = publish_together(curator, [first, second], scratch)
-    assert [one.changed for one in found] == [False, True]
-    assert [len(job.inputs) for job in engine.jobs] == [1, 1]
-    assert not any(one.changed for one in publish_together(curator, [first, second], scratch))
-    assert len(engine.jobs) == 2
+def test_a_part_that_is_not_the_partitions_rows_is_made_anew(deliveries: Deliveries) -> None:
+    """A cluster that orders its parts otherwise would keep partitions from readers, or swap them."""
+    first, second = (deliveries.add(key, [sale(number)]) for number, key in enumerate("ab", 1))
+    many = together(first, [second], "curated/sales/_attempt-many")
+    deliveries.engine.run(replace(many, beside=(replace(second, size=first.size + 1),)), deliveries.scratch)  # nobody noted the order
+    found = [deliveries.publish(key) for key in "ab"]
+    assert [one.manifest.made_by for one in found] == ["application_0002", "application_0001"]
+    assert [deliveries.orders(key) for key in "ab"] == [["1"], ["2"]]
 
 
-def test_equal_deliveries_and_empty_ones_are_told_apart_by_nothing_and_need_not_be(
-    place: LocalFolder, tmp_path: Path, scratch: Path
-) -> None:
-    """Two partitions with the same rows would be one too few."""
-    both = [delivered(place, tmp_path, key, [sale(1)]) for key in ("a", "b")]
-    publish_together(Curator(place, LocalEngine(place)), both, scratch)
-    assert current(place, "curated/sales/partition=a") == current(place, "curated/sales/partition=b")
+def test_two_installations_on_one_cluster_do_not_take_each_others_jobs() -> None:
+    """The same file in test and production: one would wait for the other's rows, and find none in its own folder."""
+    here, same, there = (tag_of(root, "curated/sales/partition=a", "0" * 64, sales()) for root in ("hdfs /shp", "hdfs /shp", "hdfs /test"))
+    assert here == same != there
 
 
-def test_rejects_are_kept_with_their_own_partition(place: LocalFolder, tmp_path: Path, scratch: Path) -> None:
-    """A sender would be told of rows that are another one's."""
-    good, bad = delivered(place, tmp_path, "a", [sale(1)]), delivered(place, tmp_path, "b", [sale(2), sale(3, day="x")])
-    found = publish_together(Curator(place, LocalEngine(place)), [good, bad], scratch)
-    assert [one.manifest.rejects for one in found] == [{}, {"invalid_date": 1}]
-    assert [entry.name for entry in place.entries("rejects/sales")] == ["partition=b"]
+def test_what_killed_runs_left_goes_and_partitions_stay(deliveries: Deliveries) -> None:
+    """Copies for others would fill the disk; or old partitions would be removed with them."""
+    deliveries.add("a", [sale(1)])
+    (deliveries.scratch / "copy").write_bytes(b"1")
+    deliveries.place.put(deliveries.scratch / "copy", "lake/sales/_attempt-x/part-00000")
+    now = time.time()
+    sweep_attempts(deliveries.place, "lake/sales", now)
+    assert [entry.name for entry in deliveries.place.entries("lake/sales")] == ["_attempt-x", "partition=a"]
+    sweep_attempts(deliveries.place, "lake/sales", now + GRACE_SECONDS + 60)
+    assert [entry.name for entry in deliveries.place.entries("lake/sales")] == ["partition=a"]
 
 
-def test_a_part_that_is_wrong_holds_nobody_else_up(place: LocalFolder, tmp_path: Path, scratch: Path) -> None:
-    """One damaged file in the lake would keep a whole backfill from readers, or be published."""
-    good, bad = delivered(place, tmp_path, "a", [sale(1)]), delivered(place, tmp_path, "b", [sale(2)])
-    manifest = standing(place, "lake/sales/partition=b")
-    assert manifest is not None
-    lines = place.absolute(f"lake/sales/partition=b/{manifest.directory}/part-00000")
-    lines.write_text(lines.read_text().replace("12.5", "13.5"))
-    with pytest.raises(Fault) as caught:
-        publish_together(Curator(place, LocalEngine(place)), [good, bad], scratch)
-    assert caught.value.code is Code.SINK_DISAGREES and "partition=b" in str(caught.value)
-    assert current(place, "curated/sales/partition=a")
-    assert standing(place, "curated/sales/partition=b") is None
+@pytest.fixture
+def ward(lake_ward: Ward) -> Ward:
+    """Its feed by file declares the lake."""
+    return lake_ward
 
 
-def test_a_newer_arrival_is_not_overwritten(place: LocalFolder, tmp_path: Path, scratch: Path) -> None:
-    """A backfill that took long would undo what came meanwhile."""
-    old, new = delivered(place, tmp_path, "a", [sale(1)]), delivered(place, tmp_path, "a", [sale(2)])
-    curator = Curator(place, LocalEngine(place))
-    publish_together(curator, [replace(new, partition=replace(new.partition, fence=(2, 1)))], scratch)
-    with pytest.raises(Fault) as caught:
-        publish_together(curator, [old], scratch)
-    assert caught.value.code is Code.SUPERSEDED
+@pytest.fixture
+def engine(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> Remembering:
+    """What the platform's mapper runs on: it remembers jobs as YARN does."""
+    found = Remembering(ward.platform.outside.lake)
+    monkeypatch.setattr("shp_assets.lake_together.engine_of", lambda settings, place: found)
+    monkeypatch.setattr("shp_assets.lake_together._PAUSE_SECONDS", 0.05)
+    return found
+
+
+def arrive(ward: Ward) -> None:
+    """Three workbooks that the warehouse holds, and whose runs to the lake are due."""
+    for number, key in enumerate(KEYS, 1):
+        ward.platform.drop(f"{key}.xlsx", [order(number), order(number + 10, "xx")])
+    ward.look("arrivals")
+    assert ward.states() == dict.fromkeys(KEYS, "parked")
+
+
+def test_the_runs_of_a_backfill_share_a_job(ward: Ward, engine: Remembering) -> None:
+    """Fifty partitions would cost fifty jobs, most of whose time is their start."""
+    arrive(ward)
+    results = ward.look("lake")
+    assert engine.counts == [3, 1, 1, 1], "the passes over rejects are each one's own"
+    assert [ward.platform.metadata(one, "curated")["made_by"] for one in results] == ["application_0001"] * 3
+    assert ward.platform.metadata(results[0], "curated")["counters"] == {"partitions": 3}
+    assert ward.states() == dict.fromkeys(KEYS, "published_with_rejects")
+    for number, key in enumerate(KEYS, 1):
+        assert [line.split("\t")[:2] for line in current(ward.platform.outside.lake, folder("curated", key))] == [[str(number), "AT"]]
+    names = {entry.name for layer in ("lake", "curated") for entry in ward.platform.outside.lake.entries(f"{layer}/orders")}
+    assert names == {f"partition={key}" for key in KEYS}, "neither copies nor the job's output stay"
+
+
+def test_rows_that_break_the_mapper_hold_up_their_own_partition_alone(ward: Ward, engine: Remembering) -> None:
+    """One broken file would keep a whole backfill from readers, and each of its runs would be blamed."""
+    arrive(ward)
+    engine.fails_at = folder("curated", "b")
+    ward.look("lake")
+    assert ward.states() == {"a": "published_with_rejects", "b": "parked", "c": "published_with_rejects"}
+    assert ward.platform.record("b").code == str(Code.CODE_BUG)
+    assert engine.counts == [3, 1, 1, 1, 1, 1], "all, a, its rejects, b, c, its rejects: nobody takes b along again"
+
+
+def test_a_run_waits_for_another_that_is_gathering_only_a_moment(ward: Ward, engine: Remembering) -> None:
+    """A run that hangs would hold up every other run of its feed; or two runs would map the same partitions."""
+    arrive(ward)
+    holder = Holder("elsewhere", 1, 1.0, "another run")
+    assert ward.platform.outside.ledger.leases.acquire("orders", "lake/together", holder, ttl_seconds=0.5)
+    ward.look("lake")
+    assert engine.counts[0] == 3 and ward.states() == dict.fromkeys(KEYS, "published_with_rejects")

@@ -20,7 +20,7 @@ from shp_resources.lake.engine import MapJob
 from shp_resources.lake.local import LocalFolder
 from shp_resources.yarn.engine import Deadlines, YarnEngine
 from shp_resources.yarn.rest import Yarn
-from shp_resources.yarn.streaming import command, counters_in, tag_of
+from shp_resources.yarn.streaming import command, counters_in
 from tests.support.lake import sales
 from tests.support.web import web_server
 
@@ -78,17 +78,20 @@ def test_the_command_says_where_and_what(tmp_path: Path) -> None:
     words = command(where, JOB, tmp_path, 30, "python3")
     properties = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "-D")
     assert (properties["mapreduce.job.reduces"], properties["stream.map.output"]) == ("0", "keyonlytext")
-    assert (properties["mapreduce.job.tags"], properties["mapreduce.task.timeout"]) == (tag_of(where, JOB), "30000")
+    assert (properties["mapreduce.job.tags"], properties["mapreduce.task.timeout"]) == ("shp-0f", "30000")
     assert words[words.index("-input") + 1] == "/shp/lake/a/part-00000"
     assert words[words.index("-output") + 1] == "/shp/curated/a/_attempt-1"
     assert words[-1] == "python3 mapper.zip shipment.json clean standard"
     assert words[words.index("-files") + 1] == f"file://{tmp_path}/mapper.zip,file://{tmp_path}/shipment.json"
 
 
-def test_two_installations_on_one_cluster_do_not_join_each_others_jobs(tmp_path: Path) -> None:
-    """The same file in test and production: one would wait for the other's rows, and find none in its own folder."""
-    where = cluster("http://rm", tmp_path)
-    assert tag_of(where, JOB) == tag_of(replace(where, user="another"), JOB) != tag_of(replace(where, root="/test"), JOB)
+def test_a_job_for_many_is_found_by_each_of_them(tmp_path: Path) -> None:
+    """A partition whose rows another run's job makes would start a second job; or take the part of another one."""
+    short, long = (replace(JOB, tag=f"shp-{size}", source=f"lake/{size}/part-00000", size=size) for size in (1, 9))
+    words = command(cluster("http://rm", tmp_path), replace(JOB, size=4, beside=(short, long)), tmp_path, 30, "python3")
+    assert "mapreduce.job.tags=shp-0f,shp-1,shp-9" in words
+    inputs = [words[place + 1] for place, word in enumerate(words) if word == "-input"]
+    assert inputs == ["/shp/lake/9/part-00000", "/shp/lake/a/part-00000", "/shp/lake/1/part-00000"], "as Hadoop takes them"
 
 
 def test_the_newest_application_counts() -> None:

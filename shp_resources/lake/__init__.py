@@ -4,7 +4,7 @@
     settings  which of the two an installation has
     publish   text rows under `lake/`, made current by the manifest's rename
     curated   clean rows under `curated/`, made by the mapper, held to the warehouse's hash
-    together  the same for many partitions, by one job
+    together  one job for many partitions, and whose part of its output is whose
     readback  clean rows read from the lake: counted, hashed
     agree     one truth in two sinks, and the rows that differ
     engine    what runs the mapper: a process of this machine, or YARN (`shp_resources.yarn`)

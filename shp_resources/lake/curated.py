@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,9 +27,10 @@ from shp_core.lake.place import Place
 from shp_core.lake.shipped import Shipment
 from shp_resources.lake.engine import Engine, MapJob, MapResult
 from shp_resources.lake.manifests import give_way, is_whole, make_current, standing
-from shp_resources.lake.publish import Partition, Published
+from shp_resources.lake.publish import PART, Partition, Published
 from shp_resources.lake.readback import ReadBack, part_lines, read_back
 from shp_resources.lake.strays import ATTEMPT
+from shp_resources.lake.together import part_of, take_part
 from shp_resources.store import Validated
 
 
@@ -49,9 +50,10 @@ class Waiting:
     shipment: Shipment
     summary: Summary
 
-    def job(self, mode: str) -> MapJob:
-        """The pass of the mapper over it alone."""
-        return _job(self.partition, self.partition.curated if mode == CLEAN else self.partition.rejects, self.lake, self.shipment, mode)
+    def job(self, root: str, mode: str) -> MapJob:
+        """A pass of the mapper over it; `root` tells this lake from others."""
+        file = self.lake.files[0]
+        return job_of(root, self.partition, f"{self.partition.lake}/{self.lake.directory}/{file.name}", file.bytes, self.shipment, mode)
 
 
 class Curator:
@@ -79,47 +81,23 @@ class Curator:
             Fault: the lake or the engine failed, the text rows are not there, or the output is not what the clean rows
                 are; what was published stays.
         """
-        found = self.standing_or_waiting(partition, contract, artefacts, again=again)
-        if isinstance(found, Published):
-            return found
-        made, written = self._clean_rows(found, scratch)
-        return self.accept(found, made, made.target, None, written, scratch)
-
-    def standing_or_waiting(
-        self, partition: Partition, contract: Contract, artefacts: Validated, *, again: bool = False
-    ) -> Published | Waiting:
-        """What stands already, or what is to be made; see `publish`.
-
-        Raises:
-            Fault: the lake failed, the text rows are not there, or a newer arrival is published.
-        """
         found = standing(self.place, partition.curated)
         if found is not None and not again and self._stands(partition, contract, found):
             return Published(found, False)
         give_way(found, partition.fence, partition.curated)
-        return Waiting(partition, self._text_rows(partition), shipment_of(contract, artefacts), artefacts.summary)
+        one = Waiting(partition, self._text_rows(partition), shipment_of(contract, artefacts), artefacts.summary)
+        return self._accept(one, self._clean_rows(one, scratch, again), scratch, again)
 
-    def accept(self, one: Waiting, made: MapResult, source: str, name: str | None, written: ReadBack, scratch: Path) -> Published:
-        """Publish output that was read back and found right.
-
-        Args:
-            one: whose clean rows they are.
-            made: what became of the job.
-            source: the job's directory, or one part of it.
-            name: what that part is called from now on; None for a directory.
-            written: what was read back.
-            scratch: a folder of this run's own.
-
-        Raises:
-            Fault: the lake failed, or the pass over the rejects; what was published stays.
-        """
-        partition = one.partition
+    def _accept(self, one: Waiting, clean: _Part, scratch: Path, again: bool) -> Published:
+        """Publish output that was read back and found right."""
+        partition, written = one.partition, clean.written
         left_out = one.lake.rows - written.rows - len(one.shipment.dropped)
-        rejects = self._rejects(partition, one.lake, one.shipment, left_out, scratch) if left_out else {}
-        self.place.move_folder(source, "/".join(filter(None, (partition.curated, partition.publication, name))))
-        manifest = _manifest(partition, one.shipment.contract, made, written, rejects)
+        rejects = self._rejects(one, left_out, scratch, again) if left_out else {}
+        assert clean.name is not None, "what is right is there"
+        take_part(self.place, clean.made.target, clean.name, f"{partition.curated}/{partition.publication}/{PART}")
+        manifest = _manifest(partition, one.shipment.contract, clean.made, written.with_names([PART]), rejects)
         make_current(self.place, partition.curated, manifest, scratch)
-        return Published(manifest, True, made.counters)
+        return Published(manifest, True, clean.made.counters)
 
     def _stands(self, partition: Partition, contract: Contract, found: Manifest) -> bool:
         return _is_same(found, partition, contract) and is_whole(self.place, partition.curated, found)
@@ -131,18 +109,26 @@ class Curator:
             raise Fault(Code.ARTEFACT_DAMAGED, f"{text}.", Evidence("lake", text=text), f"Materialize lake/{partition.feed} first.")
         return lake
 
-    def _clean_rows(self, one: Waiting, scratch: Path) -> tuple[MapResult, ReadBack]:
-        made = self.engine.run(one.job(CLEAN), scratch)
-        written = read_back(self.place, made.target, scratch)
-        found, summary = (written.rows, written.hash), one.summary
-        if found != (summary.clean, summary.hash) or made.counters.get("rows", written.rows) != written.rows:
-            text = f"{made.target} holds {found[0]} rows with hash {found[1]}; {summary.clean} with {summary.hash} are clean"
-            raise Fault(Code.SINK_DISAGREES, f"{text} (made by {made.made_by}).", Evidence("lake", text=text))
-        return made, written
+    def _clean_rows(self, one: Waiting, scratch: Path, again: bool) -> _Part:
+        """The part of a job's output that is this partition's; what was made before and is not right is made anew."""
+        job = replace(one.job(self.place.label, CLEAN), anew=again)
+        made = self._run(one, job, scratch)
+        if made.made.taken and not made.is_right(one.summary):
+            made = self._run(one, replace(job, anew=True), scratch)
+        if not made.is_right(one.summary):
+            text = f"{made.told}; {one.summary.clean} with {one.summary.hash} are clean"
+            raise Fault(Code.SINK_DISAGREES, f"{text} (made by {made.made.made_by}).", Evidence("lake", text=text))
+        return made
 
-    def _rejects(self, partition: Partition, lake: Manifest, shipment: Shipment, left_out: int, scratch: Path) -> dict[str, int]:
+    def _run(self, one: Waiting, job: MapJob, scratch: Path) -> _Part:
+        made = self.engine.run(job, scratch)
+        name = part_of(self.place, made.target, job.tag)
+        return _Part(made, name, read_back(self.place, made.target, scratch, [name] if name else []))
+
+    def _rejects(self, one: Waiting, left_out: int, scratch: Path, again: bool) -> dict[str, int]:
         """A second pass of the same mapper, for the rows that the first one left out; how many there are, by code."""
-        made = self.engine.run(_job(partition, partition.rejects, lake, shipment, REJECTS), scratch)
+        partition = one.partition
+        made = self.engine.run(replace(one.job(self.place.label, REJECTS), anew=again), scratch)
         target = f"{partition.rejects}/{partition.publication}"
         codes: Counter[str] = Counter()
         rows = 0
@@ -154,6 +140,25 @@ class Curator:
             raise Fault(Code.SINK_DISAGREES, f"{text}.", Evidence("lake", text=text))
         self.place.move_folder(made.target, target)
         return dict(sorted(codes.items()))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A partition's part of a job's output: the job, the part's name (None where there is none), and what was read back of it."""
+
+    made: MapResult
+    name: str | None
+    written: ReadBack
+
+    @property
+    def told(self) -> str:
+        """What was found, for people."""
+        held = f"holds {self.written.rows} rows with hash {self.written.hash}" if self.name else "holds no part of it"
+        return "/".join(filter(None, (self.made.target, self.name))) + f" {held}"
+
+    def is_right(self, summary: Summary) -> bool:
+        """Whether its rows are the delivery's clean rows."""
+        return self.name is not None and (self.written.rows, self.written.hash) == (summary.clean, summary.hash)
 
 
 def shipment_of(contract: Contract, artefacts: Validated) -> Shipment:
@@ -184,16 +189,34 @@ def _is_same(found: Manifest, partition: Partition, contract: Contract) -> bool:
     return made == (partition.delivery, contract.version, CONVERTER_VERSION)
 
 
-def _job(partition: Partition, folder: str, lake: Manifest, shipment: Shipment, mode: str) -> MapJob:
-    work = f"{folder}:{lake.delivery}:{shipment.contract.version}:{CONVERTER_VERSION}:{mode}"
-    return MapJob(
-        name=f"shp {folder}",
-        tag=f"shp-{sha256(work.encode()).hexdigest()[:32]}",
-        source=f"{partition.lake}/{lake.directory}/{lake.files[0].name}",
-        target=f"{folder}/{ATTEMPT}{partition.publication}",
-        shipment=shipment,
-        mode=mode,
-    )
+def job_of(root: str, partition: Partition, source: str, size: int, shipment: Shipment, mode: str) -> MapJob:
+    """A pass of the mapper over a delivery's text rows.
+
+    Args:
+        root: tells this lake from others.
+        partition: whose rows, and on whose behalf.
+        source: the file of text rows, as a path of the lake.
+        size: its bytes.
+        shipment: what the mapper must know.
+        mode: `clean` or `rejects`.
+    """
+    folder = partition.curated if mode == CLEAN else partition.rejects
+    tag = tag_of(root, folder, partition.delivery, shipment.contract, mode)
+    return MapJob(f"shp {folder}", tag, source, f"{folder}/{ATTEMPT}{partition.publication}", shipment, mode, size)
+
+
+def tag_of(root: str, folder: str, delivery: str, contract: Contract, mode: str = CLEAN) -> str:
+    """What the jobs of the same work have in common, whoever asked for them.
+
+    Args:
+        root: tells this lake from others.
+        folder: the partition's folder that the rows are for.
+        delivery: SHA-256 of the delivery's bytes.
+        contract: the contract.
+        mode: `clean` or `rejects`.
+    """
+    work = f"{root}:{folder}:{delivery}:{contract.version}:{CONVERTER_VERSION}:{mode}"
+    return f"shp-{sha256(work.encode()).hexdigest()[:32]}"
 
 
 def _manifest(partition: Partition, contract: Contract, made: MapResult, written: ReadBack, rejects: dict[str, int]) -> Manifest:

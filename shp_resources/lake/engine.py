@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +35,9 @@ class MapJob:
         target: the directory to write into, as a path of the lake; must not exist.
         shipment: what the mapper must know.
         mode: `clean` or `rejects`.
-        beside: further files, each with what the mapper must know of it; each file makes one part.
+        size: bytes of the source.
+        beside: passes over further files that this job makes besides, for whoever asks for them next; each file makes one part.
+        anew: whether what an earlier job made of the same work is not to be taken.
     """
 
     name: str
@@ -43,12 +46,24 @@ class MapJob:
     target: str
     shipment: Shipment
     mode: str
-    beside: tuple[tuple[str, Shipment], ...] = ()
+    size: int = 0
+    beside: tuple[MapJob, ...] = ()
+    anew: bool = False
+
+    @property
+    def passes(self) -> tuple[MapJob, ...]:
+        """The passes of this job, in the order of their parts: Hadoop takes the longest file first, equal ones as they are given."""
+        return tuple(sorted((self, *self.beside), key=lambda one: -one.size))
 
     @property
     def inputs(self) -> tuple[tuple[str, Shipment], ...]:
         """All files, each with what the mapper must know of it."""
-        return ((self.source, self.shipment), *self.beside)
+        return tuple((one.source, one.shipment) for one in self.passes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the job is found by: the tags of all its passes."""
+        return (self.tag, *(one.tag for one in self.beside))
 
 
 @dataclass(frozen=True)
@@ -57,23 +72,46 @@ class MapResult:
 
     Args:
         made_by: a YARN application's id, or `local process`.
-        target: the directory that was written into; another one when a running job was joined.
+        target: the directory that was written into; another one when the job was another request's.
         counters: the mapper's counters, as far as they are known.
+        taken: whether the job was another request's for the same work.
     """
 
     made_by: str
     target: str
     counters: dict[str, int] = field(default_factory=dict)
+    taken: bool = False
 
 
 class Engine(Protocol):
     """Runs the mapper."""
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
-        """Run one pass to its end.
+        """Run one pass to its end, and those beside it.
 
         Raises:
             Fault: it failed; what it wrote does not count.
+        """
+
+
+class RememberingEngine(Engine, Protocol):
+    """Runs the mapper, and finds by its tag what was made of the same work before."""
+
+    def found(self, job: MapJob) -> MapResult | None:
+        """The job of an earlier request for the same work: one that runs is waited for, of one that ended well the output is taken.
+
+        Returns:
+            None when there is none, or when it made the work of many and failed at somebody's.
+
+        Raises:
+            Fault: the engine does not answer, or the job that ran failed.
+        """
+
+    def knows(self, tags: Collection[str]) -> set[str]:
+        """Which of these tags a job has, whatever became of it.
+
+        Raises:
+            Fault: the engine does not answer.
         """
 
 

@@ -101,7 +101,7 @@ def publish_text(
     if not again and found is not None and found.delivery == partition.delivery and is_whole(place, partition.lake, found):
         return Published(found, False)
     give_way(found, partition.fence, partition.lake)
-    rows, file = _write(batches, scratch / PART)
+    rows, file = write_text(batches, scratch / PART)
     place.put(scratch / PART, f"{partition.lake}/{partition.publication}/{PART}")
     manifest = Manifest(
         feed=partition.feed,
@@ -118,7 +118,16 @@ def publish_text(
     return Published(manifest, True)
 
 
-def _write(batches: Iterable[pa.RecordBatch], path: Path) -> tuple[int, DataFile]:
+def write_text(batches: Iterable[pa.RecordBatch], path: Path) -> tuple[int, DataFile]:
+    """Write text rows as the lake's lines.
+
+    Args:
+        batches: text rows: `row`, `kinds`, `c1` …, `extra`.
+        path: the file, on this machine.
+
+    Returns:
+        How many rows it holds, and what it is.
+    """
     rows, size, digest = 0, 0, sha256()
     with path.open("wb") as file:
         for batch in batches:

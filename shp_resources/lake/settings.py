@@ -14,7 +14,7 @@ from shp_core.lake.mapper import ARROW, STANDARD
 from shp_core.lake.place import Place
 from shp_resources.hdfs.client import Hdfs
 from shp_resources.hdfs.cluster import STREAMING, Cluster, cluster_of
-from shp_resources.lake.engine import Engine, LocalEngine
+from shp_resources.lake.engine import LocalEngine
 from shp_resources.lake.local import LocalFolder
 from shp_resources.settings import Settings
 from shp_resources.yarn.engine import YarnEngine
@@ -29,7 +29,7 @@ def lake_of(settings: Settings) -> Place:
     return LocalFolder(settings.home / "lake") if cluster is None else Hdfs(cluster)
 
 
-def engine_of(settings: Settings, place: Place) -> Engine:
+def engine_of(settings: Settings, place: Place) -> LocalEngine | YarnEngine:
     """What runs the mapper: YARN where there is one, else a process of this machine; with Arrow where a python is named for it.
 
     Args:

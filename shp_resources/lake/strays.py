@@ -34,6 +34,19 @@ def sweep_partition(place: Place, folder: str, now: float) -> list[str]:
     return strays
 
 
+def sweep_attempts(place: Place, folder: str, now: float) -> None:
+    """Remove what jobs for many partitions, whose runs were killed, left beside the partitions' folders.
+
+    Args:
+        place: the lake.
+        folder: a feed's folder.
+        now: seconds since 1970.
+    """
+    for entry in _old(place, folder, now):
+        if entry.name.startswith(ATTEMPT):
+            place.remove(f"{folder}/{entry.name}")
+
+
 def _old(place: Place, folder: str, now: float) -> list[Entry]:
     return [entry for entry in place.entries(folder) if entry.changed_at < now - GRACE_SECONDS]
 

@@ -1,112 +1,72 @@
-"""Clean rows of many partitions by one job: a job costs ten seconds, whatever it maps.
+"""One job over the text rows of many partitions: a job costs ten seconds, whatever it maps.
 
-Each file of text rows is one split, so each part of the output belongs to one partition; which one is seen by what the part
-holds, its row count and its partition hash. Parts that hold the same are the same, whoever's they are called.
+Each file of text rows makes one part of the output. Which one is whose is written down beside the output before the job
+begins; whoever takes a part reads it back and holds it to its own clean rows, so a wrong guess costs a job and no row.
+Must not live here: which partitions go together (`shp_assets.lake_together`), publishing (`curated`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
-from shp_core.codes import Code
-from shp_core.contract.contract import Contract
-from shp_core.errors import Fault
-from shp_core.healing.faults import Evidence
-from shp_core.lake.mapper import CLEAN
-from shp_resources.lake.curated import Curator, Waiting
-from shp_resources.lake.engine import MapJob, MapResult
-from shp_resources.lake.publish import Partition, Published
-from shp_resources.lake.readback import ReadBack, read_back
-from shp_resources.lake.strays import ATTEMPT
-from shp_resources.store import Validated
+from shp_core.lake.place import Place
+from shp_resources.lake.engine import MapJob
 
-PART = "part-00000"
+_ORDER = ".order.json"
+_PART = "part-"
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """A delivery whose text rows are in the lake.
+def together(own: MapJob, others: Sequence[MapJob], target: str) -> MapJob:
+    """One job that makes the work of others beside one's own.
 
     Args:
-        partition: which partition, and on whose behalf.
-        contract: its contract.
-        artefacts: its artefacts under this contract.
+        own: the pass that is asked for.
+        others: passes of the same mode that are made on the way.
+        target: the directory to write into, as a path of the lake; no other job's.
     """
-
-    partition: Partition
-    contract: Contract
-    artefacts: Validated
+    return replace(own, name=f"{own.name} and {len(others)} others", target=target, beside=tuple(others))
 
 
-def publish_together(curator: Curator, deliveries: Sequence[Delivered], scratch: Path) -> list[Published]:
-    """Make the lake hold the clean rows of many deliveries, by one job.
+def note_parts(place: Place, job: MapJob, scratch: Path) -> None:
+    """Write down which part of a job's output will be whose, for those who come after it.
 
     Args:
-        curator: knows the lake and runs the mapper.
-        deliveries: one for each partition, of whatever feeds.
+        place: the lake.
+        job: a job over many files.
         scratch: a folder of this run's own.
-
-    Returns:
-        What stands of each, in their order.
-
-    Raises:
-        Fault: the lake or the job failed, or a part is not what a delivery's clean rows are; partitions whose parts are right
-            are published all the same.
     """
-    found: dict[str, Published | Waiting] = {
-        one.partition.curated: curator.standing_or_waiting(one.partition, one.contract, one.artefacts) for one in deliveries
-    }
-    waiting = [one for one in found.values() if isinstance(one, Waiting)]
-    if waiting:
-        found |= _by_one_job(curator, waiting, scratch)
-    return [done for done in found.values() if isinstance(done, Published)]
+    draft = scratch / "order.json"
+    draft.write_text(json.dumps([one.tag for one in job.passes]), encoding="utf-8")
+    place.put(draft, job.target + _ORDER)
 
 
-def _by_one_job(curator: Curator, waiting: Sequence[Waiting], scratch: Path) -> dict[str, Published]:
-    made = curator.engine.run(_job(waiting), scratch)
-    parts = _parts(curator, made, scratch)
-    published, missing = {}, []
-    for one in waiting:
-        fitting = parts.get((one.summary.clean, one.summary.hash))
-        if not fitting:
-            missing.append(one.partition.curated)
-            continue
-        name, written = fitting.pop()
-        published[one.partition.curated] = curator.accept(one, made, f"{made.target}/{name}", PART, _renamed(written), scratch)
-    if missing:
-        text = f"{made.target} holds no part with the clean rows of {', '.join(missing)}"
-        raise Fault(Code.SINK_DISAGREES, f"{text} (made by {made.made_by}).", Evidence("lake", text=text[:300]))
-    curator.place.remove(made.target)
-    return published
+def part_of(place: Place, target: str, tag: str) -> str | None:
+    """The name of somebody's part, None where it is not, or not any more.
+
+    Args:
+        place: the lake.
+        target: a job's output.
+        tag: of the work that is looked for.
+    """
+    noted = place.read(target + _ORDER)
+    tags = json.loads(noted) if noted is not None else [tag]
+    name = f"{_PART}{tags.index(tag):05}" if tag in tags else None
+    return name if name in {entry.name for entry in place.entries(target)} else None
 
 
-def _parts(curator: Curator, made: MapResult, scratch: Path) -> dict[tuple[int, str], list[tuple[str, ReadBack]]]:
-    """The parts of a job's output, by what they hold."""
-    found: dict[tuple[int, str], list[tuple[str, ReadBack]]] = {}
-    for entry in curator.place.entries(made.target):
-        if entry.name.startswith("part-"):
-            written = read_back(curator.place, made.target, scratch, [entry.name])
-            found.setdefault((written.rows, written.hash), []).append((entry.name, written))
-    return found
+def take_part(place: Place, target: str, name: str, path: str) -> None:
+    """Move a part to where it belongs; the last one leaves nothing behind.
 
-
-def _renamed(written: ReadBack) -> ReadBack:
-    return written.with_names([PART])
-
-
-def _job(waiting: Sequence[Waiting]) -> MapJob:
-    jobs = [one.job(CLEAN) for one in waiting]
-    work = sha256("\n".join(sorted(job.tag for job in jobs)).encode()).hexdigest()[:32]
-    attempt = sha256("\n".join(sorted(job.target for job in jobs)).encode()).hexdigest()[:16]
-    return MapJob(
-        name=f"shp {len(jobs)} partitions, {jobs[0].name.removeprefix('shp ')} and others",
-        tag=f"shp-{work}",
-        source=jobs[0].source,
-        target=f"curated/{ATTEMPT}{attempt}",
-        shipment=jobs[0].shipment,
-        mode=CLEAN,
-        beside=tuple((job.source, job.shipment) for job in jobs[1:]),
-    )
+    Args:
+        place: the lake.
+        target: a job's output.
+        name: the part.
+        path: its place from now on.
+    """
+    place.move_folder(f"{target}/{name}", path)
+    if not any(entry.name.startswith(_PART) for entry in place.entries(target)):
+        place.remove(target)
+        place.remove(target + _ORDER)

@@ -9,7 +9,7 @@ import errno
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.engine import MapJob, MapResult, write_cargo
 from shp_resources.processes import spawn, stop
 from shp_resources.yarn.rest import SYSTEM, Application, Yarn
-from shp_resources.yarn.streaming import command, counters_in, tag_of
+from shp_resources.yarn.streaming import command, counters_in
 
 _LOOK_SECONDS = 0.25
 _WORDS = 2000
@@ -69,20 +69,43 @@ class YarnEngine:
         self._yarn, self._python, self._engine = Yarn(cluster.yarn_url, cluster.user), python, engine
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
-        """Run one pass to its end; a job for the same work that runs already is joined.
+        """Run one pass to its end, and those beside it; what an earlier job makes or made of the same work is taken.
 
         Raises:
             Fault: it failed, could not be submitted, or was ended at a limit; what it wrote does not count.
         """
-        running = self._yarn.newest(tag_of(self._cluster, job))
-        if running is not None and not running.ended:
-            ended = self._watch(job, running.id, None)
-            return MapResult(ended.id, running.name, {})
+        found = self.found(job)
+        return found if found is not None else self._run(job, scratch)
+
+    def found(self, job: MapJob) -> MapResult | None:
+        """What an earlier job makes or made of the same work; see `RememberingEngine`."""
+        known = self._yarn.newest(job.tag)
+        if known is None:
+            return None
+        if not known.ended:
+            return self._joined(job, known)
+        is_there = known.final == "SUCCEEDED" and not job.anew and self._place.entries(known.name)
+        return MapResult(known.id, known.name, taken=True) if is_there else None
+
+    def knows(self, tags: Collection[str]) -> set[str]:
+        """Which of these tags an application has; see `RememberingEngine`."""
+        return {tag for one in self._yarn.tagged(tags) for tag in one.tags.intersection(tags)} if tags else set()
+
+    def _joined(self, job: MapJob, running: Application) -> MapResult | None:
+        try:
+            return MapResult(self._watch(job, running.id, None).id, running.name, taken=True)
+        except Fault as fault:
+            if fault.code is Code.CODE_BUG and len(running.tags) > 1:
+                return None  # whose rows it failed at is not known: each is asked about alone
+            raise
+
+    def _run(self, job: MapJob, scratch: Path) -> MapResult:
+        before = self._yarn.newest(job.tag)
         self._place.remove(job.target)  # a job that failed leaves its directory, and would not start over it
         log = scratch / "client.log"
         log.unlink(missing_ok=True)
         with self._client(job, scratch, log) as client:
-            ended = self._watch(job, None, client, running.id if running else None, log)
+            ended = self._watch(job, None, client, before.id if before else None, log)
             with suppress(subprocess.TimeoutExpired):  # it missed the end, and asks for a history server that there may not be
                 client.wait(self._deadlines.counters)
         return MapResult(ended.id, job.target, counters_in(_text(log)))
@@ -133,7 +156,7 @@ class YarnEngine:
             time.sleep(_LOOK_SECONDS)
 
     def _submitted(self, job: MapJob, before: str | None) -> Application | None:
-        found = self._yarn.newest(tag_of(self._cluster, job))
+        found = self._yarn.newest(job.tag)
         return found if found is not None and found.id != before else None
 
     def _hold_to_limits(self, job: MapJob, found: Application | None, seconds: float) -> None:

@@ -12,6 +12,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -38,6 +39,7 @@ class Application:
         final: `SUCCEEDED`, `FAILED`, `KILLED`, or `UNDEFINED` while it runs.
         diagnostics: what the ResourceManager has to say.
         master_logs: address of the pages with its application master's logs; "" before there is one.
+        tags: its tags.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Application:
     final: str
     diagnostics: str
     master_logs: str
+    tags: frozenset[str] = frozenset()
 
     @property
     def ended(self) -> bool:
@@ -75,8 +78,21 @@ class Yarn:
         Raises:
             Fault: the ResourceManager does not answer.
         """
-        found = (self._ask(f"/ws/v1/cluster/apps?applicationTags={urllib.parse.quote(tag)}")["apps"] or {}).get("app", [])
+        found = self._tagged([tag])
         return _application(max(found, key=lambda one: (one["startedTime"], one["id"]))) if found else None
+
+    def tagged(self, tags: Iterable[str]) -> list[Application]:
+        """All applications with any of these tags, whatever their state.
+
+        Raises:
+            Fault: the ResourceManager does not answer.
+        """
+        return [_application(one) for one in self._tagged(tags)]
+
+    def _tagged(self, tags: Iterable[str]) -> list[dict[str, Any]]:
+        told = self._ask(f"/ws/v1/cluster/apps?applicationTags={urllib.parse.quote(','.join(tags))}")
+        found: list[dict[str, Any]] = (told["apps"] or {}).get("app", [])
+        return found
 
     def get(self, application: str) -> Application:
         """An application.
@@ -120,7 +136,8 @@ class Yarn:
 
 def _application(told: dict[str, Any]) -> Application:
     logs = str(told.get("amContainerLogs") or "")
-    return Application(told["id"], told["name"], told["state"], told["finalStatus"], str(told.get("diagnostics") or ""), logs)
+    tags = frozenset(str(told.get("applicationTags") or "").split(",")) - {""}
+    return Application(told["id"], told["name"], told["state"], told["finalStatus"], str(told.get("diagnostics") or ""), logs, tags)
 
 
 def _send(url: str, method: str = "GET", data: bytes | None = None) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from pathlib import Path
 
 from shp_core.lake.mapper import GROUP, STANDARD
@@ -26,7 +25,7 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     """
     properties = {
         "mapreduce.job.name": job.target,  # who finds the job knows where it writes
-        "mapreduce.job.tags": tag_of(cluster, job),
+        "mapreduce.job.tags": ",".join(job.tags),
         "mapreduce.job.reduces": 0,
         "mapreduce.job.maps": 1,  # a hint; with the next line each file is one split, and makes one part
         "mapreduce.input.fileinputformat.split.minsize": 1 << 60,
@@ -44,11 +43,6 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
     inputs = [word for source, _ in job.inputs for word in ("-input", f"{cluster.root}/{source}")]
     places = [*inputs, "-output", f"{cluster.root}/{job.target}"]
     return [*cluster.streaming, *options, "-files", cargo, *places, "-mapper", f"{python} {ARCHIVE} {SHIPMENT} {job.mode} {engine}"]
-
-
-def tag_of(cluster: Cluster, job: MapJob) -> str:
-    """What a job is found by: the same work in the same lake; another installation's on this cluster is another job."""
-    return f"{job.tag}-{sha256(cluster.root.encode()).hexdigest()[:8]}"
 
 
 def counters_in(said: str) -> dict[str, int]:
