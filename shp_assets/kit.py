@@ -89,8 +89,7 @@ class FeedKit:
     @property
     def lake(self) -> str | None:
         """The feed's folder in the lake, None where it declares none."""
-        sink = self.feed.sinks.lake if self.feed.sinks else None
-        return sink.path if sink else None
+        return self.feed.lake
 
 
 class _Local(TypedDict):

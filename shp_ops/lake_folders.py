@@ -21,12 +21,8 @@ def lake_folders(place: Place, feeds: Iterable[Feed]) -> Iterator[str]:
     Raises:
         Fault: the lake failed.
     """
-    for path in [path for feed in feeds if (path := _path(feed)) is not None]:
+    for path in [path for feed in feeds if (path := feed.lake) is not None]:
         for folder in [f"{root}/{path}" for root in _ROOTS]:
             for entry in place.entries(folder):
                 if entry.is_folder and entry.name.startswith(_PARTITION):
                     yield f"{folder}/{entry.name}"
-
-
-def _path(feed: Feed) -> str | None:
-    return feed.sinks.lake.path if feed.sinks is not None and feed.sinks.lake is not None else None

@@ -36,7 +36,8 @@ BAD = [order(3), order(4, day="31.02.2026"), order(5, day="x")]
 
 def ingest(platform: Platform, path: Path, feed: str = "orders", busy_seconds: float = 20.0) -> FileResult:
     """Deliver a file, without the patience of a person."""
-    return Ingestion(platform.kits[feed], platform.definitions, platform.outside, platform.instance, busy_seconds).take(path)
+    ingestion = Ingestion(platform.kits[feed], platform.definitions, platform.outside, platform.instance, busy_seconds)
+    return ingestion.follow(ingestion.load(path))
 
 
 def runs(platform: Platform) -> int:
@@ -271,7 +272,7 @@ def test_an_interruption_gives_everything_back(platform: Platform, monkeypatch: 
     monkeypatch.setattr(steps, "make_artefacts", interrupt)
     ingestion = Ingestion(platform.kits["orders"], platform.definitions, platform.outside, platform.instance)
     try:
-        result = ingestion.take(path)
+        result = ingestion.load(path)
     except KeyboardInterrupt:
         result = None
     assert result is None or not result.published

@@ -195,6 +195,11 @@ class Feed(Strict):
         return f"the table would be called {self.table!r}, which {problem}; give it a name: `sinks: {{warehouse: {{table: …}}}}`"
 
     @property
+    def lake(self) -> str | None:
+        """The feed's folder in the lake, None where it declares none."""
+        return self.sinks.lake.path if self.sinks is not None and self.sinks.lake is not None else None
+
+    @property
     def table(self) -> str:
         """The warehouse table's name."""
         sink = self.sinks.warehouse if self.sinks else None

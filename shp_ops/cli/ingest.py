@@ -12,7 +12,7 @@ import click
 from shp_ops.cli.output import Desk, with_output
 from shp_ops.cli.teach import Taught
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.workers import Event
+from shp_ops.ingest.workers import LAKE, Event
 
 if TYPE_CHECKING:
     from shp_ops.ingest.files import File
@@ -83,6 +83,8 @@ def _progress(desk: Desk, files: list[File]) -> Iterator[Callable[[Event], None]
             name = _name(files[event.index])
             if event.step == "begun":
                 tasks[event.index] = progress.add_task("", total=None, name=name, what="reading")
+            elif event.step == LAKE:
+                progress.update(tasks[event.index], what=f"{event.rows:,} rows; the lake follows")
             elif event.result is None:
                 progress.update(tasks[event.index], what=f"{event.rows:,} rows")
             elif len(files) > _BARS and event.index in tasks:  # a screen does not hold them all
@@ -98,6 +100,8 @@ def _progress(desk: Desk, files: list[File]) -> Iterator[Callable[[Event], None]
 def _line(desk: Desk, files: list[File], event: Event) -> None:
     if event.step == "begun":
         desk.say(f"{_name(files[event.index])}: reading")
+    elif event.step == LAKE:
+        desk.say(f"{_name(files[event.index])}: {event.rows:,} rows in the warehouse; the lake follows")
     elif event.result is not None:
         desk.say(f"{_name(files[event.index])}: {_words(event.result)} in {event.result.seconds:.1f} s")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,22 +76,38 @@ class Ingestion:
     def _whole(self) -> dg.JobDefinition:
         return self.definitions.get_repository_def().get_implicit_global_asset_job_def()
 
-    def take(self, path: File) -> FileResult:
-        """Deliver one file and process it; whatever is wrong with it is told in the result. What lies elsewhere is fetched by the run.
+    def load(self, path: File) -> FileResult:
+        """Deliver one file and bring it into the warehouse; whatever is wrong with it is told in the result.
+
+        What lies elsewhere is fetched by the run.
 
         Raises:
             KeyboardInterrupt: this process was told to stop; the partition waits as `arrived`, its lease is free.
         """
         began = time.monotonic()
         try:
-            return self._take(path, began)
+            with _interrupted():
+                return self._load(path, began)
         except ShpError as error:
             shown = printable(str(path))
             return FileResult(shown, code=str(error.code), message=error.message, seconds=time.monotonic() - began)
-        except DagsterExecutionInterruptedError as error:
-            raise KeyboardInterrupt from error
 
-    def _take(self, path: File, began: float) -> FileResult:
+    def follow(self, loaded: FileResult) -> FileResult:
+        """Let the lake follow with a file that was loaded, also where the warehouse is away; the result with what came of that.
+
+        Raises:
+            KeyboardInterrupt: this process was told to stop.
+        """
+        if self.kit.lake is None or not loaded.waits_for_the_lake or loaded.partition is None:
+            return loaded
+        began = time.monotonic()
+        with _interrupted():
+            failure = self._unless_busy(loaded.partition, LakeWork, self._follow)
+            record = self._standing(self.kit.name, loaded.partition)
+        seconds = loaded.seconds + time.monotonic() - began
+        return from_record(loaded.path, record, loaded.delivery, changed=loaded.changed, seconds=seconds, failure=failure)
+
+    def _load(self, path: File, began: float) -> FileResult:
         seen = sight(plainly(path)) if isinstance(path, Path) else self._look(path)
         return self._deal(arrive(self.outside.ledger, self.kit, seen, INGEST), printable(str(path)), began)
 
@@ -109,10 +126,8 @@ class Ingestion:
         Raises:
             KeyboardInterrupt: this process was told to stop.
         """
-        try:
-            return self._deal(Arrived(arrival), f"{arrival.feed}/{arrival.partition}", time.monotonic())
-        except DagsterExecutionInterruptedError as error:
-            raise KeyboardInterrupt from error
+        with _interrupted():
+            return self.follow(self._deal(Arrived(arrival), f"{arrival.feed}/{arrival.partition}", time.monotonic()))
 
     def _deal(self, arrived: Arrived, shown: str, began: float) -> FileResult:
         key = (self.kit.name, arrived.arrival.partition)
@@ -151,17 +166,13 @@ class Ingestion:
         Returns:
             What kept the run from giving the partition a verdict (another worker), if anything did.
         """
-        failure = self._unless_busy(arrived, Work, self._do)
-        if self.kit.lake is None:
-            return failure
-        followed = self._unless_busy(arrived, LakeWork, self._follow)  # also where the warehouse is away
-        return failure or followed
+        return self._unless_busy(arrived.arrival.partition, Work, self._do)
 
-    def _unless_busy(self, arrived: Arrived, make: type[W], do: Callable[[W], ShpError | None]) -> ShpError | None:
+    def _unless_busy(self, partition: str, make: type[W], do: Callable[[W], ShpError | None]) -> ShpError | None:
         """Do one way's work; when another worker is at it, after that one."""
         until = time.monotonic() + self.busy_seconds
         while True:
-            work = make(self.kit, arrived.arrival.partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
+            work = make(self.kit, partition, str(uuid4()), INGEST, publishes=True, outside=self.outside)
             while has_worker(work) and time.monotonic() < until:
                 time.sleep(_PAUSE_SECONDS)  # it is probably publishing this very file
             try:
@@ -232,6 +243,15 @@ class Ingestion:
         """Number of the publication the warehouse holds of a partition."""
         record = self.outside.ledger.publications.sinks(feed, partition).get(SINK)
         return record.number if record else None
+
+
+@contextmanager
+def _interrupted() -> Iterator[None]:
+    """Dagster's word for an interruption, as Python's."""
+    try:
+        yield
+    except DagsterExecutionInterruptedError as error:
+        raise KeyboardInterrupt from error
 
 
 def _is_in_other_hands(work: Work, failure: ShpError) -> bool:

@@ -12,6 +12,9 @@ from shp_resources.ledger import PartitionRecord
 
 COUNTS = ("read", "clean", "rejected", "duplicate", "displaced", "loaded", "blank", "after_end")
 
+_AT_THEIR_END = (*PUBLISHED_STATES, State.QUARANTINED)
+_OTHERS = (str(Code.PARTITION_BUSY), str(Code.SUPERSEDED))
+
 
 @dataclass(frozen=True)
 class FileResult:
@@ -45,6 +48,11 @@ class FileResult:
     def published(self) -> bool:
         """Whether the sinks hold the file."""
         return self.state in PUBLISHED_STATES and self.code is None
+
+    @property
+    def waits_for_the_lake(self) -> bool:
+        """Whether, in a feed with a lake, it is this command's to let the lake follow, and no other worker's."""
+        return self.partition is not None and self.state not in _AT_THEIR_END and self.code not in _OTHERS
 
     def as_dict(self) -> dict[str, Any]:
         """The form that `--json` prints."""

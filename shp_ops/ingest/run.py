@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ from shp_core.feeds.load import Catalogue
 from shp_core.feeds.model import Feed
 from shp_core.healing.breaker import asked_for
 from shp_ops.ingest.files import File, queues
+from shp_ops.ingest.following import Make, OnEvent, into_the_lake, until_the_lake
 from shp_ops.ingest.head_start import HeadStart, begun_nurseries
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.workers import Event, MakeTake, Order, Take, hands, take_all
+from shp_ops.ingest.workers import Order, hands, take_all
 from shp_ops.installation import opened
 from shp_ops.views import displaced_rows
 from shp_resources.ledger import Ledger
@@ -20,10 +21,11 @@ from shp_resources.settings import Settings
 from shp_resources.system_clock import SystemClock
 
 if TYPE_CHECKING:
+    from shp_ops.ingest.one import Ingestion
     from shp_resources.outside import Outside
 
 
-def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: Callable[[Event], None]) -> list[FileResult]:
+def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: OnEvent) -> list[FileResult]:
     """Deliver files of a feed and process them now.
 
     Args:
@@ -43,7 +45,12 @@ def ingest(settings: Settings, feed: Feed, files: Sequence[File], on_event: Call
         _ask_breakers(settings)
         head_start.go(outside, feed)
         nurseries = begun_nurseries(hands(waiting) - len(head_start.under_way))
-        results = take_all(Order(files, waiting, outside, _graph(feed), nurseries, head_start.under_way), on_event)
+        make = _graph(feed)
+        order = Order(files, waiting, outside, lambda outside: make(outside).load, nurseries, head_start.under_way)
+        if feed.lake is not None:
+            results = into_the_lake(order, make, take_all(order, until_the_lake(on_event)), on_event)
+        else:
+            results = take_all(order, on_event)
         _close_incidents(settings, feed, outside)
         return _as_it_is_now(settings, feed, results)
 
@@ -72,8 +79,8 @@ def _as_it_is_now(settings: Settings, feed: Feed, results: list[FileResult]) -> 
     return [replace(result, rows=present(result.rows, displaced.get(result.partition or "", 0))) for result in results]
 
 
-def _graph(feed: Feed) -> MakeTake:
-    """What makes, inside a worker, what takes one file; Dagster is imported here, once, after the database answered."""
+def _graph(feed: Feed) -> Make:
+    """What makes, inside a worker, what takes files; Dagster is imported here, once, after the database answered."""
     from shp_ops.late_imports import import_late, importing
 
     with importing():
@@ -86,9 +93,9 @@ def _graph(feed: Feed) -> MakeTake:
         alone = Catalogue({feed.feed: feed}, {}, [])
         kits = build_kits(alone)
 
-    def make_take(outside: Outside) -> Take:
+    def make(outside: Outside) -> Ingestion:
         instance = quiet_instance()
         close_lost(instance, kits, outside)
-        return Ingestion(kits[feed.feed], build_assets(alone, kits, outside), outside, instance).take
+        return Ingestion(kits[feed.feed], build_assets(alone, kits, outside), outside, instance)
 
-    return make_take
+    return make

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _FORK = multiprocessing.get_context("fork")
 
+LAKE = "lake"
+"""What a file is at whose rows the warehouse holds, and which the lake is to follow with."""
+
 Take = Callable[[File], FileResult]
 MakeTake = Callable[["Outside"], Take]
 
@@ -43,7 +46,7 @@ class Event:
 
     Args:
         index: which of the files.
-        step: `begun`, the name of a step, or `done`.
+        step: `begun`, the name of a step, `lake`, or `done`.
         rows: rows so far.
         result: the outcome, when it is done.
     """

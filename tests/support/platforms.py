@@ -244,7 +244,8 @@ class Platform:
 
     def ingest(self, path: Path, feed: str = FEED) -> FileResult:
         """Deliver a file the way `shp ingest` does."""
-        return Ingestion(self.kits[feed], self.definitions, self.outside, self.instance).take(path)
+        ingestion = Ingestion(self.kits[feed], self.definitions, self.outside, self.instance)
+        return ingestion.follow(ingestion.load(path))
 
     def mart(self, name: str = "amounts") -> dg.ExecuteInProcessResult:
         """Run a mart."""
