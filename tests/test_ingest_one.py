@@ -231,8 +231,8 @@ def test_a_worker_that_takes_it_up_once_more_is_waited_for(platform: Platform, m
 
     def ended() -> None:
         pause.wait(1.0)
-        platform.sql("update shp.attempts set ended_at = now() where run_id = 'another'")
-        platform.sql("update shp.partitions set state = 'published'")
+        both = "with ended as (update shp.attempts set ended_at = now() where run_id = 'another')"
+        platform.sql(f"{both} update shp.partitions set state = 'published'")  # as a run notes its end: in one transaction
 
     def then_another(self: Ingestion, arrived: Arrived) -> ShpError | None:
         failure = plain(self, arrived)
