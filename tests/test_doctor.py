@@ -13,9 +13,10 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteInst
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 
 from shp_ops.doctor import Check, databases, examine, files, machine
-from shp_ops.doctor.platform import ports, sensors
+from shp_ops.doctor.platform import lake, ports, sensors
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState, ServiceState
+from shp_resources.hdfs import seal
 from shp_resources.processes import ProcessId, free_port
 from shp_resources.settings import Settings
 from tests.support.commands import VISITS, Place
@@ -104,6 +105,30 @@ def test_a_service_that_does_not_answer_is_named_with_its_log(place: Place) -> N
     (web,) = [check for check in answer.json["checks"] if check["name"] == "service_web"]
     assert (answer.code, web["ok"]) == (1, False)
     assert str(Layout(home).log("web")) in web["next"]
+
+
+def test_an_hdfs_of_the_home_that_was_left_out_is_told_while_a_platform_runs(tmp_path: Path) -> None:
+    """Who forgets --hadoop would hear that all is well, or be called to a home on which nothing runs."""
+    settings = Settings.load({"SHP_FEEDS": str(tmp_path / "feeds")}, home=tmp_path / "home")
+    seal(settings).parent.mkdir(parents=True)
+    seal(settings).touch()
+    assert "shp up --hadoop" in named(list(lake(settings)), "lake").message
+    us = ProcessId.of(os.getpid())
+    Layout(settings.home).state.parent.mkdir(parents=True)
+    PlatformState(str(us), "mark", "http://127.0.0.1:1", 1.0).save(Layout(settings.home).state)
+    found = named(list(lake(settings)), "lake")
+    assert (found.ok, found.next) == (False, "Run: shp down && shp up --hadoop")
+
+
+def test_a_cluster_that_does_not_answer_is_told_with_the_setting_that_names_it(place: Place) -> None:
+    """Who wrote SHP_HDFS_URL wrongly would be sent to a log that nobody writes."""
+    home, us = place.base / "var", ProcessId.of(os.getpid())
+    Layout(home).state.parent.mkdir(parents=True)
+    PlatformState(str(us), "mark", "http://127.0.0.1:1", 1.0).save(Layout(home).state)
+    answer = place.shp("doctor", "--json", SHP_HDFS_URL=f"http://127.0.0.1:{free_port()}")
+    told = {check["name"]: check for check in answer.json["checks"]}
+    for name in ("service_namenode", "lake"):
+        assert not told[name]["ok"] and "correct SHP_HDFS_URL" in told[name]["next"]
 
 
 def test_nothing_is_asked_of_what_is_not_there_yet(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from shp_ops.hadoop.jars import POM, fetch_jars, jar_folder
 from shp_ops.hadoop.java import find_java
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.hadoop.status import look_at_external
-from shp_resources.hdfs import Cluster, cluster_of, forget_cluster, tell_cluster
+from shp_resources.hdfs import Cluster, cluster_of, forget_cluster, seal, tell_cluster
 from shp_resources.lake.settings import engine_of, lake_of, lake_systems, try_yarn
 from shp_resources.settings import Settings
 from tests.support.homes import Home
@@ -204,6 +204,22 @@ def test_a_cluster_that_runs_here_is_found_until_it_is_gone(tmp_path: Path) -> N
     forget_cluster(settings)
     forget_cluster(settings)
     assert cluster_of(settings) is None
+
+
+def test_a_home_that_has_an_hdfs_never_takes_a_folder_for_it(tmp_path: Path) -> None:
+    """Who forgets --hadoop once, or ingests while the platform is down, would have the whole lake made a second time in a folder."""
+    settings = settings_of(tmp_path)
+    seal(settings).parent.mkdir(parents=True)
+    seal(settings).touch()
+    place, probe = lake_of(settings), tmp_path / "probe"
+    probe.write_bytes(b"probe")
+    with pytest.raises(Fault) as caught:
+        place.put(probe, "f/name")
+    assert caught.value.code is Code.SINK_UNREACHABLE and "shp up --hadoop" in caught.value.next_step
+    assert (place.label, place.stands_in) == ("hdfs of this home, which does not run, /shp", False)
+    assert lake_systems(settings) == ("hdfs",) and not (settings.home / "lake").exists()
+    tell_cluster(settings, Cluster(("http://127.0.0.1:1",), "me", "/shp", own=True))
+    assert lake_of(settings).label == "hdfs http://127.0.0.1:1/shp"
 
 
 @pytest.mark.parametrize("home", [None, "empty"])

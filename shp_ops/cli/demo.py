@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -164,16 +165,23 @@ def _show(desk: Desk, outcome: Outcome, home: Path) -> None:
     for name, current in outcome.marts.items():
         desk.say(f"mart.{name} {'has read every publication' if current else 'is behind the publications'}.")
     desk.say("The proof holds: warehouse, lake and openpyxl agree." if outcome.proven else "THE PROOF DOES NOT HOLD, see above.")
-    _tell_ways(desk, home)
+    _tell_ways(desk, home, with_hadoop=outcome.lake.startswith("hdfs "))
 
 
-def _tell_ways(desk: Desk, home: Path) -> None:
+def _tell_ways(desk: Desk, home: Path, *, with_hadoop: bool) -> None:
     shp, place = _command(), _relative(home)
     make = "   (or: make up)" if Path("Makefile").is_file() else ""
     desk.say("\nHow to go on:")
     desk.say(f"  {shp} quarantine list --home {place}\n      rejected rows and why (tables: quarantine.*)")
-    desk.say(f"  {shp} up --home {place}\n      this data in the Dagster UI")
+    desk.say(f"  {_up(desk, shp, with_hadoop)} --home {place}\n      this data in the Dagster UI")
     desk.say(f"  {shp} up{make}\n      your own files")
+
+
+def _up(desk: Desk, shp: str, with_hadoop: bool) -> str:
+    """What starts the demo's platform again, with the jars that are there already."""
+    if not with_hadoop:
+        return f"{shp} up"
+    return f"SHP_HADOOP_CACHE={shlex.quote(_relative(desk.settings.hadoop_cache))} {shp} up --hadoop --hive"
 
 
 def _command() -> str:

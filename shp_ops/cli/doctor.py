@@ -16,6 +16,9 @@ Exit code 0: all is well.
 """
 
 
+_WIDTH = len("service_resourcemanager") + 1
+
+
 @click.command(cls=Taught, epilog=_HELP)
 @with_output
 def doctor(desk: Desk) -> int:
@@ -26,9 +29,9 @@ def doctor(desk: Desk) -> int:
     for check in examine(desk.settings):
         found.append(check)
         if not desk.json:
-            desk.say(f"{'ok   ' if check.ok else 'WRONG'}  {check.name:<20}{check.message}")
+            desk.say(f"{'ok   ' if check.ok else 'WRONG'}  {check.name:<{_WIDTH}}{check.message}")
             if check.next:
-                desk.say(f"{'':<7}{'next:':<20}{check.next}")
+                desk.say(f"{'':<7}{'next:':<{_WIDTH}}{check.next}")
     healthy = all(check.ok for check in found)
     desk.answer({"ok": healthy, "checks": [check.as_dict() for check in found]})
     if not desk.json:

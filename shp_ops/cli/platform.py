@@ -47,6 +47,8 @@ def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool, vie
     if hive and not hadoop:
         raise UsageError("--hive belongs to --hadoop.", "Run: shp up --hadoop --hive; a HiveServer2 of yours is named by SHP_HIVE_URL.")
     machine = _hadoop_machine(desk, hive) if hadoop else None
+    if machine is None:
+        _tell_of_rest(desk)
     if detach:
         return _up_detached(desk, port, machine, viewers)
     return _up_here(desk, port, machine, viewers)
@@ -106,6 +108,15 @@ def _hadoop_machine(desk: Desk, hive: bool) -> HadoopMachine | None:
     from shp_ops.hadoop.machine import HadoopMachine
 
     return HadoopMachine(desk.settings, with_hive=hive)
+
+
+def _tell_of_rest(desk: Desk) -> None:
+    """Who leaves --hadoop out by mistake is told what waits for it."""
+    from shp_resources.hdfs import cluster_of
+
+    cluster = cluster_of(desk.settings)
+    if cluster is not None and cluster.rests:
+        desk.say("The lake is in this home's HDFS, which is not started; what goes there waits. To start it: shp up --hadoop")
 
 
 def _up_here(desk: Desk, port: int | None, hadoop: HadoopMachine | None, viewers: int | None) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 
+from shp_core.codes import Code
 from shp_core.errors import ShpError
-from shp_ops.doctor.check import Check, ok, told, wrong
+from shp_ops.doctor.check import Check, ok, wrong
 from shp_ops.doctor.machine import java
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState, status
@@ -20,6 +21,7 @@ from shp_resources.processes import port_is_free
 from shp_resources.settings import Settings
 
 _STOPPED = sa.text("SELECT instigator_body FROM instigators WHERE instigator_type = 'SENSOR' AND status = 'STOPPED'")
+_NAMED_BY = {"namenode": "SHP_HDFS_URL", "resourcemanager": "SHP_YARN_URL", "hive": "SHP_HIVE_URL"}
 _HAS_SENSORS = sa.text("SELECT to_regclass('instigators') IS NOT NULL")
 
 
@@ -33,7 +35,14 @@ def platform(settings: Settings) -> Iterator[Check]:
         if service["ready"]:
             yield ok(f"service_{name}", f"{name} is ready.")
         else:
-            yield wrong(f"service_{name}", f"{name}: {service['why']}", f"Read {Layout(settings.home).log(name)}; then: shp down && shp up")
+            yield wrong(f"service_{name}", f"{name}: {service['why']}", _mend(settings, name, ours=name in state.services))
+
+
+def _mend(settings: Settings, name: str, *, ours: bool) -> str:
+    """What mends a service: of one that is not ours there is neither a log here nor a start."""
+    if ours or name not in _NAMED_BY:
+        return f"Read {Layout(settings.home).log(name)}; then: shp down && shp up"
+    return f"Start it, or correct {_NAMED_BY[name]}; a started platform goes on by itself when it answers."
 
 
 def sensors(dsn: str) -> Check:
@@ -89,13 +98,33 @@ def ports(settings: Settings) -> Check:
 
 def lake(settings: Settings) -> Iterator[Check]:
     """The lake's place, and what runs its jobs, as the settings name them."""
-    place = lake_of(settings)
-    if cluster_of(settings) is None:
+    place, cluster = lake_of(settings), cluster_of(settings)
+    if cluster is None:
         yield ok("lake", f"The lake is {place.label}.")
         return
     yield java()
-    yield told("lake", lambda: _tried(settings))
-    yield told("yarn", lambda: _asked(settings))
+    if cluster.rests:
+        yield _at_rest(settings)
+        return
+    yield _of_cluster("lake", "SHP_HDFS_URL", lambda: _tried(settings))
+    yield _of_cluster("yarn", "SHP_YARN_URL", lambda: _asked(settings))
+
+
+def _at_rest(settings: Settings) -> Check:
+    """The home's own HDFS does not run: as it should be where nothing runs, and forgotten where a platform does."""
+    state = PlatformState.load(Layout(settings.home).state)
+    if state is None or state.process is None:
+        return ok("lake", "The lake is this home's HDFS, which does not run now; shp up --hadoop starts it.")
+    return wrong("lake", "The lake is this home's HDFS, and the platform was started without it.", "Run: shp down && shp up --hadoop")
+
+
+def _of_cluster(name: str, variable: str, ask: Callable[[], str]) -> Check:
+    """What a Hadoop answers; of one that the settings name and that nobody finds, the setting is to blame or the cluster."""
+    try:
+        return ok(name, ask())
+    except ShpError as error:
+        away = error.code is Code.SINK_UNREACHABLE
+        return wrong(name, error.message, f"Start it, or correct {variable}." if away else error.next_step)
 
 
 def _tried(settings: Settings) -> str:

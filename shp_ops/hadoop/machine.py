@@ -14,7 +14,7 @@ from shp_ops.hadoop.configuration import PORTS, Place, write_configuration
 from shp_ops.hadoop.jars import Tell, fetch_jars, jar_folder
 from shp_ops.hadoop.java import Java, find_java
 from shp_ops.supervisor.services import Service
-from shp_resources.hdfs.cluster import Cluster, this_user
+from shp_resources.hdfs.cluster import Cluster, seal, this_user
 from shp_resources.processes import LOOPBACK
 from shp_resources.settings import Settings
 
@@ -112,7 +112,7 @@ class HadoopMachine:
 
     @property
     def _seal(self) -> Path:
-        return self._place.folder / "formatted"
+        return seal(self._settings)
 
     def _format(self) -> None:
         done = subprocess.run(

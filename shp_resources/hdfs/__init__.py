@@ -9,6 +9,6 @@
 Must not live here: what is in the files (`shp_core.lake`), jobs (`shp_resources.yarn`).
 """
 
-from shp_resources.hdfs.cluster import Cluster, cluster_of, forget_cluster, tell_cluster
+from shp_resources.hdfs.cluster import Cluster, cluster_of, forget_cluster, seal, tell_cluster
 
-__all__ = ["Cluster", "cluster_of", "forget_cluster", "tell_cluster"]
+__all__ = ["Cluster", "cluster_of", "forget_cluster", "seal", "tell_cluster"]

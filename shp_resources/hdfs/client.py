@@ -18,7 +18,7 @@ from shp_core.errors import Fault
 from shp_core.lake.place import DRAFT, Entry, require_path
 from shp_resources.hdfs.checksums import Sent
 from shp_resources.hdfs.cluster import Cluster
-from shp_resources.hdfs.errors import Answer, NoRoom, NotWhole, client_errors, told_as_faults
+from shp_resources.hdfs.errors import Answer, NoRoom, NotWhole, at_rest, client_errors, told_as_faults
 
 CONNECT_SECONDS, READ_SECONDS = 3.05, 60.0
 _CHUNK = 1 << 20
@@ -39,7 +39,7 @@ class Hdfs:
 
     def __init__(self, cluster: Cluster, timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS)) -> None:
         self._cluster, self._timeout = cluster, timeout
-        self.label = f"hdfs {cluster.hdfs_urls[0]}{cluster.root}"
+        self.label = cluster.label
 
     def absolute(self, path: str) -> str:
         """A path of the lake as HDFS knows it.
@@ -130,6 +130,8 @@ class Hdfs:
     def _client(self) -> Any:
         from shp_resources.hdfs.insecure import LakeClient
 
+        if self._cluster.rests:
+            raise at_rest()
         return LakeClient(";".join(self._cluster.hdfs_urls), user=self._cluster.user, timeout=self._timeout)
 
     def _send(self, source: Path, draft: str) -> Sent:

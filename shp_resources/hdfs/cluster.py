@@ -1,6 +1,7 @@
 """Which Hadoop there is: one that the settings name, else the one that `shp up --hadoop` runs for this home.
 
-A running platform tells it in a file, as the embedded PostgreSQL does with its address.
+A running platform tells it in a file, as the embedded PostgreSQL does with its address. A home that has an HDFS keeps it while
+it does not run: what is to go there waits, and no folder takes its place.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Cluster:
     """A Hadoop.
 
     Args:
-        hdfs_urls: WebHDFS addresses of its NameNodes; one of them is active.
+        hdfs_urls: WebHDFS addresses of its NameNodes; one of them is active. Empty: it is the home's own, and does not run.
         user: who we are there.
         root: the folder in HDFS below which everything of ours lies.
         yarn_url: address of its ResourceManager, None: no jobs.
@@ -43,6 +44,16 @@ class Cluster:
     hive_port: int | None = None
 
     @property
+    def rests(self) -> bool:
+        """Whether it is the home's own and does not run now."""
+        return not self.hdfs_urls
+
+    @property
+    def label(self) -> str:
+        """What kind of place the lake in it is, for people."""
+        return f"hdfs {self.hdfs_urls[0]}{self.root}" if self.hdfs_urls else f"hdfs of this home, which does not run, {self.root}"
+
+    @property
     def runs_jobs(self) -> bool:
         """Whether jobs are to be submitted to it."""
         return self.yarn_url is not None
@@ -55,7 +66,7 @@ def cluster_of(settings: Settings) -> Cluster | None:
     try:
         found = json.loads(_file(settings).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return None
+        return Cluster((), settings.hdfs_user or this_user(), settings.hdfs_root, own=True) if seal(settings).exists() else None
     return Cluster(**{**found, "hdfs_urls": tuple(found["hdfs_urls"]), "streaming": tuple(found["streaming"])})
 
 
@@ -71,6 +82,11 @@ def tell_cluster(settings: Settings, cluster: Cluster) -> None:
 def forget_cluster(settings: Settings) -> None:
     """The cluster that this process ran is gone."""
     _file(settings).unlink(missing_ok=True)
+
+
+def seal(settings: Settings) -> Path:
+    """The file that says that the home has an HDFS of its own; it is made when the file system is, and goes with it."""
+    return settings.home / "hadoop" / "formatted"
 
 
 def this_user() -> str:

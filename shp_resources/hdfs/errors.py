@@ -10,11 +10,13 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
 
 SYSTEM = "hdfs"
+START = "Start it: shp up --hadoop (docs/hadoop.md tells how to do without it again)."
 
 _BY_NAME = {
     "SafeModeException": errno.EAGAIN,
@@ -102,6 +104,12 @@ def told_as_faults(doing: str) -> Iterator[None]:
     except client_errors() as error:
         found = evidence(error)
         raise Fault(classify(found), f"HDFS failed while {doing}: {found.text}", found, "See: shp status") from error
+
+
+def at_rest() -> Fault:
+    """The home's own HDFS does not run; told at once, nobody is asked."""
+    seen = Evidence(SYSTEM, errno=errno.ECONNREFUSED, text="does not run")
+    return Fault(Code.SINK_UNREACHABLE, "The HDFS of this home does not run.", seen, START)
 
 
 def evidence(error: Exception) -> Evidence:
