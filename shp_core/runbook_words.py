@@ -25,7 +25,16 @@ PLATFORM: dict[Code, str] = {
 }
 """What the platform does, where no verdict on a run says it."""
 
+_TAKE_UP = (
+    "`shp quarantine show FEED PARTITION` tells what would be taken up, `shp feeds accept FEED PARTITION` takes it up. Or tell the sender."
+)
+
 PERSON: dict[Code, str] = {
+    Code.SHEET_MISSING: _TAKE_UP,
+    Code.HEADER_MISSING: _TAKE_UP,
+    Code.COLUMN_MISSING: _TAKE_UP,
+    Code.COLUMN_UNKNOWN: _TAKE_UP,
+    Code.COLUMN_RETYPED: _TAKE_UP,
     Code.LATE: "Ask the sender. If the file will never come: `shp waive FEED PARTITION --why REASON`.",
     Code.UNUSUALLY_LATE: "Nothing yet; there is time to ask the sender.",
     Code.SOURCE_UNREACHABLE: "Bring the place back that `shp status` names, or correct `source.uri` in the feed file. A feed may name "

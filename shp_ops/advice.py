@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from shp_core.alerts.words import can_do
 from shp_core.codes import Code, Scope
 
 _AGAIN = "Then give the same command again; nothing is loaded twice."
@@ -18,6 +21,7 @@ _SINKS = {
     "yarn": ("YARN", "SHP_YARN_URL, or shp up --hadoop"),
     "lake": ("the lake's folder", "lake/ in SHP_HOME"),
 }
+_OF_SINKS = (Code.SINK_UNREACHABLE, Code.SINK_REFUSED)
 _WAREHOUSE = ("the warehouse's database", "SHP_WAREHOUSE_DSN")
 _INTERRUPTIONS = frozenset({Code.TRANSIENT, Code.INTERRUPTED, Code.WORKER_LOST, Code.ARTEFACT_DAMAGED, Code.STILL_MOVING})
 
@@ -34,9 +38,25 @@ def advice(code: str | None, cause: str | None = None) -> str:
         return "Give the same command again; nothing is loaded twice."
     if known.info.scope in (Scope.ROW, Scope.FILE):
         return known.info.sender
-    sink, setting = _SINKS.get((cause or "").removeprefix("transient/").partition("/")[0], _WAREHOUSE)
-    if known is Code.SINK_UNREACHABLE:
-        return f"Bring {sink} back ({setting}). {_AGAIN}"
-    if known is Code.SINK_REFUSED:
-        return f"Give {sink} the room or the rights it lacks. {_AGAIN}"
+    if known in _OF_SINKS:
+        return f"{_of_sink(known, cause)} {_AGAIN}"
     return _OF_PLATFORM.get(known, known.info.operator)
+
+
+def remedy(code: Code, cause: str, members: Sequence[tuple[str, str]]) -> str:
+    """What ends an incident; the runbook's words, with the first partition's name in their commands.
+
+    Args:
+        code: the incident's code.
+        cause: what the incident is about, which names the sink at fault.
+        members: feed and partition of each that it holds.
+    """
+    if code in _OF_SINKS:
+        return f"{_of_sink(code, cause)} What waits for it follows by itself."
+    words = can_do(code).replace("`", "")
+    return words.replace("FEED PARTITION", " ".join(members[0])) if members else words
+
+
+def _of_sink(code: Code, cause: str | None) -> str:
+    sink, setting = _SINKS.get((cause or "").removeprefix("transient/").partition("/")[0], _WAREHOUSE)
+    return f"Bring {sink} back ({setting})." if code is Code.SINK_UNREACHABLE else f"Give {sink} the room or the rights it lacks."

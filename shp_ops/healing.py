@@ -13,7 +13,7 @@ from shp_core.errors import Fault, UsageError
 from shp_core.expectations.expected import due_of, is_expected
 from shp_core.healing.breaker import Breaker, asked_for
 from shp_core.states import HELD_STATES, State
-from shp_ops.advice import advice
+from shp_ops.advice import advice, remedy
 from shp_ops.days import DayView, waive_day
 from shp_ops.installation import catalogue_of, looked_at, require_feed
 from shp_resources.ledger import Incident, Ledger, PartitionRecord
@@ -177,8 +177,12 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "opened_at": incident.opened_at,
         "closed_at": incident.closed_at,
         "proof": incident.proof,
-        "next": None if incident.closed_at else advice(incident.code, incident.cause),
+        "next": None if incident.closed_at else remedy(Code(incident.code), incident.cause, _held_members(incident)),
     }
+
+
+def _held_members(incident: Incident) -> list[tuple[str, str]]:
+    return [(member.feed, member.partition) for member in incident.members if member.outcome is None]
 
 
 def _breaker(breaker: Breaker) -> dict[str, Any]:

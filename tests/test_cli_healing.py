@@ -50,7 +50,7 @@ def test_an_incident_is_told_until_a_mended_file_proves_it_over(place: Place) ->
     assert told["members"] == [{"feed": "visits", "partition": "refused", "outcome": None}]
     said = place.shp("incidents")
     assert "visits/refused" in said.err
-    assert "next: Too many rows are wrong" in said.err
+    assert "next: Tell the sender: Too many rows are wrong" in said.err
     visits(path, [7])
     assert place.shp("ingest", "visits", path).code == 0
     over = place.shp("incidents", "--json")
@@ -95,6 +95,7 @@ def test_a_renamed_column_is_shown_and_accepted(place: Place) -> None:
     (found,) = held["proposal"]
     assert (found["change"], found["column"], found["found"]) == ("renamed", "Fee", "Fee paid")
     assert held["next"].endswith("shp feeds accept visits renamed")
+    assert "shp feeds accept visits renamed takes it up" in place.shp("incidents").err
     file = place.base / "feeds" / "visits.yaml"
     before = file.read_text(encoding="utf-8")
     tried = place.shp("feeds", "accept", "visits", "renamed", "--dry-run", "--json")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from shp_core.codes import Code, Scope
 from shp_core.errors import UsageError
-from shp_ops.advice import advice
+from shp_ops.advice import advice, remedy
 from shp_ops.cli.events import event_lines
 from shp_ops.cli.tables import Listing, partition_listing, result_listing
 from shp_ops.cli.teach import Taught
@@ -94,6 +94,15 @@ def test_every_code_has_a_next_step(code: Code) -> None:
         assert said == code.info.sender or "again" in said
 
 
+@pytest.mark.parametrize("code", list(Code))
+def test_every_incident_has_a_next_step_that_can_be_typed(code: Code) -> None:
+    """Whoever is told of an incident would read once more what is wrong, or a command with holes in it."""
+    said = remedy(code, "hdfs", [("sales", "n1"), ("sales", "n2")])
+    assert "FEED PARTITION" not in said and "`" not in said
+    assert said.endswith((".", "shp quarantine list"))
+    assert said != code.info.operator
+
+
 def test_what_has_no_code_is_called_a_bug() -> None:
     """A command would crash while it explains a failure."""
     assert "report" in advice(None)
@@ -113,6 +122,11 @@ def test_what_has_no_code_is_called_a_bug() -> None:
             "attempt      2 on arrival #7 via ui, run cccccccc",
         ),
         ({"what": "transition", "new": "arrived"}, "transition   - -> arrived"),
+        (
+            {"what": "transition", "old": "running", "new": "parked"},
+            "transition   running -> parked (the warehouse holds it, the lake follows)",
+        ),
+        ({"what": "transition", "old": "running", "new": "parked", "code": "transient"}, "transition   running -> parked (transient)"),
         (
             {"what": "attempt_end", "number": 2, "outcome": "parked", "code": "sink_unreachable", "step": "warehouse"},
             "attempt end  2: parked (sink_unreachable) in warehouse",

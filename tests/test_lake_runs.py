@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shp_core.codes import Code
 from shp_core.errors import Fault
-from shp_ops.advice import advice
+from shp_ops.advice import advice, remedy
 from shp_ops.views import partition_view
 from shp_resources.rehearsal import parse
 from tests.support.healing import Ward
@@ -89,6 +90,10 @@ def test_the_lakes_faults_can_be_rehearsed(tmp_path: Path, system: str, what: st
 def test_advice_names_the_sink_at_fault() -> None:
     """Who is called at night would restart the database while the NameNode is down."""
     assert advice("sink_unreachable", "hdfs").startswith("Bring HDFS back")
+    assert (
+        remedy(Code.SINK_UNREACHABLE, "hdfs", [])
+        == "Bring HDFS back (SHP_HDFS_URL, or shp up --hadoop). What waits for it follows by itself."
+    )
     assert advice("sink_unreachable", "yarn").startswith("Bring YARN back")
     assert advice("sink_refused", "lake").startswith("Give the lake's folder")
     assert advice("sink_unreachable", "warehouse").startswith("Bring the warehouse's database back")

@@ -43,6 +43,8 @@ def _attempt_end(event: dict[str, Any]) -> str:
 
 def _transition(event: dict[str, Any]) -> str:
     why = f" ({event['message']})" if event["new"] == State.WAIVED and event.get("message") else _code(event)
+    if event["new"] == State.PARKED and not why:
+        why = " (the warehouse holds it, the lake follows)"
     return f"{event.get('old', '-')} -> {event['new']}{why}"
 
 

@@ -92,4 +92,5 @@ def _show_lake(desk: Desk, records: list[dict[str, Any]]) -> None:
     known = [record["sinks"]["lake"] for record in records if "lake" in record["sinks"]]
     if known:
         behind = sum(sink["state"] == "behind" for sink in known)
-        desk.say(f"The lake: {known[0]['place']}; it lacks {behind:,} of {len(known):,} partitions.")
+        follows = "; a started platform brings there what it lacks" if behind else ""
+        desk.say(f"The lake: {known[0]['place']}; it lacks {behind:,} of {len(known):,} partitions{follows}.")
