@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shp_core.errors import UsageError
 from shp_core.feeds.model import Feed
 from shp_core.gaps import Why
 from shp_core.progress import Progress
+from shp_core.states import State
 from shp_ops.installation import catalogue_of, looked_at, opened, require_feed
 from shp_resources.run_coordinator import WAITING_AT_ONCE
 from shp_resources.settings import Settings
@@ -58,16 +59,18 @@ class Plan:
         items: partition, sinks and reason of each, oldest arrival first.
         seconds: about how long it takes; None where nothing was ever published.
         backfill: the backfill's id, None while it is only a plan.
+        behind: how many other partitions only the lake lacks; they are brought there without being asked for.
     """
 
     feed: str
     items: Sequence[dict[str, Any]]
     seconds: float | None
     backfill: str | None = None
+    behind: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The document that programs rely on."""
-        return {"feed": self.feed, "plan": list(self.items), "seconds": self.seconds, "backfill": self.backfill}
+        return {"feed": self.feed, "plan": list(self.items), "seconds": self.seconds, "backfill": self.backfill, "behind": self.behind}
 
 
 def planned(settings: Settings, feed: str, wanted: Wanted) -> Plan:
@@ -88,7 +91,7 @@ def planned(settings: Settings, feed: str, wanted: Wanted) -> Plan:
 
         outside = outside_of(found)
         kit, gaps = _gaps(outside, model, wanted)
-        return _plan(outside, kit, gaps)
+        return _plan(outside, kit, gaps, wanted)
 
 
 def launched(settings: Settings, feed: str, wanted: Wanted) -> Plan:
@@ -106,8 +109,8 @@ def launched(settings: Settings, feed: str, wanted: Wanted) -> Plan:
     model = require_feed(settings, catalogue_of(settings), feed)
     with opened(settings) as outside:
         kit, gaps = _gaps(outside, model, wanted)
-        plan = _plan(outside, kit, gaps)
-        return Plan(plan.feed, plan.items, plan.seconds, _launch(outside, kit, gaps)) if gaps else plan
+        plan = _plan(outside, kit, gaps, wanted)
+        return replace(plan, backfill=_launch(outside, kit, gaps)) if gaps else plan
 
 
 @dataclass(frozen=True)
@@ -192,10 +195,14 @@ def _gaps(outside: Outside, model: Feed, wanted: Wanted) -> tuple[FeedKit, list[
     return kit, sorted(once.values(), key=lambda item: item.arrival)
 
 
-def _plan(outside: Outside, kit: FeedKit, gaps: Sequence[Gap]) -> Plan:
+def _plan(outside: Outside, kit: FeedKit, gaps: Sequence[Gap], wanted: Wanted) -> Plan:
     usual = outside.ledger.attempts.usual_seconds(kit.name)
     items = [{"partition": item.partition, "sinks": list(item.sinks), "why": _why(item)} for item in gaps]
-    return Plan(kit.name, items, None if usual is None else round(usual * len(items) / WAITING_AT_ONCE, 1))
+    seconds = None if usual is None else round(usual * len(items) / WAITING_AT_ONCE, 1)
+    planned = {item.partition for item in gaps}
+    parked = outside.ledger.partitions.list(kit.name, {State.PARKED})
+    behind = [item for item in parked if item.behind is not None and wanted.has(item.partition) and item.partition not in planned]
+    return Plan(kit.name, items, seconds, behind=len(behind))
 
 
 def _why(item: Gap) -> str:

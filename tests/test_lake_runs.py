@@ -9,6 +9,7 @@ import pytest
 from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_ops.advice import advice, remedy
+from shp_ops.backfill import Wanted, planned
 from shp_ops.views import partition_view
 from shp_resources.rehearsal import parse
 from tests.support.healing import Ward
@@ -85,6 +86,16 @@ def test_the_lakes_faults_can_be_rehearsed(tmp_path: Path, system: str, what: st
     with pytest.raises(Fault) as caught:
         parse(f"{system}:{what}", tmp_path).around(system, "orders", "a/1", lambda: None)
     assert (caught.value.code, caught.value.evidence.system) == (code, system)
+
+
+def test_a_backfill_tells_what_only_the_lake_lacks(ward: Ward) -> None:
+    """A person would read that the sinks hold everything, while the lake holds nothing."""
+    ward.platform.drop("a.xlsx", [order(1)])
+    ward.look("arrivals")
+    assert ward.platform.state("a") == ("parked", None)
+    plan = planned(ward.platform.settings, FEED, Wanted())
+    assert (list(plan.items), plan.behind) == ([], 1)
+    assert planned(ward.platform.settings, FEED, Wanted(first="b")).behind == 0
 
 
 def test_advice_names_the_sink_at_fault() -> None:

@@ -71,8 +71,11 @@ def _follow(desk: Desk, plan: Plan) -> Followed:
 
 
 def _show(desk: Desk, plan: Plan) -> None:
+    if plan.behind:
+        desk.say(f"The lake lacks {plan.behind:,} partitions that the warehouse holds; a started platform brings them there by itself.")
     if not plan.items:
-        desk.say(f"The sinks hold everything that {plan.feed} is to have there.")
+        everything = "There is nothing else to fill." if plan.behind else f"The sinks hold everything that {plan.feed} is to have there."
+        desk.say(everything)
         return
     for item in plan.items[:_SHOWN]:
         why, _, code = item["why"].partition(": ")
