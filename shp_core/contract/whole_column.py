@@ -68,17 +68,19 @@ class WholeColumn:
 
     def _of_doubles(self, texts: pa.Array, signs: bytes) -> Told | None:
         scaled = pc.multiply(pc.cast(texts, pa.float64()), 10.0**self._scale)
-        nearest = pc.round(scaled)
-        found, off = _range(nearest), _range(pc.subtract(scaled, nearest))
-        if found is None or off is None or max(-found[0], found[1]) >= _SAFE or max(-off[0], off[1]) > NOISE or not self._within(found):
+        steps = pc.cast(pc.floor(pc.add(scaled, 0.5)), pa.int64(), safe=False)
+        found = _range(steps)
+        if found is None or max(-found[0], found[1]) >= _SAFE or not self._within(found):
             return None
-        steps = pc.cast(nearest, pa.int64(), safe=False)
+        off = pc.abs(pc.subtract(scaled, pc.cast(steps, pa.float64())))  # far, where a number was too large for steps
+        if pc.any(pc.greater(off, NOISE)).as_py():
+            return None
         no_fraction = _least(steps, found) > 10**self._scale  # the noise of a fraction may make a whole one of it
         if b"." in signs and _bare_point(texts, signs, no_fraction):
             return None
         return self._spelled(steps, no_fraction)
 
-    def _within(self, found: tuple[float, float] | None) -> bool:
+    def _within(self, found: tuple[int, int] | None) -> bool:
         low = -self._most if self._low is None else max(self._low, -self._most)
         high = self._most if self._high is None else min(self._high, self._most)
         return found is not None and bool(low <= found[0] and found[1] <= high)
@@ -105,15 +107,15 @@ def _bare_point(texts: pa.Array, signs: bytes, no_fraction: bool) -> bool:
     return bool(pc.any(pc.starts_with(texts, ".")).as_py() or (b"-" in signs and pc.any(pc.match_substring(texts, "-.")).as_py()))
 
 
-def _range(numbers: pa.Array) -> tuple[float, float] | None:
+def _range(numbers: pa.Array) -> tuple[int, int] | None:
     """The least and the greatest number; None without any."""
     found = pc.min_max(numbers).as_py()
     return None if found["min"] is None else (found["min"], found["max"])
 
 
-def _least(steps: pa.Array, found: tuple[float, float]) -> float:
+def _least(steps: pa.Array, found: tuple[int, int]) -> int:
     """The least of the numbers without their signs."""
     if found[0] > 0 or found[1] < 0:
         return max(found[0], -found[1])
-    least: float = pc.min(pc.abs(steps)).as_py()
+    least: int = pc.min(pc.abs(steps)).as_py()
     return least

@@ -144,8 +144,9 @@ class _Twin:
     def _lines(self, rows: pa.StringArray, fields: list[pa.Array]) -> memoryview:
         if not self._clean or not len(rows):
             return memoryview(b"")
-        ends = pc.binary_join_element_wise(rows, "", "\n")
-        return texts_end_to_end(pc.binary_join_element_wise(*fields, ends, "\t"))
+        ended = pa.concat_arrays([rows[:-1], pa.array([rows[-1].as_py() + "\n"])])  # a join has nothing behind the last line
+        lines = pc.binary_join_element_wise(*fields, ended, "\t")
+        return texts_end_to_end(pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines), "\n"))
 
 
 def _merged(some: bytes, others: bytes) -> bytes:
