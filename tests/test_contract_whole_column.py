@@ -49,6 +49,8 @@ def test_digits_signs_and_points_are_told_at_once(type_: str, texts: list[str | 
         ("money, currency: USD", ""),
         ("money, currency: USD", "1.125"),
         ("money, currency: USD", "12345678.25"),
+        ("money, currency: USD", "9" * 40),
+        ("money, currency: USD", "-" + "9" * 400),
         ("money, currency: USD, max: 100", "100.01"),
         ("decimal, scale: 2, precision: 4", "100.00"),
         ("integer", "2147483648"),

@@ -119,7 +119,7 @@ import runpy, sys
 del sys.argv[0]
 sys.modules["os"]._exit = lambda code: None
 runpy.run_path("mapper.zip", run_name="__main__")
-assert "pyarrow" in sys.modules and "numpy" not in sys.modules
+assert "pyarrow" in sys.modules and not {"numpy", "pyarrow.compute", "concurrent.futures"} & set(sys.modules), sorted(sys.modules)
 """
 
 
@@ -139,7 +139,7 @@ def test_a_node_without_arrow_runs_the_mapper_and_says_so(tmp_path: Path) -> Non
 
 
 def test_the_twin_needs_no_package_but_arrow(tmp_path: Path) -> None:
-    """Arrow takes numpy along wherever it finds it: half of the start, which a job pays for each of its tasks."""
+    """Arrow takes numpy along wherever it finds it, and writes its documentation: most of a start that each task of a job pays for."""
     rows = [sale(number, amount=f"{number}.3399999999999") for number in range(1, 40)]
     rows[7:10] = [sale(8, amount="x"), sale(9, region="a\tb"), sale(10, day="3/7/2026 12:00")]
     mapped, counts = outcome(Mapper(shipment(Sheet(sales(), []))), text_lines(text_batch(rows)))
