@@ -56,10 +56,10 @@ class Others:
             knows: tells which tags YARN knows.
             scratch: a folder of this run's own.
         """
-        due = {self._tag(one): one for one in self._due()}
+        room = MOST_BYTES - own.size
+        due = {self._tag(one): one for one in self._due()} if room > 0 else {}
         known = knows(due) if due else set()
         found: list[MapJob] = []
-        room = MOST_BYTES - own.size
         for one in self._readable([one for tag, one in due.items() if tag not in known], scratch):
             room -= one.size
             if room < 0 or len(found) == MOST:

@@ -59,3 +59,20 @@ def test_a_feed_is_published_to_both_sinks_and_a_dead_namenode_stops_only_one(wa
     assert manifest is not None
     known = platform.outside.ledger.publications.sinks(FEED, "b")
     assert known["warehouse"].hash == known["lake"].hash == manifest.hash
+
+
+def test_runs_that_are_due_together_share_a_job_on_yarn(ward: Ward) -> None:
+    """A backfill of fifty partitions would start fifty jobs, ten seconds each, most of it their start."""
+    platform, keys = ward.platform, ("a", "b", "c")
+    for number, key in enumerate(keys, 1):
+        platform.drop(f"{key}.xlsx", [order(number), order(number + 10)])
+    ward.look("arrivals")
+    results = ward.look("lake")
+    assert [platform.state(key) for key in keys] == [("published", None)] * 3
+    made = {platform.metadata(result, "curated")["made_by"] for result in results}
+    assert len(made) == 1 and made.pop().startswith("application_")
+    assert platform.metadata(results[0], "curated")["counters"] == {"read": 6, "rows": 6, "by_standard": 3, "partitions": 3}
+    assert [_keys(ward, key) for key in keys] == [[1, 11], [2, 12], [3, 13]]
+    assert all(platform.checks(result)["sinks_agree"].passed for result in results)
+    names = {entry.name for layer in ("lake", "curated") for entry in platform.outside.lake.entries(f"{layer}/orders")}
+    assert names == {f"partition={key}" for key in keys}, "neither copies nor the job's output stay"

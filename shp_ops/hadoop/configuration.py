@@ -133,7 +133,7 @@ def _yarn(place: Place, ports: Mapping[str, int]) -> dict[str, object]:
         "yarn.resourcemanager.am.max-attempts": 2,
         "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": 200,
         "yarn.nm.liveness-monitor.expiry-interval-ms": 15000,
-        "yarn.am.liveness-monitor.expiry-interval-ms": 15000,
+        "yarn.am.liveness-monitor.expiry-interval-ms": 30000,  # a Java that starts on a busy machine says nothing for 15 s
         "yarn.node-attribute.fs-store.root-dir": (place.folder / "data" / "node-attributes").as_uri(),
         "yarn.nodemanager.hostname": LOOPBACK,
         "yarn.nodemanager.bind-host": LOOPBACK,
