@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from shp_assets.lake_work import LakeWork
@@ -60,9 +61,9 @@ class Others:
         due = {self._tag(one): one for one in self._due()} if room > 0 else {}
         known = knows(due) if due else set()
         found: list[MapJob] = []
-        for one in self._readable([one for tag, one in due.items() if tag not in known], scratch):
+        for one in islice(self._readable([one for tag, one in due.items() if tag not in known], scratch), MOST):
             room -= one.size
-            if room < 0 or len(found) == MOST:
+            if room < 0:
                 break
             found.append(one)
         return found
