@@ -7,7 +7,8 @@ import dagster as dg
 from shp_assets.feed_assets import common
 from shp_assets.guard import caught, guarded_lake
 from shp_assets.kit import SINKS_AGREE, FeedKit
-from shp_assets.lake_steps import compare, curate, difference, publish_lines, show_by_sql, sweep
+from shp_assets.lake_sql import show_by_sql
+from shp_assets.lake_steps import compare, curate, difference, publish_lines, sweep
 from shp_assets.lake_work import LakeWork
 from shp_assets.metadata import column_schema, text_schema
 from shp_resources.lake.agree import Agreement

@@ -13,11 +13,8 @@ from shp_assets.lake_work import LakeWork
 from shp_assets.steps import artefacts_of, sound_artefacts
 from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
-from shp_core.errors import Fault, UsageError
+from shp_core.errors import Fault
 from shp_core.healing.faults import Evidence
-from shp_core.lake.manifest import Manifest
-from shp_resources.hdfs.client import Hdfs
-from shp_resources.hive import HiveTables, hive_of
 from shp_resources.lake.agree import Agreement, sinks_agree
 from shp_resources.lake.curated import Curator
 from shp_resources.lake.publish import Partition, Published, publish_text
@@ -58,22 +55,6 @@ def curate(work: LakeWork) -> Published:
     assert digest is not None, "clean rows are published with their hash"
     ledger.publications.confirm(*work.key, LAKE, noted, work.attempt.fence, rows=rows, hash=digest, at=datetime.now(UTC))
     return made
-
-
-def show_by_sql(work: LakeWork, manifest: Manifest) -> dict[str, str]:
-    """Let Hive's table follow what stands; it is no sink, so its failure is told and holds nothing up.
-
-    Returns:
-        What the UI shows of it; empty where there is no Hive over HDFS.
-    """
-    server, place = hive_of(work.outside.settings), work.outside.lake
-    if server is None or not isinstance(place, Hdfs):
-        return {}
-    assert work.kit.lake is not None, "only feeds with a lake have these steps"
-    try:
-        return {"sql_table": HiveTables(server, place).follow(work.kit.contract, work.kit.lake, manifest)}
-    except (Fault, UsageError) as error:
-        return {"sql_table_behind": f"{error} Materialize curated/{work.kit.name} again once Hive answers."}
 
 
 def compare(work: LakeWork) -> Agreement | None:

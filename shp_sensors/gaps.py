@@ -2,7 +2,7 @@
 
 Rows are counted in the warehouse, and folders listed in the lake, for all partitions at once; manifests and lengths of some,
 and the rows of few, are read again at each look, round and round. What is not there is asked for as one backfill of exactly
-these partitions, below live data; what the lake lacks, as runs to the lake.
+these partitions, below live data; what the lake lacks, as runs to the lake. What Hive missed while it was away follows.
 """
 
 import json
@@ -14,6 +14,7 @@ from shp_assets import backfill
 from shp_assets.gaps import find_gaps, note_gaps
 from shp_assets.kit import FeedKit
 from shp_assets.lake_gaps import Looked, note_lake_gaps
+from shp_assets.lake_sql import catch_up
 from shp_core.errors import Fault
 from shp_core.gaps import in_turn
 from shp_resources.ledger.publications import Published
@@ -99,6 +100,8 @@ def _look_at_lake(
     read[slot] = json.dumps([looked.after, looked.changed_at])
     for partition in looked.gaps:
         context.log.warning(f"{kit.name}/{partition} is missing in the lake, or was changed there; its run to the lake is due.")
+    for partition in catch_up(outside, kit):
+        context.log.info(f"{kit.name}/{partition}: Hive shows what stands there.")
 
 
 def _rows(known: Published) -> int:

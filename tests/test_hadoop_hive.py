@@ -183,6 +183,12 @@ def test_a_refused_statement_and_a_dead_server_are_faults(hive: Daemons, server:
     with pytest.raises(Fault) as caught:
         query(server, "SELECT * FROM curated.nobody")
     assert "nobody" in str(caught.value)
+    hive.freeze("hive")
+    with pytest.raises(Fault) as caught:
+        query(server, "SELECT 1", seconds=2.0)
+    hive.freeze("hive", False)
+    assert caught.value.code is Code.TRANSIENT
+    assert query(server, "SELECT 1 + 1") == [(2,)]
     hive.kill("hive")
     with pytest.raises(Fault) as caught:
         query(server, "SELECT 1")

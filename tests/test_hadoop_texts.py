@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_resources.hdfs.cluster import tell_cluster
-from shp_resources.hive import hive_of, query
+from shp_resources.hive import Behind, hive_of, query
 from tests.support.hadoop import Daemons, daemons
 from tests.support.healing import Ward
 from tests.support.platforms import Platform
@@ -82,3 +83,26 @@ def test_any_text_of_a_workbook_comes_back_from_both_sinks(ward: Ward, words: li
     expected = {place: word if word.strip() else None for place, word in enumerate(words)}
     assert dict(query(server, f"SELECT number, word FROM curated.texts WHERE `_partition` = '{key}'")) == expected
     assert dict(platform.sql("select number, word from warehouse.texts where _partition = %s", key)) == expected
+
+
+def test_hive_follows_what_it_missed_while_it_was_away(ward: Ward, hadoop_with_hive: Daemons) -> None:
+    """SQL readers would see the old rows, and a day later none, until somebody publishes the partition again by hand."""
+    platform = ward.platform
+
+    def deliver(*words: str) -> Any:
+        workbook(platform.landing("texts") / "a.xlsx", list(words))
+        return platform.metadata(ward.look()[-1], "curated")
+
+    assert deliver("one", "two")["sql_table"] == "curated.texts"
+    hadoop_with_hive.kill("hive")
+    assert "Hive failed" in deliver("three")["sql_table_behind"]
+    assert platform.state("a", "texts") == ("published", None), "it is no sink"
+    ward.look("gaps")
+    hadoop_with_hive.start("hive")
+    server = hive_of(platform.settings)
+    assert server is not None
+    count = "SELECT count(*), max(word) FROM curated.texts WHERE `_partition` = 'a'"
+    assert query(server, count) == [(2, "two")]
+    ward.look("gaps")
+    assert query(server, count) == [(1, "three")]
+    assert Behind(platform.settings.home, "texts").all() == []

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from shp_core.errors import UsageError
+from shp_core.codes import Code
+from shp_core.errors import Fault, UsageError
 from shp_core.lake import sql_table
 from shp_ops.hadoop import hive
 from shp_ops.hadoop.configuration import Place as HadoopPlace
 from shp_resources.hdfs.cluster import Cluster, tell_cluster
-from shp_resources.hive import HiveServer, hive_of
-from shp_resources.processes import free_port
+from shp_resources.hive import HiveServer, hive_of, query
+from shp_resources.processes import LOOPBACK, free_port
 from shp_resources.settings import Settings
 from tests.support.commands import Place
 from tests.support.contracts import contract_of
@@ -109,3 +110,11 @@ def test_hive_belongs_to_hadoop(tmp_path: Path) -> None:
     done = Place.make(tmp_path / "place").shp("up", "--hive", "--json")
     assert done.code == 2
     assert "--hadoop" in done.json["error"]["message"]
+
+
+def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    """A Hive that hangs would hold up every run to the lake for ever, although it is no sink."""
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        with pytest.raises(Fault) as caught:
+            query(HiveServer(LOOPBACK, silent.getsockname()[1], "me"), "SELECT 1", seconds=0.2)
+        assert caught.value.code is Code.TRANSIENT

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,10 @@ from shp_resources.settings import Settings
 
 SYSTEM = "hive"
 DATABASE = "curated"
+SECONDS = 60.0
 _SCHEME, _PORT = "hive", 10000
+_TIMED_OUT = 3
+"""What Thrift calls a timeout among the types of its transport's errors."""
 
 
 @dataclass(frozen=True)
@@ -43,27 +47,36 @@ class HiveServer:
         return f"{_SCHEME}://{self.host}:{self.port}/{self.database}"
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, seconds: float = SECONDS) -> Iterator[Session]:
         """A connection through a block.
+
+        Args:
+            seconds: how long each answer may take; the client itself would wait for ever.
 
         Raises:
             Fault: Hive does not answer.
             UsageError: its client is not installed.
         """
         with told_as_faults("connecting"):
-            connection = self._connect()
-        try:
+            transport, connection = self._connect(seconds)
+        with closing(transport):  # whose session broke off gets no farewell: it may not answer that either
             yield Session(connection)
-        finally:
             with told_as_faults("closing"):
                 connection.close()
 
-    def _connect(self) -> Any:
+    def _connect(self, seconds: float) -> tuple[Any, Any]:
+        """The connection, and what it goes through."""
         try:
             from pyhive import hive
+            from thrift.transport.TSocket import TSocket
+            from thrift_sasl import TSaslClientTransport
         except ImportError as error:
             raise UsageError("Hive's client is not installed.", "Run: pip install 'shp[hive]'", Code.SETTINGS_INVALID) from error
-        return hive.connect(self.host, self.port, username=self.user, auth="NONE")
+        socket = TSocket(self.host, self.port)
+        socket.setTimeout(seconds * 1000)
+        login = partial(hive.get_installed_sasl, host=self.host, sasl_auth="PLAIN", username=self.user, password="-")
+        transport = TSaslClientTransport(login, "PLAIN", socket)
+        return transport, hive.connect(username=self.user, thrift_transport=transport)
 
 
 class Session:
@@ -162,5 +175,5 @@ def _words(error: Exception) -> str:
 def _number(error: Exception) -> int | None:
     """The operating system's number of what failed; Hive's own refusals have none."""
     if type(error).__name__ == "TTransportException":
-        return errno.ECONNREFUSED
+        return errno.ETIMEDOUT if getattr(error, "type", None) == _TIMED_OUT else errno.ECONNREFUSED
     return error.errno or errno.ECONNRESET if isinstance(error, OSError) else None

@@ -8,7 +8,7 @@ from shp_core.contract.contract import Contract
 from shp_core.lake import sql_table
 from shp_core.lake.manifest import Manifest
 from shp_resources.hdfs.client import Hdfs
-from shp_resources.hive.server import HiveServer, Session
+from shp_resources.hive.server import SECONDS, HiveServer, Session
 from shp_resources.lake.manifests import standing
 
 _CURATED, _FOLDER = "curated", "partition="
@@ -20,10 +20,11 @@ class HiveTables:
     Args:
         server: the HiveServer2.
         place: the lake in HDFS.
+        seconds: how long each answer may take.
     """
 
-    def __init__(self, server: HiveServer, place: Hdfs) -> None:
-        self._server, self._place = server, place
+    def __init__(self, server: HiveServer, place: Hdfs, seconds: float = SECONDS) -> None:
+        self._server, self._place, self._seconds = server, place, seconds
 
     def follow(self, contract: Contract, path: str, manifest: Manifest) -> str:
         """Let SQL readers see a publication; the same again changes nothing.
@@ -42,7 +43,7 @@ class HiveTables:
             Fault: Hive or HDFS failed.
         """
         table = sql_table.table_name(self._server.database, contract.feed)
-        with self._server.session() as session:
+        with self._server.session(self._seconds) as session:
             followed = [manifest, *self._prepare(session, table, contract, path)]
             for one in followed:
                 location = self._place.absolute(f"{_CURATED}/{path}/{_FOLDER}{one.partition}/{one.directory}")
@@ -56,7 +57,7 @@ class HiveTables:
         Raises:
             Fault: Hive failed.
         """
-        with self._server.session() as session:
+        with self._server.session(self._seconds) as session:
             if self._columns(session, contract.feed):
                 session.run(sql_table.leave_partition(sql_table.table_name(self._server.database, contract.feed), partition))
 
@@ -89,11 +90,16 @@ class HiveTables:
         return [manifest for manifest in found if manifest is not None]
 
 
-def query(server: HiveServer, statement: str) -> list[tuple[Any, ...]]:
+def query(server: HiveServer, statement: str, seconds: float = 600.0) -> list[tuple[Any, ...]]:
     """Ask Hive, for instance `SELECT count(*) FROM curated.sales`; its rows.
+
+    Args:
+        server: the HiveServer2.
+        statement: one statement.
+        seconds: how long each answer may take.
 
     Raises:
         Fault: Hive failed, or refused the statement.
     """
-    with server.session() as session:
+    with server.session(seconds) as session:
         return session.rows(statement)
