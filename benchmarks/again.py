@@ -21,9 +21,10 @@ import psycopg2
 
 from benchmarks import report
 from benchmarks.database import fresh_database, server
-from benchmarks.ingest import RESULTS, WrongResultError, machine, workbooks
+from benchmarks.ingest import WrongResultError, machine, workbooks
 from benchmarks.make_workbooks import Plan
 from benchmarks.one_sink import warehouse_only
+from benchmarks.options import with_results, with_server, with_work
 from shp_assets.build import build_assets, build_kits
 from shp_core.feeds.load import load_catalogue
 from shp_ops.ingest.instance import quiet_instance
@@ -110,11 +111,9 @@ def markdown(outcome: dict[str, Any]) -> str:
 @click.command()
 @click.option("--rows", default=100_000, show_default=True, type=click.IntRange(1), help="Rows of the workbook.")
 @click.option("--times", default=10, show_default=True, type=click.IntRange(1), help="How often it is ingested again.")
-@click.option("--dsn", envvar="BENCH_SERVER_DSN", help="An own server (superuser or createdb); default: an embedded one.")
-@click.option(
-    "--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Workbooks and server."
-)
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_server
+@with_work("Workbooks and server.")
+@with_results
 def main(rows: int, times: int, dsn: str | None, work: Path, results: Path) -> None:
     """Measure what an unchanged file costs and keep the result."""
     work.mkdir(parents=True, exist_ok=True)

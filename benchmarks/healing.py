@@ -24,8 +24,9 @@ import click
 
 from benchmarks import report
 from benchmarks.database import fresh_database, server
-from benchmarks.ingest import RESULTS, machine, workbooks
+from benchmarks.ingest import machine, workbooks
 from benchmarks.make_workbooks import Plan
+from benchmarks.options import with_results, with_server
 from shp_assets import steps
 from shp_assets.arrive import arrive
 from shp_assets.kit import FeedKit
@@ -144,8 +145,8 @@ def write(outcome: dict[str, Any], folder: Path) -> None:
 @click.command()
 @click.option("--rows", default=20_000, show_default=True, type=click.IntRange(1), help="Rows per workbook.")
 @click.option("--pairs", default=12, show_default=True, type=click.IntRange(1), help="Workbooks that count.")
-@click.option("--dsn", envvar="BENCH_SERVER_DSN", help="An own server (superuser or createdb); default: an embedded one.")
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_server
+@with_results
 def main(rows: int, pairs: int, dsn: str | None, results: Path) -> None:
     """Measure what healing costs while nothing fails."""
     with tempfile.TemporaryDirectory(prefix="shp-bench-") as name:

@@ -28,7 +28,7 @@ import click
 import psutil
 
 from benchmarks import report
-from benchmarks.ingest import RESULTS
+from benchmarks.options import with_results
 from shp_ops.supervisor.layout import Layout
 from shp_ops.supervisor.state import PlatformState
 from shp_resources.processes import LOOPBACK, free_port, proportional_size, wait_until
@@ -146,7 +146,7 @@ def markdown(outcome: Mapping[str, Any]) -> str:
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="How long both are measured.")
 @click.option("--settle", default=30.0, show_default=True, type=click.FloatRange(0), help="How long both come to rest before.")
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_results
 def main(seconds: float, settle: float, results: Path) -> None:
     """Measure what a platform costs while nothing comes."""
     with tempfile.TemporaryDirectory(prefix="shp-bench-") as name, ExitStack() as stack:

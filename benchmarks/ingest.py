@@ -27,13 +27,13 @@ from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.database import fresh_database, server, setting
 from benchmarks.make_workbooks import Plan, expected, make
 from benchmarks.measure import Usage, run
+from benchmarks.options import with_results, with_server, with_work
 from benchmarks.table import facts
 
 log = logging.getLogger(__name__)
 
 _expected = functools.cache(expected)  # takes longer than most runs
 
-RESULTS = Path(__file__).parent / "results"
 
 WEIGHED = 0
 """The round in which memory is sampled, and nothing is timed."""
@@ -190,11 +190,9 @@ def write(outcome: dict[str, Any], folder: Path, name: str) -> None:
 @click.option("--slow-files", default=1, show_default=True, type=click.IntRange(1), help="Workbooks for pandas (20 s each).")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Runs of each contender.")
 @click.option("--only", multiple=True, type=click.Choice(list(CONTENDERS)), help="Only these contenders.")
-@click.option("--dsn", envvar="BENCH_SERVER_DSN", help="An own server (superuser or createdb); default: an embedded one.")
-@click.option(
-    "--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Workbooks and server."
-)
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_server
+@with_work("Workbooks and server.")
+@with_results
 @click.option("--name", default="ingest", show_default=True, help="Name of the result's files.")
 def main(
     rows: int,

@@ -26,10 +26,11 @@ from benchmarks import report
 from benchmarks.contenders import SHP
 from benchmarks.database import server
 from benchmarks.hadoop import hadoop
-from benchmarks.ingest import RESULTS, Course, WrongResultError, workbooks
+from benchmarks.ingest import Course, WrongResultError, workbooks
 from benchmarks.ingest import measure as measure_ingest
 from benchmarks.lake_parts import Delivered, Mapped, Time, bare_job, bare_write, deliveries, elt, emptied, equal_rows, run_over, timed
 from benchmarks.make_workbooks import Plan
+from benchmarks.options import with_results, with_work
 from shp_resources.hdfs.client import Hdfs
 
 log = logging.getLogger(__name__)
@@ -166,10 +167,8 @@ def _etl(plan: Plan, paths: Sequence[Path], work: Path, rounds: int) -> list[Run
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Rounds.")
 @click.option("--hadoop/--no-hadoop", "with_hadoop", default=True, show_default=True, help="Also what needs HDFS and YARN.")
 @click.option("--etl/--no-etl", default=True, show_default=True, help="Also the way into PostgreSQL.")
-@click.option(
-    "--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Workbooks and daemons."
-)
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_work("Workbooks and daemons.")
+@with_results
 @click.option("--name", default="lake", show_default=True, help="Name of the result's files.")
 def main(rows: int, files: int, rounds: int, with_hadoop: bool, etl: bool, work: Path, results: Path, name: str) -> None:
     """Measure the way into the lake and keep the result."""

@@ -21,8 +21,9 @@ import click
 from benchmarks import report
 from benchmarks.contenders import SHP
 from benchmarks.database import server
-from benchmarks.ingest import RESULTS, machine, verified, workbooks
+from benchmarks.ingest import machine, verified, workbooks
 from benchmarks.make_workbooks import Plan
+from benchmarks.options import with_results, with_server, with_work
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +109,9 @@ def _row(name: str, cells: Mapping[str, float]) -> str:
 @click.option("--rows", default=100_000, show_default=True, type=click.IntRange(2), help="Rows of the shorter workbook.")
 @click.option("--times", default=10, show_default=True, type=click.IntRange(2), help="How many times as long the longer one is.")
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1), help="Ingestions of each.")
-@click.option("--dsn", envvar="BENCH_SERVER_DSN", help="An own server (superuser or createdb); default: an embedded one.")
-@click.option(
-    "--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Workbooks and server."
-)
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_server
+@with_work("Workbooks and server.")
+@with_results
 def main(rows: int, times: int, rounds: int, dsn: str | None, work: Path, results: Path) -> None:
     """Measure what an ingestion holds at its highest and keep the result."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -26,9 +26,10 @@ import psutil
 from benchmarks import report
 from benchmarks.cells import Strings
 from benchmarks.contenders import ROOT
-from benchmarks.ingest import RESULTS, WrongResultError, workbooks
+from benchmarks.ingest import WrongResultError, workbooks
 from benchmarks.make_workbooks import Plan
 from benchmarks.measure import proportional_size
+from benchmarks.options import with_results, with_work
 from benchmarks.readers import READERS
 
 log = logging.getLogger(__name__)
@@ -154,8 +155,8 @@ def _machine() -> dict[str, Any]:
 @click.option("--slow-files", default=1, show_default=True, type=click.IntRange(1), help="Workbooks for the slow readers.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Runs of each reader.")
 @click.option("--large", default=1_000_000, show_default=True, type=click.IntRange(0), help="Rows of the workbook for memory; 0: none.")
-@click.option("--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Workbooks.")
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_work("Workbooks.")
+@with_results
 @click.option("--name", default="reading", show_default=True, help="Name of the result's files.")
 def main(rows: int, files: int, slow_files: int, rounds: int, large: int, work: Path, results: Path, name: str) -> None:
     """Measure the way from a workbook to its text rows and keep the result."""

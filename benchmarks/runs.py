@@ -26,7 +26,8 @@ import psycopg2
 
 from benchmarks import report, run_phases
 from benchmarks.database import server
-from benchmarks.ingest import RESULTS, WrongResultError, machine
+from benchmarks.ingest import WrongResultError, machine
+from benchmarks.options import with_results, with_server, with_work
 from benchmarks.run_homes import NOOP, WAYS, RunHome, alone, homes
 from shp_ops.forkserver.__main__ import OUR_DEFINITIONS
 from shp_resources.processes import wait_until
@@ -292,9 +293,9 @@ NOTES = [
 @click.option("--queued", default=60, show_default=True, type=click.IntRange(2), help="Runs that wait in the queue together.")
 @click.option("--drops", default=20, show_default=True, type=click.IntRange(1), help="One-row files each way.")
 @click.option("--many", default=500, show_default=True, type=click.IntRange(0), help="Runs after which the fork server is looked at.")
-@click.option("--dsn", envvar="BENCH_SERVER_DSN", help="An own server (createdb); default: an embedded one.")
-@click.option("--work", default="var/bench", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Server's folder.")
-@click.option("--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the result is kept.")
+@with_server
+@with_work("Server's folder.")
+@with_results
 @click.option("--name", default="runs", show_default=True, help="Name of the result's files.")
 def main(runs: int, queued: int, drops: int, many: int, dsn: str | None, work: Path, results: Path, name: str) -> None:
     """Measure what a run costs and keep the result."""
