@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -101,9 +101,12 @@ class Ingestion:
         if self.kit.lake is None or not loaded.waits_for_the_lake or loaded.partition is None:
             return loaded
         began = time.monotonic()
-        with _interrupted():
-            failure = self._unless_busy(loaded.partition, LakeWork, self._follow)
-            record = self._standing(self.kit.name, loaded.partition)
+        try:
+            with _interrupted():
+                failure = self._unless_busy(loaded.partition, LakeWork, self._follow)
+                record = self._standing(self.kit.name, loaded.partition)
+        except ShpError as error:
+            return replace(loaded, code=str(error.code), message=error.message)
         seconds = loaded.seconds + time.monotonic() - began
         return from_record(loaded.path, record, loaded.delivery, changed=loaded.changed, seconds=seconds, failure=failure)
 
