@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from shp_core.codes import Code
 from shp_core.errors import ShpError
 from shp_ops.supervisor import guardian
 from shp_ops.supervisor.parts import Backoff, ServiceProcess, Tended
+from shp_ops.supervisor.readiness import await_ready
 from shp_ops.supervisor.scribe import Scribe
 from shp_ops.supervisor.services import Service
 from shp_resources.processes import MARK, ProcessId, free_port, spawn, wait_until
@@ -23,9 +26,9 @@ from tests.support.homes import Home
 from tests.support.waiting import PATIENCE
 
 
-def part(tmp_path: Path, script: str, port: int | None = None) -> ServiceProcess:
+def part(tmp_path: Path, script: str, port: int | None = None, ready: Callable[[float], str | None] = lambda since: None) -> ServiceProcess:
     """A shell script as a service."""
-    service = Service("sample", ["sh", "-c", script], lambda since: None, port, grace=2.0)
+    service = Service("sample", ["sh", "-c", script], ready, port, grace=2.0)
     return ServiceProcess(service, Scribe.over(tmp_path / "sample.log"), lambda: {"PATH": os.defpath}, tmp_path)
 
 
@@ -51,6 +54,19 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     assert tended.state.pid not in (first, None)
     assert told == ["sample has died; starting it again in 0.5 s"]
     tended.part.stop()
+
+
+def test_who_waits_is_told_for_what_and_how_long(tmp_path: Path) -> None:
+    """A HiveServer2 takes a minute to start: a user would take the silence for a hang, and end it."""
+    seconds, told = iter(range(0, 1_000, 10)), list[str]()
+    answers = chain(["not yet", "not yet", "nearly", None], repeat("never"))
+    process = part(tmp_path, "sleep 60", ready=lambda since: next(answers))
+    process.start()
+    await_ready(process, 0.0, told.append, lambda: None, lambda: float(next(seconds)))
+    assert told == ["waiting for sample (20 s of at most 180): not yet"]
+    with pytest.raises(ShpError, match="not ready after 180 s: never"):
+        await_ready(process, 0.0, told.append, lambda: None, lambda: float(next(seconds)))
+    process.stop()
 
 
 def test_what_lives_is_left_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
     probes     does it answer? asked of each service itself, never of its pid alone
     services   which processes the platform consists of, and their commands
     parts      one supervised part: start, look, restart with back-off, stop
+    readiness  waiting for one that was started, and what is told meanwhile
     platform   all of them together, under one lock per home
     state      what another process may read: `shp status`, `shp down`
     scribe     what the processes write, kept as JSON lines

@@ -22,6 +22,7 @@ from shp_ops.supervisor.daily import Daily
 from shp_ops.supervisor.feed_files import FeedFiles
 from shp_ops.supervisor.layout import Layout, make_landing_folders
 from shp_ops.supervisor.parts import Database, ServiceProcess, Tended
+from shp_ops.supervisor.readiness import await_ready
 from shp_ops.supervisor.scribe import Scribes
 from shp_ops.supervisor.state import HADOOP, PlatformState
 from shp_resources.embedded import EmbeddedServer
@@ -31,7 +32,6 @@ from shp_resources.role_access import Login
 from shp_resources.settings import Settings
 
 _LOOK_SECONDS = 0.5
-_READY_SECONDS = 180.0
 Tell = Callable[[str], None]
 
 
@@ -259,11 +259,7 @@ class Platform:
     def _await(self, tended: Tended) -> None:
         part = tended.part
         assert isinstance(part, ServiceProcess)
-        deadline = time.monotonic() + _READY_SECONDS
-        while (why := part.why_not_ready(tended.since)) is not None:
-            self._stop_if_asked()
-            if time.monotonic() > deadline:
-                raise ShpError(Code.SERVICE_FAILED, f"{part.name} is not ready after {_READY_SECONDS:g} s: {why}\n{part.last_words()}")
+        await_ready(part, tended.since, self._tell, self._stop_if_asked)
         self._tell(f"{part.name} is ready ({time.time() - tended.since:.1f} s)")
 
     def _environment(self, login: Login = "writer") -> Mapping[str, str]:
