@@ -97,6 +97,17 @@ def test_another_type_keeps_what_the_column_is() -> None:
     assert (amount.type, amount.aliases) == ("text", ["Sum paid"])
 
 
+def test_a_wider_number_keeps_the_rules_of_the_narrower() -> None:
+    """Orders below 1 would be loaded from then on, because somebody took up that numbers got longer."""
+    after = feed(taken(FILE, Finding(Change.RETYPED, "Order ID", "bigint", {"type": "bigint"}))).columns["Order ID"]
+    assert (after.type, after.min) == ("bigint", 1)
+    bounded = FILE.replace("Order ID: {type: integer, min: 1}", "Order ID: {type: integer, max: 99, in: [1, 20, 99]}")
+    wider = feed(taken(bounded, Finding(Change.RETYPED, "Order ID", "decimal", {"type": "decimal", "scale": 2}))).columns["Order ID"]
+    assert (wider.max, wider.in_) == (99, None), "a decimal has no list of values"
+    told = feed(taken(FILE, Finding(Change.RETYPED, "Order ID", "text", {"type": "text"}))).columns["Order ID"]
+    assert told.min is None
+
+
 def test_what_nothing_is_proposed_for_is_left() -> None:
     """A guess would be written into the feed file."""
     drift = Drift((Finding(Change.MISSING, "Order ID"), Finding(Change.REORDERED), alias("Region", "Area")))

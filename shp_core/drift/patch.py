@@ -14,11 +14,15 @@ from typing import Any
 import yaml
 
 from shp_core.drift.diagnose import Change, Drift, Finding
+from shp_core.feeds.column import NUMERIC, ONLY_FOR
 from shp_core.feeds.names import clean_header
 from shp_core.proposing.text import flow, quoted, scalar
 
 _KEPT = ("name", "optional", "pii", "description", "aliases")
 """What a column keeps when its type changes."""
+
+_RULES = ("min", "max", "in")
+"""What it keeps besides when its cells are numbers before and after: the owner's rules are about the same values."""
 
 
 class CannotPatch(Exception):
@@ -94,8 +98,13 @@ def _column(column: dict[str, Any], finding: Finding) -> dict[str, Any]:
     if finding.change is Change.RENAMED:
         return {**column, "aliases": [*column.get("aliases", []), *keys["aliases"]]}
     if finding.change is Change.RETYPED:
-        return {**keys, **{key: column[key] for key in _KEPT if key in column}}
+        return {**keys, **{key: column[key] for key in _kept(column.get("type"), keys["type"]) if key in column}}
     return {**column, **keys}
+
+
+def _kept(before: str | None, after: str) -> tuple[str, ...]:
+    numbers = before in NUMERIC and after in NUMERIC
+    return (*_KEPT, *(key for key in _RULES if numbers and after in ONLY_FOR[key]))
 
 
 def _spelled(columns: Any, header: str) -> str:
@@ -186,15 +195,9 @@ def _under(mapping: yaml.MappingNode, key: str) -> yaml.Node | None:
 
 
 def _plain(mapping: yaml.MappingNode) -> dict[str, Any]:
-    """What a column says, as far as it is kept when its type changes."""
-    kept = {name.value: value for name, value in mapping.value if name.value in _KEPT}
-    return {name: _python(value) for name, value in kept.items()}
-
-
-def _python(node: yaml.Node) -> Any:
-    if isinstance(node, yaml.SequenceNode):
-        return [item.value for item in node.value]
-    return node.value == "true" if node.value in ("true", "false") else node.value
+    """What a column says."""
+    said: dict[str, Any] = yaml.SafeLoader("").construct_document(mapping)
+    return said
 
 
 def _value(found: object) -> str:

@@ -18,7 +18,7 @@ from shp_core.feeds.names import column_name_problem, snake_case
 ColumnType = Literal["text", "integer", "bigint", "decimal", "money", "date", "timestamp", "boolean"]
 Transform = Literal["strip", "collapse", "upper", "lower", "title"]
 
-_NUMERIC = ("integer", "bigint", "decimal", "money")
+NUMERIC = ("integer", "bigint", "decimal", "money")
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "transform": ("text",),
     "max_length": ("text",),
@@ -27,8 +27,8 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "scale": ("decimal", "money"),
     "precision": ("decimal", "money"),
     "currency": ("money",),
-    "min": (*_NUMERIC, "date"),
-    "max": (*_NUMERIC, "date"),
+    "min": (*NUMERIC, "date"),
+    "max": (*NUMERIC, "date"),
     "in": ("text", "integer", "bigint"),
 }
 """Which keys are for columns of some types only."""
