@@ -164,7 +164,7 @@ def _etl(plan: Plan, paths: Sequence[Path], work: Path, rounds: int) -> list[Run
 @click.command()
 @click.option("--rows", default=100_000, show_default=True, type=click.IntRange(1), help="Rows per workbook.")
 @click.option("--files", default=5, show_default=True, type=click.IntRange(1), help="Workbooks.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Rounds.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Rounds.")
 @click.option("--hadoop/--no-hadoop", "with_hadoop", default=True, show_default=True, help="Also what needs HDFS and YARN.")
 @click.option("--etl/--no-etl", default=True, show_default=True, help="Also the way into PostgreSQL.")
 @with_work("Workbooks and daemons.")
