@@ -44,7 +44,7 @@ class Settings:
         yarn_url: an external ResourceManager (`SHP_YARN_URL`).
         mapper_python: a python on the nodes that has Arrow (`SHP_MAPPER_PYTHON`); None: their python3 without any package.
         hive_url: an external HiveServer2 (`SHP_HIVE_URL`, `hive://user@host:port/database`).
-        hadoop_home: an installed Hadoop, whose client submits jobs (`HADOOP_HOME`).
+        hadoop_home: an installed Hadoop: its client submits jobs, `shp up --hadoop` runs its daemons (`HADOOP_HOME`).
         hadoop_conf: its configuration (`HADOOP_CONF_DIR`).
         hadoop_cache: the jars of `shp up --hadoop` (`SHP_HADOOP_CACHE`); homes may share it.
         sources: credentials of remote sources (`SHP_SOURCE_…`).

@@ -130,7 +130,7 @@ def test_the_pom_names_coordinates_only() -> None:
 
 def configuration(tmp_path: Path) -> dict[str, str]:
     """All properties of all files, for a place below `tmp_path`."""
-    place = Place(tmp_path / "a&b", tmp_path / "jars")
+    place = Place(tmp_path / "a&b", (f"{tmp_path / 'jars'}/*",))
     write_configuration(place, {name: 20000 + number for number, name in enumerate(PORTS)})
     properties = [each for path in place.conf.glob("*-site.xml") for each in ElementTree.parse(path).iter("property")]
     return {str(each.findtext("name")): str(each.findtext("value")) for each in properties}

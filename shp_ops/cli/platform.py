@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when the platform is ready; it runs on in the background.")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port of the UI; a free one by default, the same each time.")
-@click.option("--hadoop", is_flag=True, help="Run HDFS and YARN for this machine too (needs Java 17; Maven once, to fetch 100 MB).")
+@click.option(
+    "--hadoop", is_flag=True, help="Run HDFS and YARN for this machine too (needs Java 17, and HADOOP_HOME or, once, Maven: 100 MB)."
+)
 @click.option("--hive", is_flag=True, help="With --hadoop: SQL over the lake too, by HiveServer2 (Maven once, to fetch 280 MB).")
 @click.option(
     "--viewers",
@@ -41,7 +43,8 @@ def up(desk: Desk, detach: bool, port: int | None, hadoop: bool, hive: bool, vie
     In the foreground it runs until Ctrl-C, which stops everything in order.
     With --viewers a second UI runs in which nothing can be started or changed; its process can only read the database.
     With --hadoop a NameNode, a DataNode, a ResourceManager and a NodeManager run beside it, on this machine alone;
-    where SHP_HDFS_URL names a cluster, that one is used and none is started.
+    where SHP_HDFS_URL names a cluster, that one is used and none is started. They are those of the Hadoop that HADOOP_HOME
+    names; without it Maven fetches one, once.
     With --hive a HiveServer2 runs over it, in whose database `curated` each feed of the lake is a table.
     """
     if hive and not hadoop:
@@ -107,7 +110,10 @@ def _hadoop_machine(desk: Desk, hive: bool) -> HadoopMachine | None:
         return None
     from shp_ops.hadoop.machine import HadoopMachine
 
-    return HadoopMachine(desk.settings, with_hive=hive)
+    machine = HadoopMachine(desk.settings, with_hive=hive)
+    if machine.installed is not None:
+        desk.say(f"Hadoop is {machine.installed.version} of HADOOP_HOME ({machine.installed.home}).")
+    return machine
 
 
 def _tell_of_rest(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
     pom.xml        which jars, by coordinates only
     jars           fetched once with Maven, into a cache that homes may share
+    installed      or those of an installed Hadoop, which HADOOP_HOME names
     java           which Java runs them
     configuration  Hadoop's own XML files, written anew at each start
     daemons        the four daemons as services of the supervisor

@@ -51,11 +51,11 @@ class Place:
 
     Args:
         folder: its folder below `SHP_HOME`.
-        jars: folder of the jars.
+        classes: the entries of a class path that hold Hadoop's classes.
     """
 
     folder: Path
-    jars: Path
+    classes: tuple[str, ...]
 
     @property
     def conf(self) -> Path:
@@ -70,7 +70,12 @@ class Place:
     @property
     def class_path(self) -> str:
         """What a daemon or a client is started with."""
-        return f"{self.conf}:{self.web}:{self.jars}/*"
+        return ":".join((str(self.conf), str(self.web), *self.classes))
+
+    @property
+    def job_class_path(self) -> str:
+        """What a container of YARN is started with, in the form of Hadoop's properties."""
+        return ",".join((str(self.conf), *self.classes))
 
 
 def write_configuration(place: Place, ports: Mapping[str, int], heap: int = 200) -> None:
@@ -152,14 +157,14 @@ def _yarn(place: Place, ports: Mapping[str, int]) -> dict[str, object]:
         "yarn.nodemanager.log-dirs": logs,
         # Tasks carry the platform's mark, so that the guardian finds them when their NodeManager was killed.
         "yarn.nodemanager.env-whitelist": f"{_INHERITED},{MARK}",
-        "yarn.application.classpath": f"{place.conf},{place.jars}/*",
+        "yarn.application.classpath": place.job_class_path,
     }
 
 
 def _mapred(place: Place, ports: Mapping[str, int], heap: int) -> dict[str, object]:
     return {
         "mapreduce.framework.name": "yarn",
-        "mapreduce.application.classpath": f"{place.conf},{place.jars}/*",
+        "mapreduce.application.classpath": place.job_class_path,
         "mapreduce.shuffle.port": ports["nodemanager_shuffle"],
         "mapreduce.jobhistory.jhist.format": "json",
         "yarn.app.mapreduce.am.resource.mb": 512,

@@ -11,6 +11,7 @@ from shp_core.codes import Code
 from shp_core.errors import ShpError, UsageError
 from shp_ops.hadoop import daemons, hive
 from shp_ops.hadoop.configuration import PORTS, Place, write_configuration
+from shp_ops.hadoop.installed import Installed, installed_hadoop
 from shp_ops.hadoop.jars import Tell, fetch_jars, jar_folder
 from shp_ops.hadoop.java import Java, find_java
 from shp_ops.supervisor.services import Service
@@ -31,7 +32,7 @@ class HadoopMachine:
         with_hive: whether a HiveServer2 belongs to it.
 
     Raises:
-        UsageError: this machine cannot run it.
+        UsageError: this machine cannot run it, or `HADOOP_HOME` names something else.
     """
 
     def __init__(self, settings: Settings, with_hive: bool = False) -> None:
@@ -39,8 +40,12 @@ class HadoopMachine:
         self.with_hive = with_hive
         self.port_names = (*PORTS, hive.NAME) if with_hive else PORTS
         self._settings = settings
-        self._place = Place(_plain(settings.home / "hadoop"), _plain(jar_folder(settings.hadoop_cache)))
+        self.installed = _installed(settings)
+        self._place = Place(_plain(settings.home / "hadoop"), self._classes())
         self._user = settings.hdfs_user or this_user()
+
+    def _classes(self) -> tuple[str, ...]:
+        return self.installed.classes if self.installed else (f"{_plain(jar_folder(self._settings.hadoop_cache))}/*",)
 
     def prepare(self, ports: Mapping[str, int], tell: Tell) -> None:
         """Fetch what is not there yet, write the configuration, format once.
@@ -52,7 +57,8 @@ class HadoopMachine:
         Raises:
             ShpError: something of that failed.
         """
-        fetch_jars(self._settings.hadoop_cache, tell)
+        if self.installed is None:
+            fetch_jars(self._settings.hadoop_cache, tell)
         daemons.make_folders(self._place)
         write_configuration(self._place, ports)
         if self.with_hive:
@@ -131,6 +137,11 @@ class HadoopMachine:
         self._seal.touch()
 
 
+def _installed(settings: Settings) -> Installed | None:
+    """The Hadoop that the settings name, None: Maven fetches one."""
+    return installed_hadoop(_plain(settings.hadoop_home.absolute())) if settings.hadoop_home else None
+
+
 def _plain(path: Path) -> Path:
     """A path that Hadoop's class paths and lists of folders can hold.
 
@@ -140,7 +151,7 @@ def _plain(path: Path) -> Path:
     if any(sign in str(path) for sign in " ,:;%*"):
         raise UsageError(
             f"Hadoop cannot work in {path}: its lists of folders know no blank and none of , : ; % *",
-            "Choose another folder with --home or SHP_HOME (and SHP_HADOOP_CACHE).",
+            "Choose another folder with --home or SHP_HOME (and SHP_HADOOP_CACHE, HADOOP_HOME).",
             Code.SETTINGS_INVALID,
         )
     return path

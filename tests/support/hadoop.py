@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from shp_ops.hadoop.jars import fetch_jars
 from shp_ops.hadoop.machine import HadoopMachine
 from shp_ops.supervisor.parts import ServiceProcess
 from shp_ops.supervisor.scribe import Scribe
@@ -22,6 +23,40 @@ from shp_resources.settings import Settings
 from tests.support.waiting import PATIENCE
 
 _READY_SECONDS = 90.0
+_SHARE = {
+    "hadoop-streaming": "tools/lib",
+    "hadoop-yarn-server-timelineservice": "yarn/timelineservice",
+    "hadoop-yarn": "yarn",
+    "hadoop-mapreduce": "mapreduce",
+    "hadoop-hdfs": "hdfs",
+    "hadoop-common": "common",
+    "hadoop-registry": "common",
+    "commons-lang-": "yarn/timelineservice/lib",
+    "netty-": "hdfs/lib",
+    "guice-": "yarn/lib",
+    "": "common/lib",
+}
+"""Which folder of Apache's archive a jar lies in, by how its name begins."""
+
+
+def unpacked(home: Path) -> Path:
+    """A folder like that of Apache's archive, made of Maven's jars; its scripts and tests are left out."""
+    jars = fetch_jars(Settings.load(_cache(), home=home.with_name("maven")).hadoop_cache)
+    for jar in jars.glob("*.jar"):
+        place(home, jar.name).symlink_to(jar)
+    return home
+
+
+def place(home: Path, jar: str) -> Path:
+    """Where a jar belongs in a folder like that of Apache's archive; the folder around it is made."""
+    folder = next(folder for begins, folder in _SHARE.items() if jar.startswith(begins))
+    path = home / "share" / "hadoop" / folder / jar
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _cache() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
 
 
 class Daemons:
@@ -30,11 +65,16 @@ class Daemons:
     Args:
         home: where they keep everything.
         names: which to run, the four by default; `hive` too where it is named.
+        variables: what its settings are made of; Maven's jars by default.
     """
 
-    def __init__(self, home: Path, names: tuple[str, ...] = ("namenode", "datanode", "resourcemanager", "nodemanager")) -> None:
-        variables = {name: value for name, value in os.environ.items() if name == "SHP_HADOOP_CACHE"}
-        self.settings = Settings.load(variables, home=home)
+    def __init__(
+        self,
+        home: Path,
+        names: tuple[str, ...] = ("namenode", "datanode", "resourcemanager", "nodemanager"),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.settings = Settings.load(_cache() if variables is None else variables, home=home)
         self._machine = HadoopMachine(self.settings, with_hive="hive" in names)
         self.mark = f"test-{os.getpid()}-{home.name}"
         self.ports: dict[str, int] = {}
@@ -94,9 +134,9 @@ class Daemons:
 
 
 @contextmanager
-def daemons(home: Path, *names: str) -> Iterator[Daemons]:
+def daemons(home: Path, *names: str, variables: Mapping[str, str] | None = None) -> Iterator[Daemons]:
     """Daemons that run through a block."""
-    made = Daemons(home, *([names] if names else []))
+    made = Daemons(home, *([names] if names else []), variables=variables)
     try:
         made.start()
         yield made
