@@ -6,12 +6,13 @@ Must not live here: the job (`lake_together`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from shp_assets.lake_work import LakeWork
+from shp_core.codes import Code
 from shp_core.contract.contract import CONVERTER_VERSION
 from shp_core.errors import Fault
 from shp_core.lake.mapper import CLEAN
@@ -57,7 +58,14 @@ class Others:
             knows: tells which tags YARN knows.
             scratch: a folder of this run's own.
         """
-        room = MOST_BYTES - own.size
+        with ExitStack() as failed:
+            failed.callback(self.clean_up)
+            found = self._found(MOST_BYTES - own.size, knows, scratch)
+            failed.pop_all()
+        return found
+
+    def _found(self, room: int, knows: Callable[[Collection[str]], set[str]], scratch: Path) -> list[MapJob]:
+        """Passes over others, with so many bytes to map."""
         due = {self._tag(one): one for one in self._due()} if room > 0 else {}
         known = knows(due) if due else set()
         found: list[MapJob] = []
@@ -92,13 +100,23 @@ class Others:
 
     def _readable(self, due: Iterable[Behind], scratch: Path) -> Iterator[MapJob]:
         """Passes over those whose artefacts are here; text rows that the lake does not hold yet are copied there."""
-        contract = self.work.kit.contract
         for number, one in enumerate(due):
-            partition = self._partition(one)
+            found = self._pass(self._partition(one), f"{self.copies}/part-{number:05}", scratch)
+            if found is not None:
+                yield found
+
+    def _pass(self, partition: Partition, copy: str, scratch: Path) -> MapJob | None:
+        contract = self.work.kit.contract
+        try:
             artefacts = self.work.outside.store.validated(partition.delivery, contract)
-            if artefacts is not None:
-                source, size = self._standing(partition) or self._copied(artefacts, f"{self.copies}/part-{number:05}", scratch)
-                yield job_of(self.place.label, partition, source, size, shipment_of(contract, artefacts), CLEAN)
+            if artefacts is None:
+                return None
+            source, size = self._standing(partition) or self._copied(artefacts, copy, scratch)
+            return job_of(self.place.label, partition, source, size, shipment_of(contract, artefacts), CLEAN)
+        except Fault as fault:
+            if fault.code is not Code.ARTEFACT_DAMAGED:
+                raise
+            return None  # retention took them away meanwhile, or they broke: its own run finds that out
 
     def _standing(self, partition: Partition) -> tuple[str, int] | None:
         """The file of a delivery's text rows in the lake, and its bytes."""

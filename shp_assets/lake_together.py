@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,23 +81,24 @@ class SharedJobs:
             yield mine
         finally:
             if mine:
-                leases.release(*key, self.work.holder)
+                with suppress(Fault):  # the ledger is away: the lease ends by itself, and the job's own outcome must be seen
+                    leases.release(*key, self.work.holder)
 
     def _for_many(self, job: MapJob, scratch: Path) -> MapResult | None:
         """One job for this pass and others; None when no other one waits, or when it failed at somebody's rows."""
         name = f"{self.work.kit.lake}/{job.target.rpartition('/')[2]}"
-        others = Others(self.work, self.place, f"lake/{name}")
+        others, made = Others(self.work, self.place, f"lake/{name}"), None
+        passes = others.passes(job, self.yarn.knows, scratch)
         try:
-            passes = others.passes(job, self.yarn.knows, scratch)
-            return self._run(together(job, passes, f"curated/{name}"), scratch) if passes else None
+            made = self._run(together(job, passes, f"curated/{name}"), scratch) if passes else None
         except Fault as fault:
             if fault.code is not Code.CODE_BUG:
-                raise
-            return None  # whose rows the mapper failed at is not known: each is asked about alone
-        finally:
-            others.clean_up()
+                raise  # as far as is known the job goes on: it reads the copies, which go a day later
+        others.clean_up()  # whose rows a mapper failed at is not known: each is asked about alone
+        return made
 
     def _run(self, many: MapJob, scratch: Path) -> MapResult:
         note_parts(self.place, many, scratch)
         made = self.yarn.run(many, scratch)
-        return replace(made, counters={**made.counters, "partitions": len(many.passes)})  # what it counted is about all of them
+        counters = {**made.counters, "partitions": len(many.passes)}  # what it counted is about all of them
+        return replace(made, counters=counters, taken=True)

@@ -71,3 +71,18 @@ def test_an_error_in_a_thread_reaches_who_waits() -> None:
     with pytest.raises(ZeroDivisionError):
         list(found)
     assert threading.active_count() == before
+
+
+def test_a_thread_that_does_not_start_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a node that has no process left for a mapper's second thread the task would hang until Hadoop ends it."""
+    before, start = threading.active_count(), threading.Thread.start
+
+    def refused(hand: threading.Thread) -> None:
+        if threading.active_count() > before:
+            raise RuntimeError("can't start new thread")
+        start(hand)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError):
+        list(in_order(int, numbered(3), 2))
+    assert threading.active_count() == before

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from shp_core.codes import Code
+from shp_core.errors import Fault
+from shp_core.healing.faults import Evidence
+from shp_core.lake.place import Place
 from shp_resources.lake.curated import tag_of
+from shp_resources.lake.engine import MapJob
 from shp_resources.lake.local import LocalFolder
 from shp_resources.lake.strays import GRACE_SECONDS, sweep_attempts
-from shp_resources.lake.together import together
+from shp_resources.lake.together import note_parts, together
 from shp_resources.ledger import Holder
+from shp_resources.ledger.leases import Leases
 from tests.support.healing import Ward
 from tests.support.lake import current, folder, sale, sales
 from tests.support.platforms import order
@@ -117,3 +122,44 @@ def test_a_run_waits_for_another_that_is_gathering_only_a_moment(ward: Ward, eng
     assert ward.platform.outside.ledger.leases.acquire("orders", "lake/together", holder, ttl_seconds=0.5)
     ward.look("lake")
     assert engine.counts[0] == 3 and ward.states() == dict.fromkeys(KEYS, "published_with_rejects")
+
+
+def test_copies_stay_for_a_job_that_may_go_on(ward: Ward, engine: Remembering) -> None:
+    """A run that loses sight of its job would take the files from under it, and every run that waits for it would fail."""
+    arrive(ward)
+    engine.fails_at, engine.fails_with = folder("curated", "a"), Code.SINK_REFUSED
+    ward.look("lake")
+    lake = ward.platform.outside.lake
+    (copies,) = [entry.name for entry in lake.entries("lake/orders") if not entry.name.startswith("partition=")]
+    assert [entry.name for entry in lake.entries(f"lake/orders/{copies}")] == ["part-00000", "part-00001"]
+    assert ward.states()["a"] == "parked"
+
+
+def test_a_ledger_that_goes_away_while_a_job_runs_does_not_cost_the_job(
+    ward: Ward, engine: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a job made would be thrown away because a lease that ends by itself could not be given back."""
+    arrive(ward)
+    give_back = Leases.release
+
+    def release(self: Leases, feed: str, partition: str, holder: Holder) -> bool:
+        if partition == "lake/together":
+            raise Fault(Code.SINK_UNREACHABLE, "The ledger is away.", Evidence("ledger", text="away"))
+        return give_back(self, feed, partition, holder)
+
+    monkeypatch.setattr(Leases, "release", release)
+    ward.look("lake")
+    assert engine.counts[0] == 3 and ward.states() == dict.fromkeys(KEYS, "published_with_rejects")
+
+
+def test_a_job_for_many_that_does_not_fit_is_followed_by_ones_own(ward: Ward, engine: Remembering, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Hadoop that orders the parts otherwise would bring a disagreement of the sinks, though a job for one alone is right."""
+    arrive(ward)
+
+    def note_otherwise(place: Place, many: MapJob, scratch: Path) -> None:
+        note_parts(place, replace(many, size=many.size - 1), scratch)
+
+    monkeypatch.setattr("shp_assets.lake_together.note_parts", note_otherwise)
+    ward.look("lake")
+    assert ward.states() == dict.fromkeys(KEYS, "published_with_rejects")
+    assert engine.counts[:2] == [3, 1]

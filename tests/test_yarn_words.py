@@ -157,6 +157,23 @@ def test_a_job_that_somebody_killed_is_taken_up_again(tmp_path: Path) -> None:
         assert run(url, tmp_path).code is Code.TRANSIENT
 
 
+def test_another_runs_job_with_the_same_tag_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    """A run would read its output before its job has ended, or be blamed for rows of others, whose job maps its file too."""
+    own, others = app(1, "RUNNING", "UNDEFINED"), app(2, "RUNNING", "UNDEFINED", name="curated/_attempt-2")
+    asked: list[str] = []
+
+    class Answers(dict[str, tuple[int, bytes]]):
+        def get(self, key: str, default: Any = None) -> Any:
+            asked.append(key)
+            found = [own, others] if asked.count(APPS) > 2 else []  # the job is looked for, then what is known of it, then submitted
+            return answer({"apps": {"app": found}}) if key == APPS else super().get(key, default)
+
+    ended = {"application_1_0001": app(1, "FINISHED", "SUCCEEDED"), "application_1_0002": app(2, "FINISHED", "FAILED")}
+    with web_server(Answers({f"{APPS}/{name}": answer({"app": one}) for name, one in ended.items()})) as url:
+        made = YarnEngine(cluster(url, tmp_path), LocalFolder(tmp_path / "lake")).run(JOB, tmp_path)
+    assert (made.made_by, made.target, made.taken) == ("application_1_0001", JOB.target, False)
+
+
 def test_a_job_that_nobody_takes_ends_at_its_limit(tmp_path: Path) -> None:
     """A run would wait in ACCEPTED for ever."""
     waiting = app(1, "ACCEPTED", "UNDEFINED")

@@ -55,11 +55,11 @@ def in_order(work: Callable[[memoryview], Made], pieces: Iterable[memoryview], t
         Exception: what the work raised.
     """
     tasks: SimpleQueue[Any] = SimpleQueue()
-    hands = [Thread(target=_work, args=(work, tasks)) for _ in range(threads)]
+    hands: list[Thread] = []
     waiting: deque[SimpleQueue[Any]] = deque()
-    for hand in hands:
-        hand.start()
     try:
+        for _ in range(threads):
+            hands.append(_started(Thread(target=_work, args=(work, tasks))))
         for piece in pieces:
             waiting.append(SimpleQueue())
             tasks.put((piece, waiting[-1]))
@@ -72,6 +72,11 @@ def in_order(work: Callable[[memoryview], Made], pieces: Iterable[memoryview], t
             tasks.put(None)
         for hand in hands:
             hand.join()
+
+
+def _started(hand: Thread) -> Thread:
+    hand.start()
+    return hand
 
 
 def _work(work: Callable[[memoryview], Made], tasks: SimpleQueue[Any]) -> None:

@@ -74,7 +74,7 @@ class MapResult:
         made_by: a YARN application's id, or `local process`.
         target: the directory that was written into; another one when the job was another request's.
         counters: the mapper's counters, as far as they are known.
-        taken: whether the job was another request's for the same work.
+        taken: whether the job was not for this request alone, or was another's: what is not right of it is made anew.
     """
 
     made_by: str

@@ -100,12 +100,12 @@ class YarnEngine:
             raise
 
     def _run(self, job: MapJob, scratch: Path) -> MapResult:
-        before = self._yarn.newest(job.tag)
+        before = {one.id for one in self._submissions(job)}
         self._place.remove(job.target)  # a job that failed leaves its directory, and would not start over it
         log = scratch / "client.log"
         log.unlink(missing_ok=True)
         with self._client(job, scratch, log) as client:
-            ended = self._watch(job, None, client, before.id if before else None, log)
+            ended = self._watch(job, None, client, before, log)
             with suppress(subprocess.TimeoutExpired):  # it missed the end, and asks for a history server that there may not be
                 client.wait(self._deadlines.counters)
         return MapResult(ended.id, job.target, counters_in(_text(log)))
@@ -131,7 +131,7 @@ class YarnEngine:
         job: MapJob,
         application: str | None,
         client: subprocess.Popen[bytes] | None,
-        before: str | None = None,
+        before: Collection[str] = (),
         log: Path | None = None,
     ) -> Application:
         """Look at a job until its end.
@@ -140,7 +140,7 @@ class YarnEngine:
             job: what was asked for.
             application: its id, None until the ResourceManager knows it.
             client: the process that submits it, None for a job that was found.
-            before: the newest application with its tag when it was submitted.
+            before: ids of the applications that wrote to its place before it was submitted.
             log: what the client says.
         """
         started = time.monotonic()
@@ -155,9 +155,12 @@ class YarnEngine:
             self._hold_to_limits(job, found, time.monotonic() - started)
             time.sleep(_LOOK_SECONDS)
 
-    def _submitted(self, job: MapJob, before: str | None) -> Application | None:
-        found = self._yarn.newest(job.tag)
-        return found if found is not None and found.id != before else None
+    def _submitted(self, job: MapJob, before: Collection[str]) -> Application | None:
+        return next((one for one in self._submissions(job) if one.id not in before), None)
+
+    def _submissions(self, job: MapJob) -> list[Application]:
+        """The applications that write where this job does: another run's job for many may bear its tag, too."""
+        return [one for one in self._yarn.tagged([job.tag]) if one.name == job.target]
 
     def _hold_to_limits(self, job: MapJob, found: Application | None, seconds: float) -> None:
         limit = self._deadlines.accepted if found is None or found.waiting else self._deadlines.whole

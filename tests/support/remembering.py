@@ -22,10 +22,11 @@ class Remembering:
     Args:
         place: the lake.
         fails_at: part of a pass's name; a job that makes such a pass fails.
+        fails_with: how it fails.
     """
 
-    def __init__(self, place: Place, fails_at: str = "") -> None:
-        self.fails_at, self._place = fails_at, place
+    def __init__(self, place: Place, fails_at: str = "", fails_with: Code = Code.CODE_BUG) -> None:
+        self.fails_at, self.fails_with, self._place = fails_at, fails_with, place
         self.jobs: list[MapJob] = []
         self._made: dict[str, MapResult | None] = {}
 
@@ -38,7 +39,7 @@ class Remembering:
         self._made.update(dict.fromkeys(job.tags))
         if self.fails_at and any(self.fails_at in one.name for one in job.passes):
             text = f"{job.name}: the mapper failed"
-            raise Fault(Code.CODE_BUG, f"{text}.", Evidence("yarn", text=text))
+            raise Fault(self.fails_with, f"{text}.", Evidence("yarn", text=text))
         LocalEngine(self._place).run(job, scratch)
         made = MapResult(f"application_{len(self.jobs):04}", job.target)
         self._made.update(dict.fromkeys(job.tags, made))
