@@ -12,7 +12,7 @@ from shp_assets.lake_work import LakeWork
 from shp_core.errors import Fault, UsageError
 from shp_core.lake.manifest import Manifest
 from shp_resources.hdfs.client import Hdfs
-from shp_resources.hive import Behind, HiveTables, hive_of
+from shp_resources.hive import HiveTables, Missed, hive_of
 from shp_resources.lake.manifests import standing
 from shp_resources.lake.publish import curated_folder
 from shp_resources.outside import Outside
@@ -31,16 +31,16 @@ def show_by_sql(work: LakeWork, manifest: Manifest) -> dict[str, str]:
         What the UI shows of it; empty where there is no Hive over HDFS.
     """
     assert work.kit.lake is not None, "only feeds with a lake have these steps"
-    behind, place = Behind(work.outside.settings.home, work.kit.name), work.outside.lake
+    missed, place = Missed(work.outside.settings.home, work.kit.name), work.outside.lake
     try:
         server = hive_of(work.outside.settings)
         if server is None or not isinstance(place, Hdfs):
             return {}
         shown = HiveTables(server, place).follow(work.kit.contract, work.kit.lake, manifest)
     except (Fault, UsageError) as error:
-        behind.note(work.partition)
+        missed.note(work.partition)
         return {"sql_table_behind": f"{error} The table follows once Hive answers."}
-    behind.forget(work.partition)
+    missed.forget(work.partition)
     return {"sql_table": shown}
 
 
@@ -53,23 +53,23 @@ def catch_up(outside: Outside, kit: FeedKit) -> list[str]:
     Raises:
         Fault: Hive or HDFS failed.
     """
-    behind, place = Behind(outside.settings.home, kit.name), outside.lake
-    waiting = behind.all()[:_MOST]
+    missed, place = Missed(outside.settings.home, kit.name), outside.lake
+    waiting = missed.all()[:_MOST]
     if not waiting or kit.lake is None or not isinstance(place, Hdfs):
         return []
     try:
-        return list(_followed(outside, kit, place, behind, waiting))
+        return list(_followed(outside, kit, place, missed, waiting))
     except UsageError:  # an address that is none, a client that is not installed: the metadata and `shp status` say so
         return []
 
 
-def _followed(outside: Outside, kit: FeedKit, place: Hdfs, behind: Behind, waiting: list[str]) -> Iterator[str]:
+def _followed(outside: Outside, kit: FeedKit, place: Hdfs, missed: Missed, waiting: list[str]) -> Iterator[str]:
     server = hive_of(outside.settings)
     if server is None:
         return
     for partition in waiting:
         _follow(HiveTables(server, place, _SECONDS), place, kit, partition)
-        behind.forget(partition)
+        missed.forget(partition)
         yield partition
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shp_resources.hdfs.cluster import tell_cluster
-from shp_resources.hive import Behind, hive_of, query
+from shp_resources.hive import Missed, hive_of, query
 from tests.support.hadoop import Daemons, daemons
 from tests.support.healing import Ward
 from tests.support.platforms import Platform
@@ -105,4 +105,4 @@ def test_hive_follows_what_it_missed_while_it_was_away(ward: Ward, hadoop_with_h
     assert query(server, count) == [(2, "two")]
     ward.look("gaps")
     assert query(server, count) == [(1, "three")]
-    assert Behind(platform.settings.home, "texts").all() == []
+    assert Missed(platform.settings.home, "texts").all() == []

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import re
 import signal
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from rich.console import Console
+
+from shp_ops.cli.ingest import _progress
 from shp_ops.ingest.following import into_the_lake, until_the_lake
 from shp_ops.ingest.results import FileResult
-from shp_ops.ingest.workers import Event, Order
+from shp_ops.ingest.workers import LAKE, Event, Order
 from shp_resources.outside import Outside
 from shp_resources.settings import Settings
 from tests.support.commands import VISITS, Place, visits
@@ -71,3 +76,19 @@ def test_the_warehouse_has_every_file_before_the_first_goes_to_the_lake(prepared
     assert len(told) == 9 and all(one.endswith(" s") for one in told[6:])
     assert answer.code == 0
     assert place.shp("ingest", "visits", "drop", "--json").json["files"][0]["state"] == "published"
+
+
+def test_files_that_wait_for_the_lake_do_not_fill_the_screen() -> None:
+    """Of a night's files a terminal would show the first twenty as they stand still, and none of those that get on."""
+    said = StringIO()
+    desk = SimpleNamespace(console=Console(file=said, force_terminal=True, width=80, height=24))
+    files = [Path(f"n{number}.xlsx") for number in range(20)]
+    with _progress(desk, files) as tell:  # type: ignore[arg-type]
+        for index in range(20):
+            tell(Event(index, "begun"))
+            tell(Event(index, LAKE, 7))
+        tell(Event(0, "done", result=FileResult("n0.xlsx", "n0", state="published", changed=True, rows={"loaded": 7})))
+    told = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]|\r", "", said.getvalue())
+    assert [told.count(f"n{number}.xlsx: 7 rows; the lake follows\n") for number in range(20)] == [1] * 20
+    assert "n0.xlsx: 7 rows\n" in told
+    assert not re.search(r"the lake follows.*\d:\d\d:\d\d", told), "no bar stays that does not move"

@@ -83,11 +83,14 @@ def _progress(desk: Desk, files: list[File]) -> Iterator[Callable[[Event], None]
             name = _name(files[event.index])
             if event.step == "begun":
                 tasks[event.index] = progress.add_task("", total=None, name=name, what="reading")
+            elif event.step == LAKE and len(files) > _BARS:  # a screen does not hold them all
+                progress.update(tasks[event.index], visible=False)
+                progress.console.print(f"{name}: {event.rows:,} rows; the lake follows", markup=False)
             elif event.step == LAKE:
                 progress.update(tasks[event.index], what=f"{event.rows:,} rows; the lake follows")
             elif event.result is None:
                 progress.update(tasks[event.index], what=f"{event.rows:,} rows")
-            elif len(files) > _BARS and event.index in tasks:  # a screen does not hold them all
+            elif len(files) > _BARS and event.index in tasks:
                 progress.remove_task(tasks[event.index])
                 progress.console.print(f"{name}: {_words(event.result)}", markup=False)
             elif event.index in tasks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class Behind:
+class Missed:
     """What Hive does not show of a feed.
 
     Args:
@@ -17,7 +17,7 @@ class Behind:
     """
 
     def __init__(self, home: Path, feed: str) -> None:
-        self._folder = home / "run" / "hive_behind" / feed
+        self._folder = home / "run" / "hive_missed" / feed
 
     def note(self, partition: str) -> None:
         """Hive could not follow this partition."""
