@@ -259,12 +259,14 @@ def test_a_job_whose_worker_died_is_joined(lake: Lake) -> None:
     (lake.folder / "second").mkdir()
     result = lake.engine.run(replace(job, target="out/other"), lake.folder / "second")
     assert first is not None and (result.made_by, result.target) == (first.id, "out/joined")
+    assert result.counters == {"read": 3, "rows": 3, "by_standard": 1}
+    assert lake.engine.found(job) == result, "also when it had ended before it was looked for"
     assert [entry.name for entry in lake.place.entries("out/joined")] == ["_SUCCESS", "part-00000"]
     assert lake.place.entries("out/other") == []
 
 
 def test_a_client_that_misses_the_end_of_its_job_is_not_waited_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that are right would be made again, and the partition be red, because nobody told how many there are."""
+    """Rows that are right would be made again, and the partition be red; or nobody could see what the job did."""
     lake.text(ROWS)
     job = lake.job("out/missed")
 
@@ -276,7 +278,7 @@ def test_a_client_that_misses_the_end_of_its_job_is_not_waited_for(lake: Lake, m
 
     monkeypatch.setattr("shp_resources.yarn.engine.spawn", halted)
     result = YarnEngine(lake.cluster, lake.place, Deadlines(counters=0.5)).run(job, lake.scratch)
-    assert (result.target, result.counters) == ("out/missed", {})
+    assert (result.target, result.counters) == ("out/missed", {"read": 3, "rows": 3, "by_standard": 1})
     assert [entry.name for entry in lake.place.entries("out/missed")] == ["_SUCCESS", "part-00000"]
 
 

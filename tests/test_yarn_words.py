@@ -79,6 +79,7 @@ def test_the_command_says_where_and_what(tmp_path: Path) -> None:
     properties = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "-D")
     assert (properties["mapreduce.job.reduces"], properties["stream.map.output"]) == ("0", "keyonlytext")
     assert (properties["mapreduce.job.tags"], properties["mapreduce.task.timeout"]) == ("shp-0f", "30000")
+    assert properties["mapreduce.jobhistory.jhist.format"] == "json", "the other format is not read"
     assert words[words.index("-input") + 1] == "/shp/lake/a/part-00000"
     assert words[words.index("-output") + 1] == "/shp/curated/a/_attempt-1"
     assert words[-1] == "python3 mapper.zip shipment.json clean standard"

@@ -166,7 +166,6 @@ def _mapred(place: Place, ports: Mapping[str, int], heap: int) -> dict[str, obje
         "mapreduce.framework.name": "yarn",
         "mapreduce.application.classpath": place.job_class_path,
         "mapreduce.shuffle.port": ports["nodemanager_shuffle"],
-        "mapreduce.jobhistory.jhist.format": "json",
         "yarn.app.mapreduce.am.resource.mb": 512,
         "yarn.app.mapreduce.am.command-opts": f"-Xmx256m {_JOB_JVM}",
         "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 200,

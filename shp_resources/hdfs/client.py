@@ -73,11 +73,7 @@ class Hdfs:
         """The content of a small file, None when there is none."""
         target = self.absolute(path)
         with told_as_faults(f"reading {target}"):
-            if self._status(target) is None:
-                return None
-            with self._client.read(target) as stream:
-                content: bytes = stream.read()
-                return content
+            return self._content(target) if self._status(target) is not None else None
 
     def fetch(self, path: str, target: Path) -> str:
         """Copy a file out of HDFS; returns the SHA-256 of what came.
@@ -99,13 +95,20 @@ class Hdfs:
         """What a folder holds, by name; empty when there is no such folder."""
         target = self.absolute(folder)
         with told_as_faults(f"listing {target}"):
-            try:
-                found = self._client.list(target, status=True)
-            except Answer as answer:
-                if answer.is_absence:
-                    return []
-                raise
+            found = self._listed(target)
         return sorted((_entry(name, status) for name, status in found), key=lambda entry: entry.name)
+
+    def read_elsewhere(self, folder: str, begins: str, ends: str) -> bytes | None:
+        """The content of a small file that is not of the lake, None when there is none.
+
+        Args:
+            folder: the folder that it lies in, as HDFS knows it.
+            begins: how its name begins.
+            ends: how its name ends.
+        """
+        with told_as_faults(f"reading {folder}"):
+            names = [name for name, _ in self._listed(folder) if name.startswith(begins) and name.endswith(ends)]
+            return self._content(f"{folder}/{names[0]}") if names else None
 
     def move_folder(self, source: str, target: str) -> None:
         """Rename a folder into a name that is free; one that was moved already stays where it is.
@@ -184,6 +187,21 @@ class Hdfs:
             if self._status(draft) is not None or self._status(target) is None:
                 raise
             self._require(target, sent, source)
+
+    def _content(self, path: str) -> bytes:
+        with self._client.read(path) as stream:
+            content: bytes = stream.read()
+            return content
+
+    def _listed(self, path: str) -> list[tuple[str, Any]]:
+        """What HDFS knows of each name in a folder; empty when there is no such folder."""
+        try:
+            found: list[tuple[str, Any]] = self._client.list(path, status=True)
+        except Answer as answer:
+            if answer.is_absence:
+                return []
+            raise
+        return found
 
     def _status(self, path: str) -> Any:
         """What HDFS knows of a path, None when there is nothing."""

@@ -23,6 +23,7 @@ from shp_resources.hdfs.cluster import Cluster
 from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.engine import MapJob, MapResult, write_cargo
 from shp_resources.processes import spawn, stop
+from shp_resources.yarn.history import counters_of
 from shp_resources.yarn.rest import SYSTEM, Application, Yarn
 from shp_resources.yarn.streaming import command, counters_in
 
@@ -85,7 +86,7 @@ class YarnEngine:
         if not known.ended:
             return self._joined(job, known)
         is_there = known.final == "SUCCEEDED" and not job.anew and self._place.entries(known.name)
-        return MapResult(known.id, known.name, taken=True) if is_there else None
+        return self._taken(known) if is_there else None
 
     def knows(self, tags: Collection[str]) -> set[str]:
         """Which of these tags an application has; see `RememberingEngine`."""
@@ -93,11 +94,16 @@ class YarnEngine:
 
     def _joined(self, job: MapJob, running: Application) -> MapResult | None:
         try:
-            return MapResult(self._watch(job, running.id, None).id, running.name, taken=True)
+            return self._taken(self._watch(job, running.id, None))
         except Fault as fault:
             if fault.code is Code.CODE_BUG and len(running.tags) > 1:
                 return None  # whose rows it failed at is not known: each is asked about alone
             raise
+
+    def _taken(self, ended: Application) -> MapResult:
+        """What another request's job made; the counters of a job for many are about all of them."""
+        counters = counters_of(self._cluster, ended.id) if len(ended.tags) == 1 else {}
+        return MapResult(ended.id, ended.name, counters, taken=True)
 
     def _run(self, job: MapJob, scratch: Path) -> MapResult:
         before = {one.id for one in self._submissions(job)}
@@ -108,7 +114,7 @@ class YarnEngine:
             ended = self._watch(job, None, client, before, log)
             with suppress(subprocess.TimeoutExpired):  # it missed the end, and asks for a history server that there may not be
                 client.wait(self._deadlines.counters)
-        return MapResult(ended.id, job.target, counters_in(_text(log)))
+        return MapResult(ended.id, job.target, counters_in(_text(log)) or counters_of(self._cluster, ended.id))
 
     @contextmanager
     def _client(self, job: MapJob, scratch: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:

@@ -35,6 +35,8 @@ def command(cluster: Cluster, job: MapJob, scratch: Path, seconds: float, python
         # A small job runs inside its application master: one Java less to start for each task.
         "mapreduce.job.ubertask.enable": "true",
         "stream.map.output": "keyonlytext",  # else every line ends with a TAB
+        "mapreduce.client.progressmonitor.pollinterval": 200,  # a client that asks once a second may miss the end
+        "mapreduce.jobhistory.jhist.format": "json",  # which we read when it missed it all the same
         "fs.permissions.umask-mode": "027",  # whatever the cluster's own is: clean rows are for the same people as text rows
         "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 200,
     }
