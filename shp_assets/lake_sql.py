@@ -74,9 +74,18 @@ def _followed(outside: Outside, kit: FeedKit, place: Hdfs, missed: Missed, waiti
 
 
 def _follow(tables: HiveTables, place: Hdfs, kit: FeedKit, partition: str) -> None:
+    """Show what stands of a partition, and what a run meanwhile let stand instead: Hive would go on showing what is superseded."""
+    assert kit.lake is not None
+    folder = curated_folder(kit.lake, partition)
+    manifest = standing(place, folder)
+    _show(tables, kit, partition, manifest)
+    if standing(place, folder) != manifest:
+        _follow(tables, place, kit, partition)
+
+
+def _show(tables: HiveTables, kit: FeedKit, partition: str, manifest: Manifest | None) -> None:
     """One that has other columns than the feed's contract comes back when it is redone."""
     assert kit.lake is not None
-    manifest = standing(place, curated_folder(kit.lake, partition))
     if manifest is None:
         tables.leave(kit.contract, partition)
     elif manifest.columns == (*kit.contract.names, "_row"):

@@ -5,20 +5,30 @@ from __future__ import annotations
 import socket
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from shp_assets.lake_sql import catch_up
 from shp_core.codes import Code
+from shp_core.contract.contract import Contract
 from shp_core.errors import Fault, UsageError
 from shp_core.lake import sql_table
+from shp_core.lake.manifest import Manifest
 from shp_ops.hadoop import hive
 from shp_ops.hadoop.configuration import Place as HadoopPlace
 from shp_resources.hdfs.cluster import Cluster, tell_cluster
-from shp_resources.hive import HiveServer, hive_of, query
+from shp_resources.hive import HiveServer, Missed, hive_of, query
+from shp_resources.lake.curated import Curator
+from shp_resources.lake.engine import LocalEngine
+from shp_resources.lake.local import LocalFolder
+from shp_resources.lake.publish import publish_text
 from shp_resources.processes import LOOPBACK, free_port
 from shp_resources.settings import Settings
 from tests.support.commands import Place
 from tests.support.contracts import contract_of
+from tests.support.lake import artefacts, partition, sale, sales
 
 CONTRACT = contract_of(
     "columns: {Order: {type: bigint}, Paid: {type: boolean}, Amount: {type: money, scale: 2, currency: EUR}, Note: {type: text}}"
@@ -118,3 +128,36 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
         with pytest.raises(Fault) as caught:
             query(HiveServer(LOOPBACK, silent.getsockname()[1], "me"), "SELECT 1", seconds=0.2)
         assert caught.value.code is Code.TRANSIENT
+
+
+def test_a_publication_that_overtakes_what_hive_missed_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hive would show a superseded publication for good, and no rows once it is removed a day later."""
+    place, rows = LocalFolder(tmp_path / "lake"), [sale(1)]
+    made = artefacts(tmp_path / "store", sales(), rows)
+    shown: list[tuple[int, int]] = []
+
+    def publish(attempt: int) -> None:
+        mine = partition(rows, (1, attempt))
+        publish_text(place, mine, made.header, made.text(), tmp_path)
+        Curator(place, LocalEngine(place)).publish(mine, sales(), made, tmp_path, again=True)
+
+    class Tables:
+        """Hive's table; a run publishes while it follows for the first time."""
+
+        def __init__(self, *given: Any) -> None:
+            """Nothing is asked yet."""
+
+        def follow(self, contract: Contract, path: str, manifest: Manifest) -> None:
+            """Show a publication."""
+            shown.append(manifest.fence)
+            if len(shown) == 1:
+                publish(2)
+
+    publish(1)
+    Missed(tmp_path, "sales").note("n1")
+    for name, instead in {"Hdfs": LocalFolder, "HiveTables": Tables, "hive_of": lambda settings: settings}.items():
+        monkeypatch.setattr(f"shp_assets.lake_sql.{name}", instead)
+    outside, kit = SimpleNamespace(settings=Settings.load({}, home=tmp_path), lake=place), SimpleNamespace(name="sales", lake="sales")
+    kit.contract = sales()
+    assert catch_up(outside, kit) == ["n1"]  # type: ignore[arg-type]
+    assert shown == [(1, 1), (1, 2)] and Missed(tmp_path, "sales").all() == []
