@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-hadoop up down status test test-slow test-browser test-deploy test-hadoop simulate fuzz lint types imports docs bench clean
+.PHONY: help setup demo demo-hadoop up down status test test-slow test-browser test-deploy test-hadoop test-kerberos simulate fuzz lint types imports docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,8 +36,8 @@ status: setup  ## ask the platform how it is
 	$(BIN)/shp status
 
 test: setup  ## all tests that need only Python
-	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven) browser (need Chromium: make test-browser) and deploy (need nginx: make test-deploy).'
-	$(BIN)/python -m pytest -m 'not slow and not hadoop and not browser and not deploy' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
+	@echo 'Left out here: tests marked slow (make test-slow), hadoop (need Java and Maven), kerberos (a KDC besides: make test-kerberos), browser (need Chromium: make test-browser) and deploy (need nginx: make test-deploy).'
+	$(BIN)/python -m pytest -m 'not slow and not hadoop and not kerberos and not browser and not deploy' -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
 test-slow: setup  ## the largest workbooks that the format allows, the demo from an installed wheel, processes killed under load
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
@@ -50,6 +50,10 @@ test-browser: setup  ## a person at Dagster's UI: needs Chromium (apt-get instal
 
 test-hadoop: setup  ## tests on a real Hadoop: needs Java 17, and Maven once (fetches 380 MB)
 	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/python -m pytest -m hadoop --timeout 600 $(PYTEST_ARGS)
+
+test-kerberos: setup  ## a Hadoop that asks for Kerberos: needs a KDC besides (apt-get install krb5-kdc krb5-admin-server krb5-user libkrb5-dev gcc)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[kerberos]'
+	SHP_HADOOP_CACHE=$${SHP_HADOOP_CACHE:-$(CURDIR)/var/cache/hadoop} $(BIN)/python -m pytest -m kerberos --timeout 600 tests/test_kerberos.py $(PYTEST_ARGS)
 
 simulate: setup  ## ten thousand schedules of trouble under a clock that jumps: everything must heal
 	SHP_SIMULATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/test_simulation.py $(PYTEST_ARGS)

@@ -20,6 +20,7 @@ from shp_resources.alerts.settings import AlertSettings, alert_settings, is_aler
 from shp_resources.sources.settings import SourceSettings, source_variables
 
 _HADOOPS_OWN = ("HADOOP_HOME", "HADOOP_CONF_DIR")
+_HADOOP_AUTH = ("simple", "kerberos")
 _WEBHDFS = "the NameNodes' web addresses, like http://namenode1:9870,http://namenode2:9870"
 _YARN = "the ResourceManager's web address, like http://resourcemanager:8088"
 
@@ -40,6 +41,7 @@ class Settings:
         faults: what is to fail on purpose, to rehearse it (`SHP_FAULTS`); empty: nothing.
         hdfs_urls: WebHDFS addresses of an external cluster's NameNodes (`SHP_HDFS_URL`, comma-separated).
         hdfs_user: who we are in HDFS (`SHP_HDFS_USER`); None: the operating system's user.
+        hadoop_auth: how that cluster is shown who we are (`SHP_HADOOP_AUTH`): `simple`, by name, or `kerberos`, by ticket.
         hdfs_root: the folder in HDFS below which everything of ours lies (`SHP_HDFS_ROOT`).
         yarn_url: an external ResourceManager (`SHP_YARN_URL`).
         mapper_python: a python on the nodes that has Arrow (`SHP_MAPPER_PYTHON`); None: their python3 without any package.
@@ -63,6 +65,7 @@ class Settings:
     hdfs_urls: tuple[str, ...] = ()
     hdfs_user: str | None = None
     hdfs_root: str = "/shp"
+    hadoop_auth: str = "simple"
     yarn_url: str | None = None
     mapper_python: str | None = None
     hive_url: str | None = None
@@ -108,6 +111,7 @@ class Settings:
             hdfs_urls=_addresses(values.get("SHP_HDFS_URL", ""), "SHP_HDFS_URL", _WEBHDFS),
             hdfs_user=values.get("SHP_HDFS_USER"),
             hdfs_root=_hdfs_root(values.get("SHP_HDFS_ROOT", "/shp")),
+            hadoop_auth=_hadoop_auth(values.get("SHP_HADOOP_AUTH", "simple")),
             yarn_url=next(iter(_addresses(values.get("SHP_YARN_URL", ""), "SHP_YARN_URL", _YARN)), None),
             mapper_python=values.get("SHP_MAPPER_PYTHON"),
             hive_url=values.get("SHP_HIVE_URL"),
@@ -169,6 +173,7 @@ class Settings:
             "SHP_HDFS_URL": ",".join(self.hdfs_urls) or None,
             "SHP_HDFS_USER": self.hdfs_user,
             "SHP_HDFS_ROOT": self.hdfs_root if self.hdfs_urls else None,
+            "SHP_HADOOP_AUTH": None if self.hadoop_auth == "simple" else self.hadoop_auth,
             "SHP_YARN_URL": self.yarn_url,
             "SHP_MAPPER_PYTHON": self.mapper_python,
             "SHP_HIVE_URL": self.hive_url,
@@ -217,6 +222,12 @@ def _hdfs_root(text: str) -> str:
     if not text.startswith("/") or not all(parts) or {".", ".."} & set(parts):
         raise UsageError(f"SHP_HDFS_ROOT is {text!r}.", "Write an absolute folder of HDFS, like /shp", Code.SETTINGS_INVALID)
     return f"/{'/'.join(parts)}"
+
+
+def _hadoop_auth(text: str) -> str:
+    if text not in _HADOOP_AUTH:
+        raise UsageError(f"SHP_HADOOP_AUTH is {text!r}.", f"Write one of: {', '.join(_HADOOP_AUTH)}", Code.SETTINGS_INVALID)
+    return text
 
 
 def _secret(values: Mapping[str, str], name: str) -> str | None:

@@ -242,6 +242,7 @@ def test_a_yarn_without_a_client_is_told_and_no_process_of_this_machine_takes_it
         ("SHP_YARN_URL", "resourcemanager:8032"),
         ("SHP_HDFS_ROOT", "shp"),
         ("SHP_HDFS_ROOT", "/a/../b"),
+        ("SHP_HADOOP_AUTH", "Kerberos"),
     ],
 )
 def test_a_wrong_address_is_told_with_what_to_write(tmp_path: Path, name: str, value: str) -> None:
@@ -255,10 +256,27 @@ def test_a_wrong_address_is_told_with_what_to_write(tmp_path: Path, name: str, v
 def test_children_find_the_same_cluster(tmp_path: Path) -> None:
     """A run's worker would load into another HDFS than the command that asked for it."""
     named = {"SHP_HDFS_URL": "http://a:1,http://b:2", "SHP_HDFS_USER": "etl", "SHP_HDFS_ROOT": "/data/shp", "SHP_YARN_URL": "http://a:3"}
-    named |= {"HADOOP_HOME": "/opt/hadoop", "HADOOP_CONF_DIR": "/etc/hadoop"}
+    named |= {"HADOOP_HOME": "/opt/hadoop", "HADOOP_CONF_DIR": "/etc/hadoop", "SHP_HADOOP_AUTH": "kerberos"}
     known = settings_of(tmp_path, **named).as_environment()
     assert {name: known[name] for name in named} == named
     assert not [name for name in settings_of(tmp_path).as_environment() if "HDFS" in name or "HADOOP" in name]
+
+
+def test_without_the_package_for_tickets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kerberos is an extra: whoever asks for it without would get a traceback, or a platform that says it is broken."""
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    named = {"SHP_HDFS_URL": "http://127.0.0.1:9", "SHP_YARN_URL": "http://127.0.0.1:9", "SHP_HADOOP_AUTH": "kerberos"}
+    client = tmp_path / "share/hadoop/tools/lib/hadoop-streaming-3.4.1.jar"
+    client.parent.mkdir(parents=True)
+    client.touch()
+    settings = settings_of(tmp_path, **named, HADOOP_HOME=str(tmp_path))
+    (tmp_path / "file").write_bytes(b"a")
+    for ask in (lambda: lake_of(settings).put(tmp_path / "file", "a"), lambda: try_yarn(settings)):
+        with pytest.raises(Fault) as caught:
+            ask()
+        assert caught.value.code is Code.SINK_REFUSED
+        assert "SHP_HADOOP_AUTH" in caught.value.message and "shp[kerberos]" in caught.value.next_step
+    assert "shp[kerberos]" in look_at_external(settings)["namenode"]["why"]
 
 
 def test_the_status_asks_each_namenode_until_one_answers(tmp_path: Path) -> None:

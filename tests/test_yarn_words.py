@@ -18,7 +18,7 @@ from shp_resources.hdfs import Cluster
 from shp_resources.lake.archive import TOO_OLD
 from shp_resources.lake.engine import MapJob
 from shp_resources.lake.local import LocalFolder
-from shp_resources.yarn.engine import Deadlines, YarnEngine
+from shp_resources.yarn.engine import Deadlines, YarnEngine, client_environment
 from shp_resources.yarn.rest import Yarn
 from shp_resources.yarn.streaming import command, counters_in
 from tests.support.lake import sales
@@ -206,6 +206,18 @@ def test_a_client_that_is_not_there_is_named(tmp_path: Path) -> None:
         engine = YarnEngine(Cluster(("http://127.0.0.1:9",), "etl", "/shp", url, ("/no/hadoop",)), LocalFolder(tmp_path / "lake"))
         with pytest.raises(Fault, match="could not be submitted"):
             engine.run(JOB, tmp_path)
+
+
+def test_the_client_of_a_cluster_with_kerberos_finds_the_ticket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs could not be submitted, though the platform itself is let in: Java does not know KRB5_CONFIG."""
+    monkeypatch.setenv("KRB5CCNAME", "FILE:/run/shp/tickets")
+    monkeypatch.setenv("KRB5_CONFIG", "/etc/shp/krb5.conf:/etc/krb5.conf")
+    monkeypatch.setenv("HADOOP_OPTS", "-Dmine=1")
+    named = replace(cluster("http://127.0.0.1:9", tmp_path), environ={"HADOOP_CONF_DIR": "/etc/hadoop"})
+    known = client_environment(replace(named, kerberos=True))
+    assert (known["KRB5CCNAME"], known["HADOOP_CONF_DIR"]) == ("FILE:/run/shp/tickets", "/etc/hadoop")
+    assert known["HADOOP_OPTS"] == "-Dmine=1 -Djava.security.krb5.conf=/etc/shp/krb5.conf"
+    assert client_environment(named)["HADOOP_OPTS"] == "-Dmine=1"
 
 
 def test_the_client_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from shp_ops.supervisor.state import PlatformState, status
 from shp_ops.watchdog.readings import sensors_of
 from shp_resources.database import make_engine, translate
 from shp_resources.hdfs.cluster import cluster_of
+from shp_resources.kerberos import NoProof
 from shp_resources.lake.settings import lake_of, try_lake, try_yarn
 from shp_resources.processes import port_is_free
 from shp_resources.settings import Settings
@@ -123,7 +124,7 @@ def _of_cluster(name: str, variable: str, ask: Callable[[], str]) -> Check:
     try:
         return ok(name, ask())
     except ShpError as error:
-        away = error.code is Code.SINK_UNREACHABLE
+        away = error.code is Code.SINK_UNREACHABLE and not isinstance(error.__cause__, NoProof)
         return wrong(name, error.message, f"Start it, or correct {variable}." if away else error.next_step)
 
 

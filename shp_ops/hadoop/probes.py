@@ -14,6 +14,8 @@ import urllib.request
 from http.client import HTTPException
 from typing import Any
 
+from shp_resources.kerberos import NoProof, opener
+
 _SECONDS = 5.0
 _FAILURES = (OSError, ValueError, KeyError, TypeError, HTTPException)
 """What somebody who is no Hadoop daemon, or one that dies in the middle of an answer, leads to."""
@@ -21,10 +23,17 @@ _FAILURES = (OSError, ValueError, KeyError, TypeError, HTTPException)
 _WORDS = b"written by shp to see whether a file can be written\n"
 
 
-def namenode(url: str, user: str) -> str | None:
-    """Whether WebHDFS answers about the root folder."""
+def namenode(url: str, user: str, kerberos: bool = False) -> str | None:
+    """Whether WebHDFS answers about the root folder.
+
+    Args:
+        url: its address.
+        user: who we say we are; not said where a ticket shows it.
+        kerberos: whether to show who we are by the ticket in the credential cache.
+    """
     try:
-        _webhdfs(url, "/", "GETFILESTATUS", user)
+        query = "op=GETFILESTATUS" if kerberos else urllib.parse.urlencode({"op": "GETFILESTATUS", "user.name": user})
+        _send(f"{url}/webhdfs/v1/?{query}", kerberos=kerberos)
     except _FAILURES as error:
         return _why(error)
     return None
@@ -49,10 +58,15 @@ def datanode(url: str, user: str) -> str | None:
     return None if found == _WORDS else "gives back other bytes than were written"
 
 
-def resourcemanager(url: str) -> str | None:
-    """Whether it says that it is started."""
+def resourcemanager(url: str, kerberos: bool = False) -> str | None:
+    """Whether it says that it is started.
+
+    Args:
+        url: its address.
+        kerberos: whether to show who we are by the ticket in the credential cache.
+    """
     try:
-        state = _ask(f"{url}/ws/v1/cluster/info")["clusterInfo"]["state"]
+        state = json.loads(_send(f"{url}/ws/v1/cluster/info", kerberos=kerberos))["clusterInfo"]["state"]
     except _FAILURES as error:
         return _why(error)
     return None if state == "STARTED" else f"is {state.lower()}"
@@ -82,9 +96,9 @@ def _ask(url: str) -> Any:
     return json.loads(_send(url))
 
 
-def _send(url: str, method: str = "GET", data: bytes | None = None) -> bytes:
+def _send(url: str, method: str = "GET", data: bytes | None = None, kerberos: bool = False) -> bytes:
     request = urllib.request.Request(url, data, {"Accept": "*/*", "Content-Type": "application/octet-stream"}, method=method)
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+    with opener(kerberos).open(request, timeout=_SECONDS) as answer:
         found: bytes = answer.read()
         return found
 
@@ -92,6 +106,8 @@ def _send(url: str, method: str = "GET", data: bytes | None = None) -> bytes:
 def _why(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"answers HTTP {error.code} ({_remote(error.read())})"
+    if isinstance(error, NoProof):
+        return f"was not asked ({error}); {error.next_step}"
     if isinstance(error, urllib.error.URLError):
         return f"does not answer ({error.reason})"
     return f"does not answer ({type(error).__name__}: {str(error)[:200]})"

@@ -42,7 +42,7 @@ def _external(settings: Settings) -> dict[str, Callable[[], tuple[str, str | Non
     if cluster is not None and not cluster.own:
         asked["namenode"] = partial(_active, cluster)
         if (url := cluster.yarn_url) is not None:
-            asked["resourcemanager"] = lambda: (url, probes.resourcemanager(url))
+            asked["resourcemanager"] = lambda: (url, probes.resourcemanager(url, cluster.kerberos))
     if server is not None:
         asked[hive.NAME] = lambda: (server.label, hive.why_not_ready(server.host, server.port, server.user))
     return asked
@@ -50,7 +50,7 @@ def _external(settings: Settings) -> dict[str, Callable[[], tuple[str, str | Non
 
 def _active(cluster: Cluster) -> tuple[str, str | None]:
     """The first NameNode that answers; of several one is active."""
-    answers = {url: probes.namenode(url, cluster.user) for url in cluster.hdfs_urls}
+    answers = {url: probes.namenode(url, cluster.user, cluster.kerberos) for url in cluster.hdfs_urls}
     active = next((url for url, why in answers.items() if why is None), None)
     return (active, None) if active else (cluster.hdfs_urls[0], "; ".join(why for why in answers.values() if why))
 

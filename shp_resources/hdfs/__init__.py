@@ -4,7 +4,7 @@
     client    HDFS as a place of the lake
     checksums HDFS's own checksum of what was sent, so that nothing is read back
     errors    what goes wrong, as evidence
-    insecure  the `hdfs` client, made to say what WebHDFS said
+    web       the `hdfs` client, made to say what WebHDFS said, and shown who we are
 
 Must not live here: what is in the files (`shp_core.lake`), jobs (`shp_resources.yarn`).
 """

@@ -131,11 +131,11 @@ class Hdfs:
 
     @cached_property
     def _client(self) -> Any:
-        from shp_resources.hdfs.insecure import LakeClient
+        from shp_resources.hdfs.web import LakeClient
 
         if self._cluster.rests:
             raise at_rest()
-        return LakeClient(";".join(self._cluster.hdfs_urls), user=self._cluster.user, timeout=self._timeout)
+        return LakeClient(self._cluster.hdfs_urls, self._cluster.user, self._timeout, self._cluster.kerberos)
 
     def _send(self, source: Path, draft: str) -> Sent:
         """Stream a file into HDFS; returns what was sent."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from shp_resources.kerberos import KERBEROS
 from shp_resources.settings import Settings
 
 STREAMING = "share/hadoop/tools/lib/hadoop-streaming-*.jar"
@@ -31,6 +32,7 @@ class Cluster:
         streaming: the command that submits a Hadoop Streaming job, without its options; empty: there is no client that could.
         environ: what that command needs in its environment.
         own: whether `shp up --hadoop` runs it.
+        kerberos: whether it asks for Kerberos, and a ticket says who we are.
         hive_port: where the HiveServer2 of `shp up --hadoop --hive` listens, None: there is none.
     """
 
@@ -41,6 +43,7 @@ class Cluster:
     streaming: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
+    kerberos: bool = False
     hive_port: int | None = None
 
     @property
@@ -100,10 +103,11 @@ def this_user() -> str:
 def _named(settings: Settings) -> Cluster:
     user = settings.hdfs_user or this_user()
     streaming = _of_installation(settings.hadoop_home) if settings.hadoop_home else ()
-    environ = {"HADOOP_USER_NAME": user}
+    kerberos = settings.hadoop_auth == KERBEROS
+    environ = {} if kerberos else {"HADOOP_USER_NAME": user}
     if settings.hadoop_conf is not None:
         environ["HADOOP_CONF_DIR"] = str(settings.hadoop_conf)
-    return Cluster(settings.hdfs_urls, user, settings.hdfs_root, settings.yarn_url, streaming, environ)
+    return Cluster(settings.hdfs_urls, user, settings.hdfs_root, settings.yarn_url, streaming, environ, kerberos=kerberos)
 
 
 def _of_installation(home: Path) -> tuple[str, ...]:

@@ -14,8 +14,10 @@ from shp_core.codes import Code
 from shp_core.errors import Fault
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
+from shp_resources.kerberos import NoProof
 
 SYSTEM = "hdfs"
+LOGIN = "It asks who we are: set SHP_HADOOP_AUTH=kerberos and get a ticket of its realm (kinit, klist; docs/hadoop.md)."
 START = "Start it: shp up --hadoop (docs/hadoop.md tells how to do without it again)."
 
 _BY_NAME = {
@@ -103,7 +105,14 @@ def told_as_faults(doing: str) -> Iterator[None]:
         yield
     except client_errors() as error:
         found = evidence(error)
-        raise Fault(classify(found), f"HDFS failed while {doing}: {found.text}", found, "See: shp status") from error
+        raise Fault(classify(found), f"HDFS failed while {doing}: {found.text}", found, next_step(error, found)) from error
+
+
+def next_step(error: Exception, found: Evidence) -> str:
+    """What the operator can do about a failure of HDFS or YARN: a sentence of its own where a login is missing."""
+    if isinstance(error, NoProof):
+        return error.next_step
+    return LOGIN if found.http_status == 401 else "See: shp status"
 
 
 def at_rest() -> Fault:

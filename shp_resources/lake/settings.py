@@ -78,7 +78,7 @@ def try_yarn(settings: Settings) -> None:
     cluster = cluster_of(settings)
     if cluster is not None and cluster.yarn_url is not None:
         _require_client(settings, cluster)
-        Yarn(cluster.yarn_url, cluster.user).newest("shp-probe")
+        Yarn(cluster.yarn_url, cluster.user, cluster.kerberos).newest("shp-probe")
 
 
 def _require_client(settings: Settings, cluster: Cluster) -> None:

@@ -58,9 +58,9 @@ class HdfsSource(ListedSource):
 
     @cached_property
     def _client(self) -> Any:
-        from shp_resources.hdfs.insecure import LakeClient
+        from shp_resources.hdfs.web import LakeClient
 
-        return LakeClient(f"http://{self._origin.place}", user=self._user, timeout=self._settings.timeout)
+        return LakeClient((f"http://{self._origin.place}",), self._user, self._settings.timeout)
 
     @cached_property
     def _folder(self) -> Hdfs:

@@ -29,7 +29,7 @@ from shp_resources.yarn.streaming import command, counters_in
 
 _LOOK_SECONDS = 0.25
 _WORDS = 2000
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "JAVA_HOME")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "JAVA_HOME", "KRB5CCNAME", "KRB5_CONFIG")
 _NO_PYTHON = (TOO_OLD, "Cannot run program", ": not found", "subprocess failed with code 127")
 _WORDS_OF_THE_MAPPER = (TOO_OLD, "shp_core.", "MalformedLine", "UnicodeDecodeError", "ModuleNotFoundError", "MemoryError")
 
@@ -67,7 +67,7 @@ class YarnEngine:
     ) -> None:
         assert cluster.yarn_url is not None
         self._cluster, self._place, self._deadlines = cluster, place, deadlines or Deadlines()
-        self._yarn, self._python, self._engine = Yarn(cluster.yarn_url, cluster.user), python, engine
+        self._yarn, self._python, self._engine = Yarn(cluster.yarn_url, cluster.user, cluster.kerberos), python, engine
 
     def run(self, job: MapJob, scratch: Path) -> MapResult:
         """Run one pass to its end, and those beside it; what an earlier job makes or made of the same work is taken.
@@ -121,9 +121,8 @@ class YarnEngine:
         """The process that submits the job; when it ends early the job goes on, and is found by its tag."""
         write_cargo(job, scratch, self._engine)
         words = command(self._cluster, job, scratch, self._deadlines.silent, self._python, self._engine)
-        inherited = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("HADOOP_")}
         try:
-            client = spawn(words, log, {**inherited, **self._cluster.environ}, scratch)
+            client = spawn(words, log, client_environment(self._cluster), scratch)
         except OSError as error:
             text = f"{type(error).__name__}: {error}"
             raise Fault(Code.SINK_REFUSED, f"{job.name} could not be submitted: {text}", Evidence(SYSTEM, text=text)) from error
@@ -200,6 +199,15 @@ class YarnEngine:
         code = Code.SINK_UNREACHABLE if down else Code.TRANSIENT if "SafeModeException" in said else Code.SINK_REFUSED
         evidence = Evidence(SYSTEM, errno=errno.ECONNREFUSED if down else None, text=last[-300:])
         return Fault(code, f"{job.name} could not be submitted: {last}\n{said[-_WORDS:]}", evidence)
+
+
+def client_environment(cluster: Cluster) -> dict[str, str]:
+    """What the client is told of ours, and of the cluster."""
+    inherited = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("HADOOP_")}
+    realms = inherited.get("KRB5_CONFIG", "").partition(":")[0]
+    if cluster.kerberos and realms:  # Java does not know this variable, and takes one file
+        inherited["HADOOP_OPTS"] = f"{inherited.get('HADOOP_OPTS', '')} -Djava.security.krb5.conf={realms}".strip()
+    return {**inherited, **cluster.environ}
 
 
 def _code(found: Application, words: str) -> Code:

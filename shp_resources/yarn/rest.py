@@ -1,6 +1,6 @@
 """What YARN says of applications: the REST interfaces of ResourceManager and NodeManagers, behind our errors.
 
-Standard library only. The ResourceManager's diagnostics do not name a cause (a mapper that exits with 1 and a missing
+Standard library only, but for a ticket. The ResourceManager's diagnostics do not name a cause (a mapper that exits with 1 and a missing
 python look alike); the logs of the tasks do.
 """
 
@@ -20,6 +20,8 @@ from typing import Any
 from shp_core.errors import Fault
 from shp_core.healing.classify import classify
 from shp_core.healing.faults import Evidence
+from shp_resources.hdfs.errors import next_step
+from shp_resources.kerberos import opener
 
 SYSTEM = "yarn"
 WAITING = ("NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED")
@@ -66,11 +68,12 @@ class Yarn:
 
     Args:
         url: its address.
-        user: who we are there.
+        user: who we say we are there; not said where a ticket shows it.
+        kerberos: whether to show who we are by the ticket in the credential cache.
     """
 
-    def __init__(self, url: str, user: str) -> None:
-        self._url, self._user = url, user
+    def __init__(self, url: str, user: str, kerberos: bool = False) -> None:
+        self._url, self._user, self._kerberos = url, user, kerberos
 
     def newest(self, tag: str) -> Application | None:
         """The newest application with a tag, whatever its state.
@@ -119,32 +122,32 @@ class Yarn:
 
     def _log(self, url: str) -> str:
         try:
-            page = _send(url).decode("utf-8", errors="replace")
+            page = self._send(url).decode("utf-8", errors="replace")
         except (OSError, ValueError):  # the log is a help, not a condition
             return ""
         found = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)
         return unescape(found[1]).strip() if found else ""
 
     def _ask(self, path: str, method: str = "GET", data: bytes | None = None) -> Any:
-        mark = "&" if "?" in path else "?"
+        said = "" if self._kerberos else f"{'&' if '?' in path else '?'}user.name={urllib.parse.quote(self._user)}"
         try:
-            return json.loads(_send(f"{self._url}{path}{mark}user.name={urllib.parse.quote(self._user)}", method, data))
+            return json.loads(self._send(f"{self._url}{path}{said}", method, data))
         except (OSError, ValueError) as error:
             evidence = _evidence(error)
-            raise Fault(classify(evidence), f"YARN does not answer: {evidence.text}", evidence, "See: shp status") from error
+            raise Fault(classify(evidence), f"YARN does not answer: {evidence.text}", evidence, next_step(error, evidence)) from error
+
+    def _send(self, url: str, method: str = "GET", data: bytes | None = None) -> bytes:
+        headers = {"Accept": "application/json, text/html", "Content-Type": "application/json"}
+        request = urllib.request.Request(url, data, headers, method=method)
+        with opener(self._kerberos).open(request, timeout=_SECONDS) as answer:
+            found: bytes = answer.read()
+            return found
 
 
 def _application(told: dict[str, Any]) -> Application:
     logs = str(told.get("amContainerLogs") or "")
     tags = frozenset(str(told.get("applicationTags") or "").split(",")) - {""}
     return Application(told["id"], told["name"], told["state"], told["finalStatus"], str(told.get("diagnostics") or ""), logs, tags)
-
-
-def _send(url: str, method: str = "GET", data: bytes | None = None) -> bytes:
-    headers = {"Accept": "application/json, text/html", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=_SECONDS) as answer:
-        found: bytes = answer.read()
-        return found
 
 
 def _evidence(error: Exception) -> Evidence:
