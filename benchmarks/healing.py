@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import click
@@ -60,13 +61,11 @@ class Pair:
 @contextmanager
 def plain_calls() -> Iterator[None]:
     """Calls of outside systems without anything round them."""
-    whole = steps.call, steps.watched
-    steps.call = lambda outside, system, feed, do, *_: do()  # type: ignore[assignment]
-    steps.watched = lambda *_: nullcontext()  # type: ignore[assignment]
-    try:
+    with (
+        patch.object(steps, "call", lambda outside, system, feed, do, *_: do()),
+        patch.object(steps, "watched", lambda *_: nullcontext()),
+    ):
         yield
-    finally:
-        steps.call, steps.watched = whole  # type: ignore[assignment]
 
 
 def worked(outside: Outside, kit: FeedKit, path: Path) -> tuple[float, float]:

@@ -8,12 +8,12 @@ import sys
 from datetime import datetime
 
 
-def iso(text):  # type: ignore[no-untyped-def]
+def iso(text: str) -> str:
     """A date as ISO writes it."""
     return datetime.strptime(text, "%m/%d/%Y").strftime("%Y-%m-%d")
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     """Map standard input."""
     for line in sys.stdin:
         cells = [cell.strip() for cell in line.split(",")]

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -88,17 +87,17 @@ class _Sampler(threading.Thread):
         self._parts: dict[psutil.Process, str] = {}
         self._root = psutil.Process(pid)
         self.peak = 0.0
-        self.peaks: Counter[str] = Counter()
+        self.peaks: dict[str, float] = {}
 
     def run(self) -> None:
         while not self._done.wait(_SAMPLE_SECONDS):
             self._note_new()
-            now: Counter[str] = Counter()
+            now: dict[str, float] = dict.fromkeys(self._parts.values(), 0.0)
             for process, part in self._parts.items():
                 if process.is_running():
                     now[part] += proportional_size(process.pid) / _MIB
             self.peak = max(self.peak, sum(now.values()))
-            self.peaks |= now  # the higher of both, part by part
+            self.peaks = {part: max(size, self.peaks.get(part, 0.0)) for part, size in (self.peaks | now).items()}
 
     def _note_new(self) -> None:
         for process in _children(self._root) - self._parts.keys():

@@ -23,10 +23,10 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.measure import proportional_size
 from shp_core.limits import Limits
 from shp_core.reading.textrow import SheetSpec
 from shp_resources.intake import private_copy
+from shp_resources.processes import proportional_size
 from shp_resources.reader import WorkbookReader
 
 UNITS = "Units Sold"

@@ -28,9 +28,9 @@ from benchmarks.cells import Strings
 from benchmarks.contenders import ROOT
 from benchmarks.ingest import WrongResultError, workbooks
 from benchmarks.make_workbooks import Plan
-from benchmarks.measure import proportional_size
 from benchmarks.options import with_results, with_work
 from benchmarks.readers import READERS
+from shp_resources.processes import proportional_size
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,8 @@ def measure(plan: Plan, paths: Sequence[Path], rounds: int, slow_files: int) -> 
     Raises:
         WrongResultError: two readers do not agree on rows or units.
     """
-    runs, agreed = [], {}
+    runs: list[dict[str, Any]] = []
+    agreed: dict[Path, Any] = {}
     for number in range(1, rounds + 1):
         for name in READERS:
             given = paths[: slow_files if name in _SLOW else len(paths)]
@@ -115,7 +116,7 @@ def summary(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _each(run: dict[str, Any]) -> float:
-    return statistics.median(run["seconds"])
+    return float(statistics.median(run["seconds"]))
 
 
 def markdown(outcome: dict[str, Any]) -> str:
