@@ -150,10 +150,11 @@ def test_the_next_start_has_the_files_and_the_ports(shared: Home) -> None:
     assert json.loads((shared.path / "run" / "ports.json").read_text()) == known
 
 
-def test_down_stops_everything_and_the_cluster_is_forgotten(shared: Home) -> None:
+def test_down_stops_everything_and_the_cluster_rests(shared: Home) -> None:
     """Daemons would run on; or commands would look for a NameNode that is gone."""
     assert shared.shp("down").returncode == 0
     assert shared.processes() == []
-    assert cluster_of(shared.settings) is None
+    cluster = cluster_of(shared.settings)
+    assert cluster is not None and cluster.rests and not cluster.runs_jobs
     assert services(shared) == {}
     assert sorted(path.name for path in shared.base.iterdir()) == ["feeds", "marts", "var"]
