@@ -30,7 +30,7 @@ from shp_resources.hdfs.client import Hdfs
 from shp_resources.lake.archive import write_archive
 from shp_resources.lake.curated import Curator, job_of, shipment_of
 from shp_resources.lake.engine import MapJob
-from shp_resources.lake.publish import Partition, publish_text
+from shp_resources.lake.publish import Partition, publish_text, text_file
 from shp_resources.lake.together import note_parts, together
 from shp_resources.reader import WorkbookReader
 from shp_resources.store import Store, Validated
@@ -192,8 +192,7 @@ def elt(cluster: Cluster, place: Hdfs, delivered: Sequence[Delivered], number: i
 def _pass(place: Hdfs, one: Delivered, scratch: Path) -> MapJob:
     """A delivery's text rows in the lake, and the pass of the mapper over them."""
     text = publish_text(place, one.partition, one.artefacts.header, one.artefacts.text(), scratch).manifest
-    source = f"{one.partition.lake}/{text.directory}/{text.files[0].name}"
-    return job_of(place.label, one.partition, source, text.bytes, shipment_of(one.contract, one.artefacts), CLEAN)
+    return job_of(place.label, one.partition, *text_file(one.partition, text), shipment_of(one.contract, one.artefacts), CLEAN)
 
 
 def emptied(folder: Path) -> Path:

@@ -19,8 +19,7 @@ from shp_core.lake.mapper import CLEAN
 from shp_core.lake.place import Place
 from shp_resources.lake.curated import job_of, shipment_of, tag_of
 from shp_resources.lake.engine import MapJob
-from shp_resources.lake.manifests import is_whole, standing
-from shp_resources.lake.publish import Partition, write_text
+from shp_resources.lake.publish import Partition, text_file, text_rows, write_text
 from shp_resources.lake.strays import sweep_attempts
 from shp_resources.ledger import Behind, Publication
 from shp_resources.store import Validated
@@ -67,7 +66,7 @@ class Others:
     def _found(self, room: int, knows: Callable[[Collection[str]], set[str]], scratch: Path) -> list[MapJob]:
         """Passes over others, with so many bytes to map."""
         due = {self._tag(one): one for one in self._due()} if room > 0 else {}
-        known = knows(due) if due else set()
+        known = knows(due)
         found: list[MapJob] = []
         for one in islice(self._readable([one for tag, one in due.items() if tag not in known], scratch), MOST):
             room -= one.size
@@ -111,19 +110,13 @@ class Others:
             artefacts = self.work.outside.store.validated(partition.delivery, contract)
             if artefacts is None:
                 return None
-            source, size = self._standing(partition) or self._copied(artefacts, copy, scratch)
-            return job_of(self.place.label, partition, source, size, shipment_of(contract, artefacts), CLEAN)
+            text = text_rows(self.place, partition)
+            source = text_file(partition, text) if text is not None else self._copied(artefacts, copy, scratch)
+            return job_of(self.place.label, partition, *source, shipment_of(contract, artefacts), CLEAN)
         except Fault as fault:
             if fault.code is not Code.ARTEFACT_DAMAGED:
                 raise
             return None  # retention took them away meanwhile, or they broke: its own run finds that out
-
-    def _standing(self, partition: Partition) -> tuple[str, int] | None:
-        """The file of a delivery's text rows in the lake, and its bytes."""
-        found = standing(self.place, partition.lake)
-        if found is None or found.delivery != partition.delivery or not is_whole(self.place, partition.lake, found):
-            return None
-        return f"{partition.lake}/{found.directory}/{found.files[0].name}", found.files[0].bytes
 
     def _copied(self, artefacts: Validated, path: str, scratch: Path) -> tuple[str, int]:
         _, file = write_text(artefacts.text(), scratch / "others")

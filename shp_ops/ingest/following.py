@@ -25,8 +25,9 @@ def until_the_lake(on_event: OnEvent) -> OnEvent:
 
     def tell(event: Event) -> None:
         result = event.result
-        waits = result is not None and result.waits_for_the_lake
-        on_event(Event(event.index, LAKE, result.rows.get("loaded", 0)) if result is not None and waits else event)
+        if result is not None and result.waits_for_the_lake:
+            event = Event(event.index, LAKE, result.rows.get("loaded", 0))
+        on_event(event)
 
     return tell
 

@@ -27,7 +27,7 @@ from shp_core.lake.place import Place
 from shp_core.lake.shipped import Shipment
 from shp_resources.lake.engine import Engine, MapJob, MapResult
 from shp_resources.lake.manifests import give_way, is_whole, make_current, standing
-from shp_resources.lake.publish import PART, Partition, Published
+from shp_resources.lake.publish import PART, Partition, Published, text_file, text_rows
 from shp_resources.lake.readback import ReadBack, part_lines, read_back
 from shp_resources.lake.strays import ATTEMPT
 from shp_resources.lake.together import part_of, take_part
@@ -52,8 +52,7 @@ class Waiting:
 
     def job(self, root: str, mode: str) -> MapJob:
         """A pass of the mapper over it; `root` tells this lake from others."""
-        file = self.lake.files[0]
-        return job_of(root, self.partition, f"{self.partition.lake}/{self.lake.directory}/{file.name}", file.bytes, self.shipment, mode)
+        return job_of(root, self.partition, *text_file(self.partition, self.lake), self.shipment, mode)
 
 
 class Curator:
@@ -103,8 +102,8 @@ class Curator:
         return _is_same(found, partition, contract) and is_whole(self.place, partition.curated, found)
 
     def _text_rows(self, partition: Partition) -> Manifest:
-        lake = standing(self.place, partition.lake)
-        if lake is None or lake.delivery != partition.delivery or not is_whole(self.place, partition.lake, lake):
+        lake = text_rows(self.place, partition)
+        if lake is None:
             text = f"{partition.lake} does not hold delivery {partition.delivery[:12]} whole"
             raise Fault(Code.ARTEFACT_DAMAGED, f"{text}.", Evidence("lake", text=text), f"Materialize lake/{partition.feed} first.")
         return lake

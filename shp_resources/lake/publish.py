@@ -98,7 +98,7 @@ def publish_text(
         Fault: the lake failed (what was published stays), or a newer arrival is published.
     """
     found = standing(place, partition.lake)
-    if not again and found is not None and found.delivery == partition.delivery and is_whole(place, partition.lake, found):
+    if not again and found is not None and _holds(place, partition, found):
         return Published(found, False)
     give_way(found, partition.fence, partition.lake)
     rows, file = write_text(batches, scratch / PART)
@@ -116,6 +116,27 @@ def publish_text(
     )
     make_current(place, partition.lake, manifest, scratch)
     return Published(manifest, True)
+
+
+def text_rows(place: Place, partition: Partition) -> Manifest | None:
+    """The text rows of a partition's delivery, None where they do not lie in the lake whole.
+
+    Args:
+        place: the lake.
+        partition: which partition, and which delivery.
+    """
+    found = standing(place, partition.lake)
+    return found if found is not None and _holds(place, partition, found) else None
+
+
+def text_file(partition: Partition, text: Manifest) -> tuple[str, int]:
+    """The file of a partition's text rows, as a path of the lake, and its bytes."""
+    (file,) = text.files
+    return f"{partition.lake}/{text.directory}/{file.name}", file.bytes
+
+
+def _holds(place: Place, partition: Partition, found: Manifest) -> bool:
+    return found.delivery == partition.delivery and is_whole(place, partition.lake, found)
 
 
 def write_text(batches: Iterable[pa.RecordBatch], path: Path) -> tuple[int, DataFile]:

@@ -15,7 +15,7 @@ from shp_core.lake.place import Place
 from shp_resources.lake.curated import Curator, job_of, shipment_of
 from shp_resources.lake.engine import MapJob
 from shp_resources.lake.manifests import is_whole, standing
-from shp_resources.lake.publish import Published, publish_text
+from shp_resources.lake.publish import Published, publish_text, text_file
 from shp_resources.lake.together import note_parts, together
 from tests.support.contracts import Cell
 from tests.support.lake import artefacts, current, partition, sale, sales
@@ -48,8 +48,7 @@ class Deliveries:
         self.rows[key] = rows
         mine, made = partition(rows, key=key), self._artefacts(key)
         manifest = publish_text(self.place, mine, made.header, made.text(), self.scratch).manifest
-        source = f"{mine.lake}/{manifest.directory}/{manifest.files[0].name}"
-        return job_of(self.place.label, mine, source, manifest.bytes, shipment_of(sales(), made), CLEAN)
+        return job_of(self.place.label, mine, *text_file(mine, manifest), shipment_of(sales(), made), CLEAN)
 
     def publish(self, key: str, *, again: bool = False) -> Published:
         """A partition's own run."""
